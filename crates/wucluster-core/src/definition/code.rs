@@ -1,0 +1,139 @@
+//! The stable codes of mistakes in a definition, one for each kind.
+
+use std::fmt;
+
+use super::diagnostic::Severity;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $code:literal,)+) => {
+        /// A kind of mistake in a definition; `E` codes are errors, `W` codes warnings.
+        ///
+        /// A code never changes its meaning and is never used again for another one.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Code {
+            /// All kinds, in the order of their codes.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// Returns the code as it is printed, such as `E0107`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $code,)+
+                }
+            }
+
+            /// Returns what the code stands for, in one line.
+            #[must_use]
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file holds nothing but blanks and comments.
+    EmptyFile = "E0101",
+    /// The file is not text: it is no UTF-8, or has NUL bytes in it.
+    NotText = "E0102",
+    /// The file is not TOML.
+    Syntax = "E0103",
+    /// A key or table is there twice.
+    DuplicateKey = "E0104",
+    /// A key that the definition does not know.
+    UnknownKey = "E0105",
+    /// A value of the wrong type, such as a number where a string belongs.
+    WrongType = "E0106",
+    /// Two mounts of one node use the same mount point.
+    MountPointTwice = "E0107",
+    /// A key that must be there is missing.
+    MissingKey = "E0108",
+    /// A name breaks the rule for names.
+    InvalidName = "E0109",
+    /// A mount point is not absolute, not normalized, or has characters that are refused.
+    MountPointForm = "E0110",
+    /// A size counts in another unit than GiB or TiB.
+    SizeUnit = "E0111",
+    /// A size is not a whole number and a unit.
+    SizeForm = "E0112",
+    /// A size is zero or larger than any volume.
+    SizeRange = "E0113",
+    /// A memory size is not a whole number of MiB or GiB.
+    MemoryForm = "E0114",
+    /// A memory size is too small or too large for a machine.
+    MemoryRange = "E0115",
+    /// A length of time is not numbers with units.
+    DurationForm = "E0116",
+    /// A length of time is shorter or longer than its key allows.
+    DurationRange = "E0117",
+    /// A mount point is a place that the system or wucluster needs.
+    MountPointReserved = "E0118",
+    /// One mount point of a node lies inside another.
+    MountPointNested = "E0119",
+    /// A count is negative or too large.
+    CountRange = "E0120",
+    /// Two nodes get the same name when the groups are expanded.
+    NodeTwice = "E0121",
+    /// The groups expand to more than a cluster may hold.
+    TooManyNodes = "E0122",
+    /// A provider that does not exist.
+    UnknownProvider = "E0123",
+    /// A file system that wucluster cannot make.
+    UnknownFilesystem = "E0124",
+    /// A mount option has characters that are refused, or several are in one string.
+    OptionForm = "E0125",
+    /// A mount option that would break what wucluster promises about mounts.
+    OptionRefused = "E0126",
+    /// An owner or group is neither a name nor a number.
+    OwnerForm = "E0127",
+    /// A mode is not three or four octal digits.
+    ModeForm = "E0128",
+    /// A snapshot id does not look like one.
+    SnapshotForm = "E0129",
+    /// A hook's command is empty, too long, or has a NUL in it.
+    HookCommand = "E0130",
+    /// A number of processors is out of range.
+    CpusRange = "E0131",
+    /// An image, instance type or zone has characters that are refused.
+    WordForm = "E0132",
+    /// The `[cluster]` section is missing.
+    MissingCluster = "E0133",
+    /// A node has more mounts than a machine can have volumes.
+    TooManyMounts = "E0134",
+    /// The file is larger than any definition.
+    FileTooLarge = "E0135",
+    /// A known key stands in the wrong section.
+    MisplacedKey = "E0136",
+    /// A node group or mount stands where its name should be.
+    Nameless = "E0137",
+    /// A group has no nodes now.
+    GroupWithoutNodes = "W0201",
+    /// The cluster has no nodes.
+    ClusterWithoutNodes = "W0202",
+    /// A machine has so little memory that its system may not start.
+    LittleMemory = "W0203",
+    /// A mount option is there twice.
+    OptionTwice = "W0204",
+    /// A mount hides the home directories of the image.
+    HidesHomes = "W0205",
+}
+
+impl Code {
+    /// Returns how bad a mistake of the kind is.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        if self.as_str().starts_with('W') { Severity::Warning } else { Severity::Error }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,103 @@
+//! A short fingerprint of what a definition means.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use sha2::{Digest as _, Sha256};
+
+use super::{ClusterDefinition, Hook, MountDefinition, NodeDefinition};
+use crate::ids::SnapshotId;
+
+impl ClusterDefinition {
+    /// Returns the SHA-256 of the definition's meaning. Unit: 64 lower-case hexadecimal digits.
+    ///
+    /// Comments, blanks, line numbers and the order of nodes and mounts do not change it; everything
+    /// that changes what is made, mounted or run does. Equal digests mean equal clusters.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut form = CanonicalForm::default();
+        form.text("wucluster definition", "1");
+        form.text("name", self.name.as_str());
+        form.text("provider", &self.provider.to_string());
+        form.optional("zone", self.zone.as_deref());
+        form.duration("recent", self.recent);
+        for node in sorted(&self.nodes) {
+            form.node(node);
+        }
+        Sha256::digest(&form.0).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+            hex
+        })
+    }
+}
+
+/// Keys with values, each preceded by its length, so that no two definitions have the same.
+#[derive(Default)]
+struct CanonicalForm(Vec<u8>);
+
+impl CanonicalForm {
+    fn text(&mut self, key: &str, value: &str) {
+        self.0.extend(format!("{key} {} ", value.len()).bytes());
+        self.0.extend(value.bytes());
+        self.0.push(b'\n');
+    }
+
+    fn optional(&mut self, key: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.text(key, value),
+            None => self.0.extend(format!("{key} -\n").bytes()),
+        }
+    }
+
+    fn number(&mut self, key: &str, value: Option<u32>) {
+        self.optional(key, value.map(|value| value.to_string()).as_deref());
+    }
+
+    fn duration(&mut self, key: &str, value: Option<Duration>) {
+        self.optional(key, value.map(|value| value.as_millis().to_string()).as_deref());
+    }
+
+    fn node(&mut self, node: &NodeDefinition) {
+        self.text("node", node.name.as_str());
+        self.text("group", &node.group);
+        self.optional("image", node.machine.image.as_deref());
+        self.optional("type", node.machine.instance_type.as_deref());
+        self.number("memory", node.machine.memory_mib);
+        self.number("cpus", node.machine.cpus);
+        self.hooks("ready", &node.hooks.ready);
+        self.hooks("before-unmount", &node.hooks.before_unmount);
+        self.hooks("before-halt", &node.hooks.before_halt);
+        for mount in sorted(&node.mounts) {
+            self.mount(mount);
+        }
+    }
+
+    fn mount(&mut self, mount: &MountDefinition) {
+        self.text("mount", mount.name.as_str());
+        self.text("at", &mount.at);
+        self.number("size", Some(mount.size.gib()));
+        self.text("fs", mount.fs.as_str());
+        for option in &mount.options {
+            self.text("option", option);
+        }
+        self.optional("owner", mount.owner.as_deref());
+        self.optional("group", mount.group.as_deref());
+        self.number("mode", mount.mode);
+        self.optional("from", mount.from.as_ref().map(SnapshotId::as_str));
+    }
+
+    fn hooks(&mut self, key: &str, hooks: &[Hook]) {
+        for hook in hooks {
+            self.text(key, &hook.run);
+            self.duration("timeout", Some(hook.timeout));
+            self.text("blocks", if hook.blocks { "yes" } else { "no" });
+        }
+    }
+}
+
+fn sorted<K: Ord, V>(map: &IndexMap<K, V>) -> impl Iterator<Item = &V> {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    entries.into_iter().map(|(_, value)| value)
+}

@@ -1,0 +1,154 @@
+//! From drafts of groups to the nodes of the cluster.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use super::cluster::ClusterDraft;
+use super::group::{GroupDraft, NODES_MAX};
+use super::mount::invalid_name;
+use super::section::Sink;
+use crate::definition::code::Code;
+use crate::definition::diagnostic::Diagnostic;
+use crate::definition::{ClusterDefinition, Hook, NodeDefinition, NodeHooks};
+use crate::ids::{InvalidName, NodeName};
+
+/// Most bytes that the definition may take when all groups are expanded.
+///
+/// Source: far more than any real cluster; it keeps a small hostile file from filling the memory.
+const EXPANDED_SIZE_MAX: u64 = 256 << 20;
+
+/// Makes the definition, or reports why the drafts do not fit together.
+///
+/// `None` also when something was missing from a draft; that has been reported by then.
+pub(super) fn expand(draft: &ClusterDraft, sink: &mut Sink) -> Option<ClusterDefinition> {
+    warn_of_no_nodes(draft, sink);
+    let nodes = if fits(draft, sink) { nodes(draft, sink) } else { None };
+    Some(ClusterDefinition {
+        name: draft.name.clone()?,
+        provider: draft.provider?,
+        zone: draft.zone.clone(),
+        recent: draft.recent,
+        nodes: nodes?,
+    })
+}
+
+fn warn_of_no_nodes(draft: &ClusterDraft, sink: &mut Sink) {
+    for group in draft.groups.iter().filter(|group| group.count == Some(0)) {
+        let message = format!("node group `{}` has no nodes now", group.name);
+        let span = group.count_span.clone().unwrap_or_else(|| group.key.clone());
+        let help = "nodes that it had before are only put away when told so by name";
+        sink.push(Diagnostic::new(Code::GroupWithoutNodes, message).at(span, "none").help(help));
+    }
+    let has_errors = sink.found.iter().any(Diagnostic::is_error);
+    if !draft.has_groups && !has_errors {
+        let mut diagnostic = Diagnostic::new(Code::ClusterWithoutNodes, "the cluster has no nodes")
+            .help("add a node with `[node.chief]`");
+        if let Some(span) = &draft.span {
+            diagnostic = diagnostic.at(span.clone(), "this cluster is empty");
+        }
+        sink.push(diagnostic);
+    }
+}
+
+/// Reports when the groups together are too large to be expanded.
+fn fits(draft: &ClusterDraft, sink: &mut Sink) -> bool {
+    let mut total: u64 = 0;
+    let mut size: u64 = 0;
+    for group in &draft.groups {
+        let count = u64::from(group.count.unwrap_or(1));
+        total += count;
+        size = size.saturating_add(count.saturating_mul(expanded_size(group, draft)));
+        let message = if total > u64::from(NODES_MAX) {
+            format!("the groups have more than {NODES_MAX} nodes together")
+        } else if size > EXPANDED_SIZE_MAX {
+            format!("the nodes take more than {} MiB when written out", EXPANDED_SIZE_MAX >> 20)
+        } else {
+            continue;
+        };
+        let span = group.count_span.clone().unwrap_or_else(|| group.key.clone());
+        sink.push(
+            Diagnostic::new(Code::TooManyNodes, message)
+                .at(span, "too many from here on")
+                .help("split the cluster, or make the groups smaller"),
+        );
+        return false;
+    }
+    true
+}
+
+/// Returns about how much memory a node of the group takes. Unit: bytes.
+fn expanded_size(group: &GroupDraft, draft: &ClusterDraft) -> u64 {
+    const NODE: usize = 512;
+    const MOUNT: usize = 1024;
+    let hook = |hooks: &[Hook]| hooks.iter().map(|hook| hook.run.len() + 64).sum::<usize>();
+    let NodeHooks { ready, before_unmount, before_halt } = group.hooks(&draft.defaults);
+    let hooks = hook(&ready) + hook(&before_unmount) + hook(&before_halt);
+    (NODE + group.mounts.len() * MOUNT + hooks) as u64
+}
+
+fn nodes(draft: &ClusterDraft, sink: &mut Sink) -> Option<IndexMap<NodeName, NodeDefinition>> {
+    let mut nodes = IndexMap::new();
+    let mut owner: BTreeMap<NodeName, &GroupDraft> = BTreeMap::new();
+    let mut complete = true;
+    for group in &draft.groups {
+        let mut mounts = IndexMap::new();
+        for mount in &group.mounts {
+            match mount.finish(&draft.mount_defaults) {
+                Some(mount) => {
+                    mounts.insert(mount.name.clone(), mount);
+                }
+                None => complete = false,
+            }
+        }
+        let node = |name: NodeName| NodeDefinition {
+            name,
+            group: group.name.clone(),
+            machine: group.machine(&draft.defaults),
+            mounts: mounts.clone(),
+            hooks: group.hooks(&draft.defaults),
+            line: group.line,
+        };
+        for name in names(group) {
+            let name = match name {
+                Ok(name) => name,
+                Err(error) => {
+                    sink.push(long_name(group, &error));
+                    complete = false;
+                    break;
+                }
+            };
+            if let Some(first) = owner.insert(name.clone(), group) {
+                sink.push(node_twice(&name, first, group));
+                complete = false;
+                break;
+            }
+            nodes.insert(name.clone(), node(name));
+        }
+    }
+    complete.then_some(nodes)
+}
+
+/// Returns the names of a group's nodes: its own, or with `-1`, `-2` … where it has a count.
+fn names(group: &GroupDraft) -> impl Iterator<Item = Result<NodeName, InvalidName>> {
+    let single = group.count.is_none().then(|| NodeName::new(group.name.as_str()));
+    let numbered = (1..=group.count.unwrap_or(0))
+        .map(|number| NodeName::new(format!("{}-{number}", group.name)));
+    single.into_iter().chain(numbered)
+}
+
+fn long_name(group: &GroupDraft, error: &InvalidName) -> Diagnostic {
+    invalid_name(&group.key, &error.name, "node", error.reason)
+        .help("its number is part of a node's name; give the group a shorter one")
+}
+
+fn node_twice(name: &NodeName, first: &GroupDraft, second: &GroupDraft) -> Diagnostic {
+    let maker = |group: &GroupDraft| match group.count {
+        Some(count) => format!("`{}` with count {count} makes it", group.name),
+        None => format!("`{}` is it", group.name),
+    };
+    Diagnostic::new(Code::NodeTwice, format!("two nodes get the name `{name}`"))
+        .at(second.key.clone(), format!("{}, too", maker(second)))
+        .at(first.key.clone(), maker(first))
+        .help("give one of the groups another name")
+}

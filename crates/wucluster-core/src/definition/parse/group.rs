@@ -1,0 +1,136 @@
+//! Node groups: `[node.NAME]` and what `[defaults]` gives to all of them.
+
+use std::ops::Range;
+
+use super::hook;
+use super::key::{self, Kind};
+use super::mount::{self, MountDraft, MountSettings};
+use super::section::{Field, Section, Sink};
+use super::source::Source;
+use super::value;
+use crate::definition::code::Code;
+use crate::definition::{Hook, MachineDefinition, NodeHooks};
+use crate::ids::NodeName;
+
+/// Most nodes of one group, and of a cluster.
+pub(super) const NODES_MAX: u32 = 10_000;
+
+/// Settings that a node group may have from `[defaults]`.
+#[derive(Debug, Default)]
+pub(super) struct GroupSettings {
+    image: Option<String>,
+    instance_type: Option<String>,
+    memory_mib: Option<u32>,
+    cpus: Option<u32>,
+    ready: Option<Vec<Hook>>,
+    before_unmount: Option<Vec<Hook>>,
+    before_halt: Option<Vec<Hook>>,
+}
+
+impl GroupSettings {
+    /// Reads the settings of a section.
+    pub(super) fn read(section: &Section<'_, '_>, sink: &mut Sink) -> Self {
+        Self {
+            image: section.field("image").and_then(|field| value::word(&field, sink)),
+            instance_type: section.field("type").and_then(|field| value::word(&field, sink)),
+            memory_mib: section.field("memory").and_then(|field| value::memory(&field, sink)),
+            cpus: section.field("cpus").and_then(|field| value::cpus(&field, sink)),
+            ready: section.field("ready").and_then(|field| hook::hooks(&field, sink)),
+            before_unmount: section.field("before-unmount").and_then(|f| hook::hooks(&f, sink)),
+            before_halt: section.field("before-halt").and_then(|f| hook::hooks(&f, sink)),
+        }
+    }
+}
+
+/// A node group as it is written; parts with mistakes are missing.
+#[derive(Debug)]
+pub(super) struct GroupDraft {
+    /// Its name.
+    pub(super) name: String,
+    /// Where its name stands.
+    pub(super) key: Range<usize>,
+    /// How many nodes it has. `None`: one, with the name of the group.
+    pub(super) count: Option<u32>,
+    /// Where the count stands.
+    pub(super) count_span: Option<Range<usize>>,
+    /// The line of its name.
+    pub(super) line: usize,
+    /// Its mounts.
+    pub(super) mounts: Vec<MountDraft>,
+    settings: GroupSettings,
+}
+
+impl GroupDraft {
+    /// Returns the machine of its nodes.
+    pub(super) fn machine(&self, defaults: &GroupSettings) -> MachineDefinition {
+        let own = &self.settings;
+        MachineDefinition {
+            image: own.image.as_ref().or(defaults.image.as_ref()).cloned(),
+            instance_type: own.instance_type.as_ref().or(defaults.instance_type.as_ref()).cloned(),
+            memory_mib: own.memory_mib.or(defaults.memory_mib),
+            cpus: own.cpus.or(defaults.cpus),
+        }
+    }
+
+    /// Returns the hooks of its nodes; a list of its own takes the place of the default one.
+    pub(super) fn hooks(&self, defaults: &GroupSettings) -> NodeHooks {
+        let pick = |own: &Option<Vec<Hook>>, default: &Option<Vec<Hook>>| {
+            own.as_ref().or(default.as_ref()).cloned().unwrap_or_default()
+        };
+        let own = &self.settings;
+        NodeHooks {
+            ready: pick(&own.ready, &defaults.ready),
+            before_unmount: pick(&own.before_unmount, &defaults.before_unmount),
+            before_halt: pick(&own.before_halt, &defaults.before_halt),
+        }
+    }
+}
+
+/// Reads one node group.
+pub(super) fn read(
+    source: &Source<'_>,
+    field: &Field<'_, '_>,
+    mount_defaults: &MountSettings,
+    sink: &mut Sink,
+) -> Option<GroupDraft> {
+    let has_name = NodeName::new(field.name).map_err(|error| {
+        sink.push(mount::invalid_name(&field.key, field.name, "node group", error.reason));
+    });
+    let of = format!("node `{}`", field.shown());
+    let help = "write `[node.NAME]`; for more of the same give it `count = 3`";
+    let section = Section::from_field(field, Kind::Group, of, help, sink)?;
+    key::check(&section, sink);
+    let count_field = section.field("count");
+    let count_span = count_field.as_ref().map(|field| field.span.clone());
+    let count = count_field.map(|field| count(&field, sink));
+    let settings = GroupSettings::read(&section, sink);
+    let mounts = mount::read_all(source, &section, mount_defaults, sink);
+    has_name.ok()?;
+    let count = match count {
+        None => None,
+        Some(count) => Some(count?),
+    };
+    let line = source.line(field.key.start);
+    Some(GroupDraft {
+        name: field.name.to_owned(),
+        key: field.key.clone(),
+        count,
+        count_span,
+        line,
+        mounts,
+        settings,
+    })
+}
+
+fn count(field: &Field<'_, '_>, sink: &mut Sink) -> Option<u32> {
+    let number = field.integer(sink)?;
+    match u32::try_from(number) {
+        Ok(count) if count <= NODES_MAX => Some(count),
+        Ok(_) | Err(_) => {
+            let label = if number < 0 { "it is negative" } else { "too many" };
+            let message = format!("`count` is between 0 and {NODES_MAX}");
+            sink.push(field.error(Code::CountRange, message, label));
+            None
+        }
+    }
+}

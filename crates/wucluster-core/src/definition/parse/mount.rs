@@ -1,0 +1,269 @@
+//! Mounts: `[node.NAME.mount.NAME]` and what `[defaults.mount]` gives to all of them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::key::{self, Kind};
+use super::option;
+use super::section::{Field, Section, Sink};
+use super::source::Source;
+use super::value;
+use crate::definition::code::Code;
+use crate::definition::diagnostic::{Diagnostic, shown};
+use crate::definition::mount_point::{MountPointFault, check_mount_point};
+use crate::definition::{FilesystemKind, MountDefinition, Size};
+use crate::ids::{MountName, SnapshotId};
+
+/// Most mounts of one node.
+///
+/// Source: EC2 attaches at most 128 volumes to one instance, one of them for the system.
+const MOUNTS_MAX: usize = 127;
+
+/// Settings that a mount may have from `[defaults.mount]`.
+#[derive(Debug, Default)]
+pub(super) struct MountSettings {
+    size: Option<Size>,
+    fs: Option<FilesystemKind>,
+    options: Option<Vec<String>>,
+    owner: Option<String>,
+    group: Option<String>,
+    mode: Option<u32>,
+    /// Whether there is a size, be it a good one or not.
+    has_size: bool,
+}
+
+impl MountSettings {
+    /// Reads the settings of a section.
+    pub(super) fn read(section: &Section<'_, '_>, sink: &mut Sink) -> Self {
+        let size = section.field("size");
+        Self {
+            has_size: size.is_some(),
+            size: size.and_then(|field| value::size(&field, sink)),
+            fs: section.field("fs").and_then(|field| value::filesystem(&field, sink)),
+            options: section.field("options").and_then(|field| option::options(&field, sink)),
+            owner: section.field("owner").and_then(|field| value::owner(&field, sink)),
+            group: section.field("group").and_then(|field| value::owner(&field, sink)),
+            mode: section.field("mode").and_then(|field| value::mode(&field, sink)),
+        }
+    }
+}
+
+/// A mount as it is written; parts with mistakes are missing.
+#[derive(Debug)]
+pub(super) struct MountDraft {
+    name: MountName,
+    at: Option<Place>,
+    settings: MountSettings,
+    from: Option<SnapshotId>,
+    line: usize,
+}
+
+/// A mount point with its place in the file.
+#[derive(Debug)]
+struct Place {
+    path: String,
+    span: Range<usize>,
+}
+
+impl MountDraft {
+    /// Returns the finished mount, if all that it needs is there.
+    pub(super) fn finish(&self, defaults: &MountSettings) -> Option<MountDefinition> {
+        let own = &self.settings;
+        Some(MountDefinition {
+            name: self.name.clone(),
+            at: self.at.as_ref()?.path.clone(),
+            size: own.size.or(defaults.size)?,
+            fs: own.fs.or(defaults.fs).unwrap_or(FilesystemKind::Ext4),
+            options: own
+                .options
+                .as_ref()
+                .or(defaults.options.as_ref())
+                .cloned()
+                .unwrap_or_default(),
+            owner: own.owner.as_ref().or(defaults.owner.as_ref()).cloned(),
+            group: own.group.as_ref().or(defaults.group.as_ref()).cloned(),
+            mode: own.mode.or(defaults.mode),
+            from: self.from.clone(),
+            line: self.line,
+        })
+    }
+}
+
+/// Reads the mounts of a node group in the order of the file.
+pub(super) fn read_all(
+    source: &Source<'_>,
+    group: &Section<'_, '_>,
+    defaults: &MountSettings,
+    sink: &mut Sink,
+) -> Vec<MountDraft> {
+    let Some(field) = group.field("mount") else { return Vec::new() };
+    let of = format!("the mounts of {}", group.of);
+    let help = "write `mount.NAME = { at = \"/mnt/NAME\", size = \"40 GiB\" }`";
+    let Some(table) = Section::from_field(&field, Kind::Mount, of, help, sink) else {
+        return Vec::new();
+    };
+    let mut drafts = Vec::new();
+    for field in table.fields() {
+        let is_setting = Kind::Mount.keys().contains(&field.name);
+        if is_setting && !field.value.is_table() {
+            let message = format!("a mount of {} has no name", group.of);
+            let mut diagnostic = Diagnostic::new(Code::Nameless, message)
+                .at(field.key.clone(), "here should be a mount's name, not one of its keys")
+                .help("write `[node.NAME.mount.NAME]` above the mount's keys");
+            if source.line(table.span.start) != source.line(field.key.start) {
+                diagnostic = diagnostic.at(table.span.clone(), "");
+            }
+            sink.push(diagnostic);
+            return drafts;
+        }
+        drafts.extend(read(source, &field, group, defaults, sink));
+    }
+    if drafts.len() > MOUNTS_MAX {
+        let number = drafts.len();
+        let message =
+            format!("{} has {number} mounts, at most {MOUNTS_MAX} can be attached", group.of);
+        sink.push(
+            Diagnostic::new(Code::TooManyMounts, message)
+                .at(group.key.clone(), "this node")
+                .help("spread them over more nodes"),
+        );
+    } else {
+        check_places(group, &drafts, source, sink);
+    }
+    drafts
+}
+
+fn read(
+    source: &Source<'_>,
+    field: &Field<'_, '_>,
+    group: &Section<'_, '_>,
+    defaults: &MountSettings,
+    sink: &mut Sink,
+) -> Option<MountDraft> {
+    let name = MountName::new(field.name).map_err(|error| {
+        sink.push(invalid_name(&field.key, field.name, "mount", error.reason));
+    });
+    let of = format!("mount `{}` of {}", field.shown(), group.of);
+    let help = "write `{ at = \"/mnt/NAME\", size = \"40 GiB\" }`";
+    let section = Section::from_field(field, Kind::Mount, of, help, sink)?;
+    key::check(&section, sink);
+    let settings = MountSettings::read(&section, sink);
+    let near = name.as_ref().map_or("data", |name| name.as_str());
+    let at = match section.field("at") {
+        Some(field) => place(&field, sink),
+        None => {
+            section.missing(source, "at", &format!("at = \"/mnt/{near}\""), sink);
+            None
+        }
+    };
+    if !settings.has_size && !defaults.has_size {
+        section.missing(source, "size", "size = \"40 GiB\"", sink);
+    }
+    let from = section.field("from").and_then(|field| value::snapshot(&field, sink));
+    let line = source.line(section.key.start);
+    Some(MountDraft { name: name.ok()?, at, settings, from, line })
+}
+
+/// Makes the diagnostic for a name that breaks the rule for names.
+pub(super) fn invalid_name(span: &Range<usize>, name: &str, of: &str, reason: &str) -> Diagnostic {
+    let message = format!("`{}` is not a name for a {of}", shown(name));
+    let good: String = name.to_lowercase().replace(['_', ' ', '.'], "-");
+    let patch = crate::ids::check_name(&good).is_ok().then_some(good);
+    Diagnostic::new(Code::InvalidName, message)
+        .at(span.clone(), reason)
+        .help("a name has 1 to 32 characters of a-z, 0-9 and -, with no - at either end")
+        .patch(span.clone(), patch)
+}
+
+fn place(field: &Field<'_, '_>, sink: &mut Sink) -> Option<Place> {
+    let path = field.string(sink)?;
+    let Err(error) = check_mount_point(path) else {
+        if path == "/home" {
+            let message = format!("{} hides the home directories of the image", field.of);
+            sink.push(
+                field.error(Code::HidesHomes, message, "users made by the image live here").help(
+                    "the user that wucluster logs in as may be among them; `/mnt/home` is safe",
+                ),
+            );
+        }
+        return Some(Place { path: path.to_owned(), span: field.span.clone() });
+    };
+    let patch = error.suggestion.map(|path| format!("\"{path}\""));
+    let diagnostic = match error.fault {
+        MountPointFault::Form => {
+            let message = format!("`{}` is not a mount point", shown(path));
+            let diagnostic = field.error(Code::MountPointForm, message, error.explanation);
+            let help = "a mount point is an absolute path without `.`, `..`, `//` and blanks";
+            diagnostic.help(help).patch(field.span.clone(), patch)
+        }
+        MountPointFault::Reserved => {
+            let message = format!("nothing may be mounted at `{}`", shown(path));
+            let diagnostic = field.error(Code::MountPointReserved, message, error.explanation);
+            diagnostic.help("mount it below `/mnt`, `/srv` or a directory of its own")
+        }
+    };
+    sink.push(diagnostic);
+    None
+}
+
+/// Reports mount points of one node that are the same, or lie inside each other.
+fn check_places(
+    group: &Section<'_, '_>,
+    drafts: &[MountDraft],
+    source: &Source<'_>,
+    sink: &mut Sink,
+) {
+    let mut seen: BTreeMap<&str, &MountDraft> = BTreeMap::new();
+    for draft in drafts {
+        let Some(place) = &draft.at else { continue };
+        if let Some(first) = seen.get(place.path.as_str()) {
+            sink.push(twice(group, first, draft, place, drafts, source));
+            continue;
+        }
+        seen.insert(&place.path, draft);
+    }
+    for (path, inner) in &seen {
+        let outer = path.match_indices('/').skip(1).find_map(|(end, _)| seen.get(&path[..end]));
+        if let Some(outer) = outer {
+            let message = format!("one mount point of {} lies inside another", group.of);
+            let spans = (inner.at.as_ref(), outer.at.as_ref());
+            let (Some(inner_place), Some(outer_place)) = spans else { continue };
+            sink.push(
+                Diagnostic::new(Code::MountPointNested, message)
+                    .at(inner_place.span.clone(), format!("mount `{}` lies inside", inner.name))
+                    .at(outer_place.span.clone(), format!("mount `{}` is around it", outer.name))
+                    .help(
+                        "each mount must be unmounted on its own, whatever the other does: put them \
+                         side by side",
+                    ),
+            );
+        }
+    }
+}
+
+fn twice(
+    group: &Section<'_, '_>,
+    first: &MountDraft,
+    second: &MountDraft,
+    place: &Place,
+    all: &[MountDraft],
+    source: &Source<'_>,
+) -> Diagnostic {
+    let (of, path, name) = (&group.of, &place.path, &second.name);
+    let message = format!("two mounts of {of} use the same mount point `{path}`");
+    let mut diagnostic = Diagnostic::new(Code::MountPointTwice, message)
+        .at(place.span.clone(), format!("mount `{name}` wants it too"))
+        .help(format!("give `{name}` a mount point of its own"));
+    if let Some(first_place) = &first.at {
+        let label = format!("first used by mount `{}`", first.name);
+        diagnostic = diagnostic.at(first_place.span.clone(), label);
+        if source.line(group.key.start) != source.line(first_place.span.start) {
+            diagnostic = diagnostic.at(group.span.clone(), "");
+        }
+    }
+    let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let own = format!("{parent}/{name}");
+    let taken = all.iter().filter_map(|draft| draft.at.as_ref()).any(|place| place.path == own);
+    let free = !taken && check_mount_point(&own).is_ok();
+    diagnostic.patch(place.span.clone(), free.then(|| format!("\"{own}\"")))
+}

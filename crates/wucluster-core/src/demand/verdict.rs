@@ -1,0 +1,287 @@
+//! Judging a demand on an observation.
+
+use super::{Clause, Demand, Shortfall, Verdict};
+use crate::definition::ClusterDefinition;
+use crate::ids::Subject;
+use crate::interlock::data;
+use crate::observation::{
+    AttachmentState, FilesystemState, InstanceState, MountObservation, NodeObservation,
+    Observation, Observed, VolumeState,
+};
+use crate::time::Timestamp;
+
+/// Whether one clause holds for one subject.
+pub(crate) enum Answer {
+    Yes,
+    No(String),
+    Unknown(String),
+}
+
+impl Demand {
+    /// Lists the clauses that this demand puts to every mount.
+    #[must_use]
+    pub fn mount_clauses(self) -> &'static [Clause] {
+        match self {
+            Self::Instantiated => &[Clause::VolumeExists],
+            Self::Attached => &[Clause::VolumeExists, Clause::VolumeAttached],
+            Self::Mounted | Self::Launched => {
+                &[Clause::VolumeExists, Clause::VolumeAttached, Clause::Mounted]
+            }
+            Self::Unmounted => &[Clause::NotMounted],
+            Self::Separated | Self::Haltable => &[Clause::NotMounted, Clause::NotAttached],
+            Self::RecentlySnapshotted => {
+                &[Clause::NotMounted, Clause::NotAttached, Clause::Snapshotted]
+            }
+            Self::Away => &[Clause::NoVolume],
+        }
+    }
+
+    /// Lists the clauses that this demand puts to every node.
+    #[must_use]
+    pub fn node_clauses(self) -> &'static [Clause] {
+        match self {
+            Self::Instantiated | Self::Attached | Self::Mounted => &[Clause::InstanceRuns],
+            Self::Launched => &[Clause::InstanceRuns, Clause::Ready],
+            Self::Unmounted | Self::Separated | Self::RecentlySnapshotted => &[],
+            Self::Haltable => &[Clause::MayHalt],
+            Self::Away => &[Clause::NoInstance],
+        }
+    }
+
+    /// Says whether the demand is about bringing things up: it then concerns only what is defined.
+    #[must_use]
+    pub fn is_upward(self) -> bool {
+        match self {
+            Self::Instantiated | Self::Attached | Self::Mounted | Self::Launched => true,
+            Self::Unmounted
+            | Self::Separated
+            | Self::RecentlySnapshotted
+            | Self::Haltable
+            | Self::Away => false,
+        }
+    }
+
+    /// Judges the demand. What could not be seen is unknown, never met.
+    ///
+    /// `now` serves only to tell a snapshot's age, where the definition sets `recent`.
+    #[must_use]
+    pub fn verdict(
+        self,
+        definition: &ClusterDefinition,
+        observation: &Observation,
+        now: Timestamp,
+    ) -> Verdict {
+        let mut verdict = Verdict { unmet: Vec::new(), unknown: Vec::new() };
+        let mut put = |clause: Clause, subject: Subject, answer: Answer| match answer {
+            Answer::Yes => {}
+            Answer::No(why) => verdict.unmet.push(Shortfall { clause, subject, why }),
+            Answer::Unknown(why) => verdict.unknown.push(Shortfall { clause, subject, why }),
+        };
+        for node in observation.nodes.iter().filter(|node| node.is_defined || !self.is_upward()) {
+            for &clause in self.node_clauses() {
+                put(
+                    clause,
+                    Subject::Node(node.name.clone()),
+                    node_clause(clause, definition, node),
+                );
+            }
+        }
+        for mount in observation.mounts.iter().filter(|mount| mount.is_defined || !self.is_upward())
+        {
+            for &clause in self.mount_clauses() {
+                let answer = mount_clause(clause, definition, observation, mount, now);
+                let is_yes = matches!(answer, Answer::Yes);
+                put(clause, Subject::Mount(mount.key.clone()), answer);
+                if !is_yes {
+                    break;
+                }
+            }
+        }
+        if self == Self::Away {
+            for stranger in
+                observation.strangers.iter().filter(|stranger| stranger.kind != "snapshot")
+            {
+                let clause =
+                    if stranger.kind == "volume" { Clause::NoVolume } else { Clause::NoInstance };
+                let why = format!("{} is {}: {}", stranger.kind, stranger.state, stranger.why);
+                put(clause, Subject::Stranger(stranger.id.clone()), Answer::No(why));
+            }
+        }
+        verdict
+    }
+}
+
+fn node_clause(clause: Clause, definition: &ClusterDefinition, node: &NodeObservation) -> Answer {
+    match clause {
+        Clause::InstanceRuns => match node.instances.as_slice() {
+            [] => Answer::No("away".to_owned()),
+            [one] if one.state == InstanceState::Running => Answer::Yes,
+            [one] => Answer::No(one.state.to_string()),
+            several => Answer::No(format!("{} instances carry its name", several.len())),
+        },
+        Clause::Ready => ready(definition, node),
+        Clause::MayHalt => may_halt(definition, node),
+        Clause::NoInstance => match node.instances.as_slice() {
+            [] => Answer::Yes,
+            [one] => Answer::No(format!("{} is {}", one.id, one.state)),
+            several => Answer::No(format!("{} instances carry its name", several.len())),
+        },
+        Clause::VolumeExists
+        | Clause::VolumeAttached
+        | Clause::Mounted
+        | Clause::NotMounted
+        | Clause::NotAttached
+        | Clause::Snapshotted
+        | Clause::NoVolume => Answer::Yes,
+    }
+}
+
+/// Whether a node's readiness checks pass.
+pub(crate) fn ready(definition: &ClusterDefinition, node: &NodeObservation) -> Answer {
+    let Some(wanted) = definition.nodes.get(&node.name).map(|defined| &defined.hooks.ready) else {
+        return Answer::Yes;
+    };
+    if wanted.is_empty() {
+        return Answer::Yes;
+    }
+    match &node.probe {
+        Observed::Present(probe) => {
+            for hook in wanted.iter().filter(|hook| hook.blocks) {
+                match probe.ready.iter().find(|result| &result.hook == hook) {
+                    None => {
+                        return Answer::Unknown("readiness was not asked yet".to_owned());
+                    }
+                    Some(result) if !result.passed => {
+                        return Answer::No(format!("`{}` says no: {}", hook.run, result.output));
+                    }
+                    Some(_) => {}
+                }
+            }
+            Answer::Yes
+        }
+        Observed::Absent => Answer::No("nothing runs".to_owned()),
+        Observed::Unknown(gap) => Answer::Unknown(gap.why.clone()),
+    }
+}
+
+fn may_halt(definition: &ClusterDefinition, node: &NodeObservation) -> Answer {
+    let Some(wanted) = definition.nodes.get(&node.name).map(|defined| &defined.hooks.before_halt)
+    else {
+        return Answer::Yes;
+    };
+    if wanted.iter().all(|hook| !hook.blocks) {
+        return Answer::Yes;
+    }
+    match &node.probe {
+        Observed::Absent => Answer::Yes,
+        Observed::Unknown(gap) => Answer::Unknown(gap.why.clone()),
+        Observed::Present(probe) => {
+            for hook in wanted.iter().filter(|hook| hook.blocks) {
+                match probe.before_halt.iter().find(|result| &result.hook == hook) {
+                    None => {
+                        return Answer::Unknown("whether it may halt was not asked yet".to_owned());
+                    }
+                    Some(result) if !result.passed => {
+                        return Answer::No(format!("`{}` says no: {}", hook.run, result.output));
+                    }
+                    Some(_) => {}
+                }
+            }
+            Answer::Yes
+        }
+    }
+}
+
+fn mount_clause(
+    clause: Clause,
+    definition: &ClusterDefinition,
+    observation: &Observation,
+    mount: &MountObservation,
+    now: Timestamp,
+) -> Answer {
+    let several = || Answer::No(format!("{} volumes carry its name", mount.volumes.len()));
+    match clause {
+        Clause::VolumeExists => match mount.volumes.as_slice() {
+            [] => Answer::No("away".to_owned()),
+            [one] => match &one.state {
+                VolumeState::Available | VolumeState::InUse => Answer::Yes,
+                VolumeState::Creating
+                | VolumeState::Deleting
+                | VolumeState::Deleted
+                | VolumeState::Error
+                | VolumeState::Unrecognized(_) => Answer::No(one.state.to_string()),
+            },
+            _ => several(),
+        },
+        Clause::VolumeAttached => {
+            let Some(volume) = mount.volume() else { return several() };
+            let own = observation
+                .node(&mount.key.node)
+                .and_then(NodeObservation::instance)
+                .map(|one| &one.id);
+            match volume.open_attachments().collect::<Vec<_>>().as_slice() {
+                [] => Answer::No(volume.state.to_string()),
+                [one] if Some(&one.instance) != own => {
+                    Answer::No(format!("attached to {}", one.instance))
+                }
+                [one] if one.state == AttachmentState::Attached => Answer::Yes,
+                [one] => Answer::No(one.state.to_string()),
+                _ => Answer::No("attached more than once".to_owned()),
+            }
+        }
+        Clause::Mounted => match &mount.filesystem {
+            Observed::Present(FilesystemState::Mounted { .. }) => Answer::Yes,
+            Observed::Present(state) => Answer::No(state.word().to_owned()),
+            Observed::Absent => Answer::No("the machine does not run".to_owned()),
+            Observed::Unknown(gap) => Answer::Unknown(gap.why.clone()),
+        },
+        Clause::NotMounted => match &mount.filesystem {
+            Observed::Absent => Answer::Yes,
+            Observed::Unknown(gap) => Answer::Unknown(gap.why.clone()),
+            Observed::Present(state) => match state {
+                FilesystemState::NoDevice
+                | FilesystemState::Unmounted { .. }
+                | FilesystemState::PointTaken { .. } => Answer::Yes,
+                FilesystemState::Mounted { .. }
+                | FilesystemState::MountedElsewhere { .. }
+                | FilesystemState::Held { .. } => Answer::No(state.word().to_owned()),
+            },
+        },
+        Clause::NotAttached => match mount.volumes.as_slice() {
+            [] => Answer::Yes,
+            [one] => match one.open_attachments().next() {
+                None => match &one.state {
+                    VolumeState::InUse => Answer::No("in-use".to_owned()),
+                    VolumeState::Creating
+                    | VolumeState::Available
+                    | VolumeState::Deleting
+                    | VolumeState::Deleted
+                    | VolumeState::Error => Answer::Yes,
+                    VolumeState::Unrecognized(word) => {
+                        Answer::Unknown(format!("its state is `{word}`"))
+                    }
+                },
+                Some(attachment) => Answer::No(attachment.state.to_string()),
+            },
+            _ => several(),
+        },
+        Clause::Snapshotted => match mount.volumes.as_slice() {
+            [] => Answer::Yes,
+            [one] if matches!(one.state, VolumeState::Deleting | VolumeState::Deleted) => {
+                Answer::Yes
+            }
+            [one] => match data::cover(mount, one, definition.recent, now) {
+                data::Cover::Complete(_) => Answer::Yes,
+                data::Cover::Pending(snapshot) => Answer::No(format!("{} is pending", snapshot.id)),
+                data::Cover::Missing(why) => Answer::No(why),
+            },
+            _ => several(),
+        },
+        Clause::NoVolume => match mount.volumes.as_slice() {
+            [] => Answer::Yes,
+            [one] => Answer::No(format!("{} is {}", one.id, one.state)),
+            _ => several(),
+        },
+        Clause::InstanceRuns | Clause::Ready | Clause::MayHalt | Clause::NoInstance => Answer::Yes,
+    }
+}

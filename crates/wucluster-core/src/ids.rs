@@ -1,0 +1,243 @@
+//! Names from the definition and ids from the provider: one type each, never mixed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest name of a cluster, node group or mount. Unit: characters.
+///
+/// Source: tag values and host names must hold `cluster/node-123/mount`; a DNS label holds 63.
+pub const NAME_LENGTH_MAX: usize = 32;
+
+/// A name that breaks the rule for names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{name}` is not a name: {reason}")]
+pub struct InvalidName {
+    /// What was given.
+    pub name: String,
+    /// Which part of the rule it breaks.
+    pub reason: &'static str,
+}
+
+/// Checks the rule for names: `[a-z0-9][a-z0-9-]{0,31}`, not ending in `-`.
+///
+/// # Errors
+/// [`InvalidName`] says which part of the rule is broken.
+pub fn check_name(name: &str) -> Result<(), InvalidName> {
+    let fail = |reason| Err(InvalidName { name: name.to_owned(), reason });
+    if name.is_empty() {
+        return fail("it is empty");
+    }
+    if name.len() > NAME_LENGTH_MAX {
+        return fail("it is longer than 32 characters");
+    }
+    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        return fail("only a-z, 0-9 and - may stand in it");
+    }
+    if name.starts_with('-') || name.ends_with('-') {
+        return fail("it must begin and end with a letter or digit");
+    }
+    Ok(())
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Makes the name, checking [`check_name`].
+            ///
+            /// # Errors
+            /// [`InvalidName`] when the rule for names is broken.
+            pub fn new(name: impl Into<String>) -> Result<Self, InvalidName> {
+                let name = name.into();
+                check_name(&name)?;
+                Ok(Self(name))
+            }
+
+            /// Returns the name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+            fn try_from(name: String) -> Result<Self, InvalidName> {
+                Self::new(name)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! id_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Makes the id from the provider's own word; it is carried as it is.
+            #[must_use]
+            pub fn new(id: impl Into<String>) -> Self {
+                Self(id.into())
+            }
+
+            /// Returns the id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name_type!(
+    /// The name of a cluster.
+    ClusterName
+);
+name_type!(
+    /// The name of a node after expansion of its group, such as `worker-2`.
+    NodeName
+);
+name_type!(
+    /// The name of a mount within its node, such as `scratch`.
+    MountName
+);
+
+id_type!(
+    /// A provider's id of an instance, such as `i-0a3f52c1e8b7d9014`.
+    InstanceId
+);
+id_type!(
+    /// A provider's id of a volume, such as `vol-0b77f3a1c9d02e8a4`.
+    VolumeId
+);
+id_type!(
+    /// A provider's id of a snapshot, such as `snap-0f3d6a7715c2e9b48`.
+    SnapshotId
+);
+
+impl VolumeId {
+    /// Returns the serial number by which the volume's device is known inside a node.
+    ///
+    /// Source: NVMe devices of EBS carry the volume id without its dash (EC2 User Guide, "Amazon EBS
+    /// and NVMe"); the local cloud does the same.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        self.0.replacen('-', "", 1)
+    }
+}
+
+/// A mount's full name: its node and its own name, shown as `worker-2/scratch`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MountKey {
+    /// The node that the mount belongs to.
+    pub node: NodeName,
+    /// Its name within the node.
+    pub mount: MountName,
+}
+
+impl fmt::Display for MountKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}/{}", self.node, self.mount))
+    }
+}
+
+impl TryFrom<String> for MountKey {
+    type Error = InvalidName;
+    fn try_from(text: String) -> Result<Self, InvalidName> {
+        let (node, mount) = text
+            .split_once('/')
+            .ok_or(InvalidName { name: text.clone(), reason: "a mount is named NODE/MOUNT" })?;
+        Ok(Self { node: NodeName::new(node)?, mount: MountName::new(mount)? })
+    }
+}
+
+impl From<MountKey> for String {
+    fn from(key: MountKey) -> String {
+        key.to_string()
+    }
+}
+
+/// What an action, a wait, a hold or an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// The cluster as a whole.
+    Cluster,
+    /// A node.
+    Node(NodeName),
+    /// A mount.
+    Mount(MountKey),
+    /// A thing in the cloud that carries the cluster's tag and fits no node or mount, by its id.
+    Stranger(String),
+}
+
+impl Subject {
+    /// Returns the node that the subject is, or belongs to.
+    #[must_use]
+    pub fn node(&self) -> Option<&NodeName> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Mount(key) => Some(&key.node),
+            Self::Cluster | Self::Stranger(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster => f.pad("cluster"),
+            Self::Node(node) => node.fmt(f),
+            Self::Mount(key) => key.fmt(f),
+            Self::Stranger(id) => f.pad(id),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rule() {
+        for good in ["a", "worker-1", "0", "a-b-c"] {
+            assert!(NodeName::new(good).is_ok(), "{good}");
+        }
+        let long = "a".repeat(33);
+        for bad in ["", "-a", "a-", "A", "a b", "a/b", "ä", "a\n", "$(x)", long.as_str()] {
+            assert!(NodeName::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_serial_is_the_id_without_its_dash() {
+        assert_eq!(VolumeId::new("vol-0123456789abcdef0").serial(), "vol0123456789abcdef0");
+    }
+}

@@ -1,0 +1,299 @@
+//! The gate: every request passes here or comes back with its reason.
+
+use super::{Cleared, Hold, Interlock, Refusal, data, order, ownership};
+use crate::action::{Action, CloudAction, ShellAction};
+use crate::definition::ClusterDefinition;
+use crate::demand::Demand;
+use crate::ids::{MountKey, Subject, VolumeId};
+use crate::memory::Memory;
+use crate::observation::{
+    FilesystemState, InstanceState, NodeObservation, Observation, Observed, VolumeSeen, VolumeState,
+};
+use crate::plan::WaitOn;
+use crate::policy::Policy;
+use crate::time::Timestamp;
+
+/// Everything that a rule may look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The definition.
+    pub definition: &'a ClusterDefinition,
+    /// The demand.
+    pub demand: Demand,
+    /// What was seen.
+    pub observation: &'a Observation,
+    /// What was asked, and what came of it.
+    pub memory: &'a Memory,
+    /// What is permitted.
+    pub policy: &'a Policy,
+    /// The time.
+    pub now: Timestamp,
+}
+
+impl Context<'_> {
+    /// Says whether a rule is switched on: always, but in tests that show what is lost without it.
+    #[cfg_attr(
+        not(feature = "ablation"),
+        expect(clippy::unused_self, reason = "the switch exists in tests only")
+    )]
+    pub(crate) fn is_on(&self, interlock: Interlock) -> bool {
+        #[cfg(feature = "ablation")]
+        return !self.policy.ablated.contains(&interlock);
+        #[cfg(not(feature = "ablation"))]
+        {
+            let _ = interlock;
+            true
+        }
+    }
+}
+
+impl Cleared<Action> {
+    /// Clears the same action again on a newer observation, just before it is issued.
+    ///
+    /// # Errors
+    /// The refusal that stands against it now; a wait when the observation is not newer.
+    pub fn renew(self, ctx: &Context<'_>) -> Result<Self, Refusal> {
+        if ctx.observation.cloud_asked_at <= self.seen_at() {
+            return Err(Refusal::wait(
+                self.action().subject(),
+                WaitOn::Cloud,
+                "it is looked at once more",
+            ));
+        }
+        clear(ctx, self.action().clone())
+    }
+}
+
+/// Clears an action, or says what stands against it.
+///
+/// # Errors
+/// A [`Refusal`]: what must come first, what is waited for, or a hold.
+pub fn clear(ctx: &Context<'_>, action: Action) -> Result<Cleared<Action>, Refusal> {
+    settled(ctx, &action)?;
+    match &action {
+        Action::Cloud(request) => cloud(ctx, request)?,
+        Action::Shell(request) => shell(ctx, request)?,
+    }
+    Ok(Cleared::new(action, ctx.observation.cloud_asked_at))
+}
+
+/// Passes when nothing about the subject is under way and what was seen of it is newer than what was
+/// last asked.
+fn settled(ctx: &Context<'_>, action: &Action) -> Result<(), Refusal> {
+    let subject = action.subject();
+    let Some(memory) = ctx.memory.of(&subject) else { return Ok(()) };
+    if let Some(name) = memory.in_flight {
+        return Err(Refusal::wait(subject, WaitOn::Answer, format!("{name} is asked")));
+    }
+    if memory.cloud_settled_at.is_some_and(|settled| ctx.observation.cloud_asked_at <= settled) {
+        return Err(Refusal::wait(subject, WaitOn::Cloud, "the cloud is looked at again"));
+    }
+    if let (Some(settled), Some(node)) = (memory.shell_settled_at, subject.node())
+        && ctx
+            .observation
+            .node(node)
+            .and_then(|node| node.probed_at)
+            .is_some_and(|asked| asked <= settled)
+    {
+        return Err(Refusal::wait(
+            subject.clone(),
+            WaitOn::Node(node.clone()),
+            "the node is asked again",
+        ));
+    }
+    Ok(())
+}
+
+fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
+    match request {
+        CloudAction::RunInstance { node, .. } => {
+            let living = ctx.observation.node(node).map_or(&[][..], |seen| &seen.instances);
+            if living.is_empty() || !ctx.is_on(Interlock::IdentityConflict) {
+                Ok(())
+            } else {
+                Err(ownership::instance_conflict(node, living))
+            }
+        }
+        CloudAction::StartInstance { node, instance } => {
+            ownership::sole_instance(ctx, node, instance).map(|_| ())
+        }
+        CloudAction::TerminateInstance { node, instance } => {
+            let (seen, _) = ownership::sole_instance(ctx, node, instance)?;
+            order::nothing_attached(ctx, node, instance)?;
+            order::may_halt(ctx, seen)?;
+            ownership::consented(ctx, Subject::Node(node.clone()), instance.as_str())
+        }
+        CloudAction::CreateVolume { mount, from, .. } => create_volume(ctx, mount, from.as_ref()),
+        CloudAction::AttachVolume { mount, volume, instance } => {
+            let seen = ownership::sole_volume(ctx, mount, volume)?;
+            let node = order::attached_to_own(ctx, mount, seen)?;
+            if node
+                .instance()
+                .is_none_or(|own| &own.id != instance || own.state != InstanceState::Running)
+            {
+                return Err(Refusal::wait(
+                    Subject::Mount(mount.clone()),
+                    WaitOn::Others,
+                    format!("waits for {} to run", mount.node),
+                ));
+            }
+            order::free(ctx, mount, seen)?;
+            data::open_epoch(ctx, mount, seen)
+        }
+        CloudAction::DetachVolume { mount, volume, instance } => {
+            let seen = ownership::sole_volume(ctx, mount, volume)?;
+            order::attached_to_own(ctx, mount, seen)?;
+            if !seen.open_attachments().any(|one| &one.instance == instance) {
+                return Err(Refusal::wait(
+                    Subject::Mount(mount.clone()),
+                    WaitOn::Cloud,
+                    "it is not attached",
+                ));
+            }
+            order::unmounted(ctx, mount, seen)
+        }
+        CloudAction::TagVolume { mount, volume, tags } => {
+            let seen = ownership::sole_volume(ctx, mount, volume)?;
+            // Both ends of an epoch are written only while nobody can write to the volume.
+            if tags.epoch().is_some() { order::free(ctx, mount, seen) } else { Ok(()) }
+        }
+        CloudAction::CreateSnapshot { mount, volume, .. } => {
+            let seen = ownership::sole_volume(ctx, mount, volume)?;
+            if ctx.is_on(Interlock::SnapshotOlder) {
+                order::free(ctx, mount, seen)?;
+            }
+            data::sealed(ctx, mount, seen).map(|_| ())
+        }
+        CloudAction::DeleteVolume { mount, volume, .. } => {
+            let seen = ownership::sole_volume(ctx, mount, volume)?;
+            order::free(ctx, mount, seen)?;
+            data::covered_by(ctx, mount, seen)?;
+            ownership::consented(ctx, Subject::Mount(mount.clone()), volume.as_str())
+        }
+    }
+}
+
+fn create_volume(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    from: Option<&crate::ids::SnapshotId>,
+) -> Result<(), Refusal> {
+    let existing = ctx.observation.mount(key).map_or(&[][..], |mount| &mount.volumes);
+    if !existing.is_empty() && ctx.is_on(Interlock::IdentityConflict) {
+        return Err(ownership::volume_conflict(key, existing));
+    }
+    let wanted = match data::source(ctx, key)? {
+        data::Source::Own(snapshot) => Some(snapshot.id),
+        data::Source::Base(snapshot) => Some(snapshot),
+        data::Source::Blank => None,
+    };
+    if wanted.as_ref() == from || !ctx.is_on(Interlock::DataMissing) {
+        return Ok(());
+    }
+    Err(Hold::new(
+        Interlock::DataMissing,
+        Subject::Mount(key.clone()),
+        "it would not begin from its newest data",
+    )
+    .so("no volume was made")
+    .refuse())
+}
+
+fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
+    match request {
+        ShellAction::MakeFilesystem { mount, serial, .. } => {
+            let (seen, state) = device(ctx, mount, serial)?;
+            match state {
+                FilesystemState::Unmounted { contents } => data::blank(ctx, mount, seen, contents),
+                FilesystemState::NoDevice
+                | FilesystemState::Mounted { .. }
+                | FilesystemState::MountedElsewhere { .. }
+                | FilesystemState::Held { .. }
+                | FilesystemState::PointTaken { .. } => Err(in_the_way(mount, state)),
+            }
+        }
+        ShellAction::Mount { mount, serial, .. } => {
+            let (seen, state) = device(ctx, mount, serial)?;
+            match state {
+                FilesystemState::Unmounted { contents } => {
+                    data::right_contents(ctx, mount, seen, contents).map(|_| ())
+                }
+                FilesystemState::NoDevice
+                | FilesystemState::Mounted { .. }
+                | FilesystemState::MountedElsewhere { .. }
+                | FilesystemState::Held { .. }
+                | FilesystemState::PointTaken { .. } => Err(in_the_way(mount, state)),
+            }
+        }
+        ShellAction::Unmount { mount, serial, .. } => {
+            let id = volume_of(ctx, mount, serial)?;
+            let seen = ownership::sole_volume(ctx, mount, &id)?;
+            order::attached_to_own(ctx, mount, seen).map(|_| ())
+        }
+    }
+}
+
+/// Finds the volume with that serial, attached to its own running node, and what its device does.
+fn device<'a>(
+    ctx: &'a Context<'_>,
+    key: &MountKey,
+    serial: &str,
+) -> Result<(&'a VolumeSeen, &'a FilesystemState), Refusal> {
+    let id = volume_of(ctx, key, serial)?;
+    let seen = ownership::sole_volume(ctx, key, &id)?;
+    let node: &NodeObservation = order::attached_to_own(ctx, key, seen)?;
+    let subject = Subject::Mount(key.clone());
+    if seen.state != VolumeState::InUse || seen.open_attachments().next().is_none() {
+        return Err(Refusal::wait(subject, WaitOn::Cloud, "it must be attached first"));
+    }
+    let filesystem = ctx.observation.mount(key).map(|mount| &mount.filesystem);
+    match filesystem {
+        Some(Observed::Present(state)) => Ok((seen, state)),
+        Some(Observed::Unknown(gap)) => Err(order::silent(ctx, &subject, &node.name, gap)),
+        Some(Observed::Absent) | None => {
+            Err(Refusal::wait(subject, WaitOn::Others, format!("waits for {} to run", key.node)))
+        }
+    }
+}
+
+fn volume_of(ctx: &Context<'_>, key: &MountKey, serial: &str) -> Result<VolumeId, Refusal> {
+    ctx.observation
+        .mount(key)
+        .and_then(|mount| mount.volumes.iter().find(|volume| volume.id.serial() == serial))
+        .map(|volume| volume.id.clone())
+        .ok_or_else(|| {
+            Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, "its volume must be seen")
+        })
+}
+
+/// What keeps a device from being formatted or mounted, where that is not its content.
+fn in_the_way(key: &MountKey, state: &FilesystemState) -> Refusal {
+    let subject = Subject::Mount(key.clone());
+    let hold = |why: String| {
+        Hold::new(Interlock::MountedElsewhere, subject.clone(), "it cannot be mounted")
+            .why(why)
+            .so("it stays attached as it is")
+            .fix(format!(
+                "look on the node, unmount what is in the way, and repeat:    wucluster ssh {}",
+                key.node
+            ))
+            .may_clear()
+            .refuse()
+    };
+    match state {
+        FilesystemState::NoDevice => Refusal::wait(
+            subject,
+            WaitOn::Node(key.node.clone()),
+            "its device is to appear on the node",
+        ),
+        FilesystemState::Mounted { at } => {
+            Refusal::wait(subject, WaitOn::Others, format!("mounted at {at}"))
+        }
+        FilesystemState::MountedElsewhere { at, why } => {
+            hold(format!("it is mounted at {}, but not as wanted: {why}", at.join(", ")))
+        }
+        FilesystemState::Held { why, .. } => hold(why.clone()),
+        FilesystemState::PointTaken { by, .. } => hold(format!("its mount point is taken by {by}")),
+        FilesystemState::Unmounted { contents } => hold(format!("its device holds {contents}")),
+    }
+}

@@ -1,0 +1,60 @@
+//! The permit that every request needs.
+
+use crate::action::{Action, CloudAction, ShellAction};
+use crate::time::Timestamp;
+
+/// An action that passed its interlocks.
+///
+/// # Guarantees
+/// It can only be made by this module's rules. The ports accept nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleared<A> {
+    action: A,
+    seen_at: Timestamp,
+}
+
+impl<A> Cleared<A> {
+    pub(in crate::interlock) fn new(action: A, seen_at: Timestamp) -> Self {
+        Self { action, seen_at }
+    }
+
+    /// Makes a permit without any check, to drive a provider by hand in its own tests.
+    #[cfg(feature = "unguarded")]
+    #[must_use]
+    pub fn unguarded(action: A) -> Self {
+        Self { action, seen_at: Timestamp::default() }
+    }
+
+    /// Returns the action.
+    #[must_use]
+    pub fn action(&self) -> &A {
+        &self.action
+    }
+
+    /// Returns when the evidence was asked for that the permit rests on.
+    #[must_use]
+    pub fn seen_at(&self) -> Timestamp {
+        self.seen_at
+    }
+}
+
+/// A permit, sorted by the port that takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// For the cloud.
+    Cloud(Cleared<CloudAction>),
+    /// For a node.
+    Shell(Cleared<ShellAction>),
+}
+
+impl Cleared<Action> {
+    /// Sorts the permit by the port that takes it.
+    #[must_use]
+    pub fn into_request(self) -> Request {
+        let seen_at = self.seen_at;
+        match self.action {
+            Action::Cloud(action) => Request::Cloud(Cleared { action, seen_at }),
+            Action::Shell(action) => Request::Shell(Cleared { action, seen_at }),
+        }
+    }
+}

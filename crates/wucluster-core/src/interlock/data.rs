@@ -1,0 +1,457 @@
+//! The rules about content: what covers a volume, what a mount begins from, what may be formatted.
+
+use std::time::Duration;
+
+use super::{Context, Hold, Interlock, Refusal, Rung};
+use crate::ids::{MountKey, SnapshotId, Subject};
+use crate::observation::{Contents, MountObservation, SnapshotSeen, SnapshotState, VolumeSeen};
+use crate::plan::WaitOn;
+use crate::tags::{ContentMark, Epoch};
+use crate::time::Timestamp;
+
+/// Whether a snapshot keeps everything that was ever written to a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cover<'a> {
+    /// This one does, complete and durable.
+    Complete(&'a SnapshotSeen),
+    /// This one will, once it is complete.
+    Pending(&'a SnapshotSeen),
+    /// None does; in words, why.
+    Missing(String),
+}
+
+/// Tells whether a snapshot covers a volume: of this very volume, of its size, and of its present
+/// epoch, which must be sealed, so that nothing was written since.
+///
+/// `recent`, if given, also bounds the snapshot's age at `now`. Age alone never proves anything.
+#[must_use]
+pub fn cover<'a>(
+    mount: &'a MountObservation,
+    volume: &VolumeSeen,
+    recent: Option<Duration>,
+    now: Timestamp,
+) -> Cover<'a> {
+    let Some(epoch) = volume.tags.epoch() else {
+        return Cover::Missing(format!("{} has no readable write epoch", volume.id));
+    };
+    if !epoch.is_sealed {
+        return Cover::Missing("it may have been written to since its last snapshot".to_owned());
+    }
+    let of_volume: Vec<&SnapshotSeen> = mount
+        .snapshots
+        .iter()
+        .filter(|snapshot| snapshot.volume == volume.id && snapshot.size == volume.size)
+        .collect();
+    let of_epoch = || of_volume.iter().copied().filter(|snapshot| claims(snapshot, epoch));
+    let is_recent = |snapshot: &&SnapshotSeen| match (recent, snapshot.started_at) {
+        (None, _) => true,
+        (Some(limit), Some(started)) => now.since(started) <= limit,
+        (Some(_), None) => false,
+    };
+    if let Some(snapshot) =
+        of_epoch().filter(is_recent).find(|snapshot| snapshot.state == SnapshotState::Completed)
+    {
+        return Cover::Complete(snapshot);
+    }
+    if let Some(snapshot) = of_epoch().find(|snapshot| snapshot.state == SnapshotState::Pending) {
+        return Cover::Pending(snapshot);
+    }
+    Cover::Missing(match (of_epoch().next(), of_volume.first()) {
+        (Some(snapshot), _) => match &snapshot.state {
+            SnapshotState::Completed => format!("{} is older than `recent` allows", snapshot.id),
+            SnapshotState::Pending
+            | SnapshotState::Error
+            | SnapshotState::Recoverable
+            | SnapshotState::Recovering
+            | SnapshotState::Unrecognized(_) => format!("{} is {}", snapshot.id, snapshot.state),
+        },
+        (None, Some(older)) => format!("{} began before the last write", older.id),
+        (None, None) => "it has no snapshot".to_owned(),
+    })
+}
+
+fn claims(snapshot: &SnapshotSeen, epoch: Epoch) -> bool {
+    snapshot.tags.epoch().is_some_and(|claimed| claimed.number == epoch.number)
+}
+
+/// Passes a volume that a complete snapshot covers, naming it.
+pub(crate) fn covered_by(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<SnapshotId, Refusal> {
+    let subject = Subject::Mount(key.clone());
+    let Some(mount) = ctx.observation.mount(key) else {
+        return Err(Refusal::wait(subject, WaitOn::Cloud, "the mount must be seen"));
+    };
+    let kept = "the volume and its data stay";
+    if !ctx.is_on(Interlock::SnapshotOlder)
+        && let Some(any) = mount.snapshots.iter().find(|any| any.state == SnapshotState::Completed)
+    {
+        return Ok(any.id.clone());
+    }
+    if !ctx.is_on(Interlock::SnapshotNotOurs)
+        && let Some(any) = mount
+            .snapshots
+            .iter()
+            .find(|any| any.state == SnapshotState::Completed && any.volume != volume.id)
+    {
+        return Ok(any.id.clone());
+    }
+    let epoch = sealed(ctx, key, volume)?;
+    match cover(mount, volume, None, ctx.now) {
+        Cover::Complete(snapshot) => Ok(snapshot.id.clone()),
+        Cover::Pending(snapshot) if !ctx.is_on(Interlock::SnapshotUnfinished) => {
+            Ok(snapshot.id.clone())
+        }
+        Cover::Pending(snapshot) => {
+            let percent = snapshot
+                .progress_percent
+                .map_or_else(String::new, |percent| format!(", {percent}% done"));
+            Err(Refusal::wait(
+                subject,
+                WaitOn::Cloud,
+                format!("snapshot {} is pending{percent}", snapshot.id),
+            ))
+        }
+        Cover::Missing(why) => {
+            let failed = mount
+                .snapshots
+                .iter()
+                .filter(|seen| {
+                    seen.volume == volume.id
+                        && claims(seen, epoch)
+                        && seen.state == SnapshotState::Error
+                })
+                .count();
+            if failed >= ctx.policy.tries_before_hold as usize {
+                return Err(Hold::new(
+                    Interlock::SnapshotFailed,
+                    subject,
+                    "no snapshot of it succeeds",
+                )
+                .why(format!(
+                    "{failed} snapshots of {} at its last write ended in error",
+                    volume.id
+                ))
+                .whys(mount.snapshots.iter().find_map(|seen| seen.message.clone()))
+                .so(kept)
+                .fix("look at the provider's message, delete the failed snapshots, and repeat")
+                .refuse());
+            }
+            Err(Hold::new(Interlock::SnapshotOlder, subject, "its last write is in no snapshot")
+                .why(why)
+                .so(kept)
+                .first(Rung::Snapshot))
+        }
+    }
+}
+
+/// Passes a volume whose present epoch is sealed, returning the epoch.
+pub(super) fn sealed(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<Epoch, Refusal> {
+    let epoch = recorded_epoch(key, volume)?;
+    if epoch.is_sealed {
+        return Ok(epoch);
+    }
+    if !ctx.is_on(Interlock::SnapshotOlder) {
+        return Ok(epoch);
+    }
+    Err(Hold::new(
+        Interlock::SnapshotOlder,
+        Subject::Mount(key.clone()),
+        "its writes are not known to be over",
+    )
+    .why(format!("{} is marked `{epoch}`", volume.id))
+    .so("the volume stays")
+    .first(Rung::Seal))
+}
+
+/// Passes a volume under whose epoch writing may begin: live, and claimed by no snapshot.
+pub(super) fn open_epoch(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<(), Refusal> {
+    let epoch = recorded_epoch(key, volume)?;
+    let claimed = ctx.observation.mount(key).into_iter().flat_map(|mount| &mount.snapshots).find(
+        |snapshot| {
+            snapshot.volume == volume.id
+                && snapshot.tags.epoch().is_none_or(|claimed| claimed.number >= epoch.number)
+        },
+    );
+    if !ctx.is_on(Interlock::SnapshotOlder) || (!epoch.is_sealed && claimed.is_none()) {
+        return Ok(());
+    }
+    Err(Hold::new(
+        Interlock::SnapshotOlder,
+        Subject::Mount(key.clone()),
+        "it cannot be attached yet",
+    )
+    .why(match claimed {
+        Some(snapshot) => format!("{} claims to cover its writes up to `{epoch}`", snapshot.id),
+        None => format!("{} is marked `{epoch}`", volume.id),
+    })
+    .so("the volume stays detached")
+    .first(Rung::Raise))
+}
+
+fn recorded_epoch(key: &MountKey, volume: &VolumeSeen) -> Result<Epoch, Refusal> {
+    volume.tags.epoch().ok_or_else(|| {
+        Hold::new(Interlock::Foreign, Subject::Mount(key.clone()), "its write epoch cannot be read")
+            .why(format!(
+                "{} has the tag {} = {:?}",
+                volume.id,
+                crate::tags::KEY_EPOCH,
+                volume.tags.get(crate::tags::KEY_EPOCH).unwrap_or("")
+            ))
+            .so("the volume is neither attached nor deleted")
+            .fix("if the tag was edited by hand, set it back; see the provider's log for its former value")
+            .refuse()
+    })
+}
+
+/// Finds what a mount without a volume begins from: its newest snapshot, the definition's base, or
+/// nothing, where no data ever was.
+///
+/// # Errors
+/// A refusal where data was and its newest state is not to be had (yet): never an older one, and
+/// never a blank volume, in its place.
+pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
+    let subject = Subject::Mount(key.clone());
+    let Some(mount) = ctx.observation.mount(key) else {
+        return Err(Refusal::wait(subject, WaitOn::Cloud, "the mount must be seen"));
+    };
+    let base = ctx.definition.mount(key).and_then(|defined| defined.from.clone());
+    let with_data: Vec<&SnapshotSeen> = mount
+        .snapshots
+        .iter()
+        .filter(|seen| seen.tags.content() != Some(ContentMark::Blank))
+        .collect();
+    if let Some(unreadable) = with_data.iter().find(|seen| seen.tags.epoch().is_none()) {
+        return Err(missing(
+            &subject,
+            format!(
+                "{} has no readable write epoch, so which snapshot is the newest cannot be told",
+                unreadable.id
+            ),
+        ));
+    }
+    let newest =
+        with_data.iter().filter_map(|seen| seen.tags.epoch()).map(|epoch| epoch.number).max();
+    let known = ctx.memory.data_epochs.get(key).copied();
+    if !ctx.is_on(Interlock::DataMissing) {
+        let any = with_data.iter().rev().find(|seen| seen.state == SnapshotState::Completed);
+        return Ok(any.map_or(Source::Blank, |any| Source::Own((*any).clone())));
+    }
+    if let Some(known) = known
+        && newest.is_none_or(|newest| newest < known)
+    {
+        return Err(missing(
+            &subject,
+            match with_data.first() {
+                Some(older) => format!(
+                    "it held data at write epoch {known}, and its newest snapshot {} is of an earlier one",
+                    older.id
+                ),
+                None => {
+                    format!("it held data at write epoch {known}, and no snapshot of it is listed")
+                }
+            },
+        ));
+    }
+    let Some(newest) = newest else {
+        return Ok(base.map_or(Source::Blank, Source::Base));
+    };
+    let of_newest: Vec<&&SnapshotSeen> = with_data
+        .iter()
+        .filter(|seen| seen.tags.epoch().is_some_and(|epoch| epoch.number == newest))
+        .collect();
+    if let Some(whole) = of_newest.iter().find(|seen| seen.state == SnapshotState::Completed) {
+        return Ok(Source::Own((**whole).clone()));
+    }
+    if let Some(coming) = of_newest
+        .iter()
+        .find(|seen| matches!(seen.state, SnapshotState::Pending | SnapshotState::Recovering))
+    {
+        let percent = coming
+            .progress_percent
+            .map_or_else(String::new, |percent| format!(", {percent}% done"));
+        return Err(Refusal::wait(
+            subject,
+            WaitOn::Cloud,
+            format!("its newest snapshot {} is {}{percent}", coming.id, coming.state),
+        ));
+    }
+    let first = of_newest[0];
+    Err(missing(
+        &subject,
+        format!(
+            "its newest snapshot {} is {}{}",
+            first.id,
+            first.state,
+            first.message.as_ref().map_or_else(String::new, |message| format!(": {message}"))
+        ),
+    ))
+}
+
+fn missing(subject: &Subject, why: String) -> Refusal {
+    Hold::new(Interlock::DataMissing, subject.clone(), "its data cannot be brought back")
+        .why(why)
+        .so("no volume was made: neither an older state nor a blank disk takes the place of its data")
+        .fix(format!("see what there is:   wucluster snapshots {subject}"))
+        .fix("look in the provider's recycle bin for the missing snapshot")
+        .refuse()
+}
+
+/// What a new volume begins from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The mount's own newest snapshot.
+    Own(SnapshotSeen),
+    /// The base that the definition names.
+    Base(SnapshotId),
+    /// Nothing: no data ever was.
+    Blank,
+}
+
+/// Passes a device that provably holds nothing: made blank by us, never mounted, and seen blank.
+pub(super) fn blank(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+    contents: &Contents,
+) -> Result<(), Refusal> {
+    if !ctx.is_on(Interlock::NotBlank) {
+        return Ok(());
+    }
+    let hold = || {
+        Hold::new(Interlock::NotBlank, Subject::Mount(key.clone()), "it is not formatted")
+            .so("nothing was written to it; it stays attached and unmounted")
+            .fix("look at it on the node; if it is truly empty, delete the volume and launch again")
+    };
+    if let Some(snapshot) = &volume.from_snapshot {
+        return Err(hold()
+            .why(format!(
+                "{} was made from {snapshot}: what is on it is data, even if no file system shows",
+                volume.id
+            ))
+            .refuse());
+    }
+    match volume.tags.content() {
+        Some(ContentMark::Blank) => {}
+        Some(ContentMark::Data) => {
+            return Err(hold()
+                .why(format!(
+                    "{} is recorded to hold data, and its device shows {contents}",
+                    volume.id
+                ))
+                .refuse());
+        }
+        None => {
+            return Err(hold()
+                .why(format!("{} has no record of being made blank", volume.id))
+                .refuse());
+        }
+    }
+    if let Some(known) = ctx.memory.data_epochs.get(key)
+        && volume.tags.epoch().is_none_or(|epoch| epoch.number <= *known)
+    {
+        return Err(hold().why(format!("the mount held data at write epoch {known}")).refuse());
+    }
+    match contents {
+        Contents::Blank => Ok(()),
+        Contents::NotExamined => Err(Refusal::wait(
+            Subject::Mount(key.clone()),
+            WaitOn::Node(key.node.clone()),
+            "its device is examined",
+        )),
+        Contents::Filesystem { .. } | Contents::Other(_) => {
+            Err(hold().why(format!("its device holds {contents}, which is not ours")).refuse())
+        }
+        Contents::Unreadable(why) => {
+            Err(hold().why(format!("its device could not be examined: {why}")).may_clear().refuse())
+        }
+    }
+}
+
+/// Passes a device whose content is what the volume's record says, so that it may be mounted.
+pub(super) fn right_contents<'a>(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+    contents: &'a Contents,
+) -> Result<&'a str, Refusal> {
+    let hold = |why: String| {
+        Hold::new(Interlock::WrongContents, Subject::Mount(key.clone()), "it is not mounted")
+            .why(why)
+            .so("nothing was written to it; it stays attached and unmounted")
+            .fix("look at the device on the node before anything else: what is on it is not what was left there")
+    };
+    let (kind, uuid) = match contents {
+        Contents::Filesystem { kind, uuid } => (kind.as_str(), uuid.as_deref()),
+        Contents::NotExamined => {
+            return Err(Refusal::wait(
+                Subject::Mount(key.clone()),
+                WaitOn::Node(key.node.clone()),
+                "its device is examined",
+            ));
+        }
+        Contents::Blank => {
+            let needs_format = hold(format!("no file system is on {}", volume.id));
+            return Err(match volume.tags.content() {
+                Some(ContentMark::Blank) => needs_format.first(Rung::Format),
+                Some(ContentMark::Data) | None => hold(format!(
+                    "{} is recorded to hold data, and its device shows none",
+                    volume.id
+                ))
+                .refuse(),
+            });
+        }
+        Contents::Other(what) => return Err(hold(format!("its device holds {what}")).refuse()),
+        Contents::Unreadable(why) => {
+            return Err(hold(format!("its device could not be examined: {why}"))
+                .may_clear()
+                .refuse());
+        }
+    };
+    if !ctx.is_on(Interlock::WrongContents) {
+        return Ok(kind);
+    }
+    if !matches!(kind, "ext4" | "xfs" | "ext3" | "ext2") {
+        return Err(
+            hold(format!("its device holds `{kind}`, which wucluster does not mount")).refuse()
+        );
+    }
+    match (volume.tags.content(), volume.tags.filesystem()) {
+        (Some(ContentMark::Data), Some((recorded_kind, recorded_uuid))) => {
+            if recorded_kind == kind && Some(recorded_uuid) == uuid {
+                Ok(kind)
+            } else {
+                Err(hold(format!(
+                    "its record says {recorded_kind} {recorded_uuid}, its device holds {contents}"
+                ))
+                .refuse())
+            }
+        }
+        // Made by us just now, or begun from a base of the user's: record what is there, then mount.
+        (Some(ContentMark::Data), None) => {
+            Err(hold("its file system is not recorded yet".to_owned()).first(Rung::Record))
+        }
+        (Some(ContentMark::Blank), _) => {
+            if uuid == Some(crate::planner::filesystem_uuid(volume).as_str()) {
+                Err(hold("its file system is not recorded yet".to_owned()).first(Rung::Record))
+            } else {
+                Err(Hold::new(Interlock::NotBlank, Subject::Mount(key.clone()), "it is neither formatted nor mounted")
+                    .why(format!("{} was made blank, and its device holds {contents}, which is not ours", volume.id))
+                    .so("nothing was written to it; it stays attached and unmounted")
+                    .fix("look at it on the node; save what is on it, or delete the volume and launch again")
+                    .refuse())
+            }
+        }
+        (None, _) => Err(hold(format!("{} has no record of its content", volume.id)).refuse()),
+    }
+}

@@ -1,0 +1,328 @@
+//! The rules about order: unmounted before detached, detached before terminated.
+
+use super::{Context, Hold, Interlock, Refusal, Rung};
+use crate::ids::{InstanceId, MountKey, NodeName, Subject};
+use crate::observation::{
+    AttachmentState, FilesystemState, Gap, GapKind, InstanceState, NodeObservation, Observed,
+    VolumeSeen, VolumeState,
+};
+use crate::plan::WaitOn;
+
+/// Passes a mount whose file system is certainly mounted nowhere.
+pub(crate) fn unmounted(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<(), Refusal> {
+    let subject = Subject::Mount(key.clone());
+    if !ctx.is_on(Interlock::MountBusy) {
+        return Ok(());
+    }
+    let Some(mount) = ctx.observation.mount(key) else {
+        return Err(Refusal::wait(subject, WaitOn::Cloud, "the mount must be seen"));
+    };
+    let hold = || {
+        Hold::new(Interlock::MountBusy, subject.clone(), "it is mounted")
+            .so("it stays mounted and attached, and its node stays up")
+    };
+    match &mount.filesystem {
+        Observed::Absent => Ok(()),
+        Observed::Unknown(gap) => Err(silent(ctx, &subject, &key.node, gap)),
+        Observed::Present(state) => match state {
+            FilesystemState::NoDevice
+            | FilesystemState::Unmounted { .. }
+            | FilesystemState::PointTaken { .. } => probe_is_fresh(ctx, key),
+            FilesystemState::Mounted { at } => {
+                Err(hold().why(format!("{} is mounted at {at}", volume.id)).first(Rung::Unmount))
+            }
+            FilesystemState::MountedElsewhere { at, why } => Err(hold()
+                .why(format!("{} is mounted at {} ({why})", volume.id, at.join(", ")))
+                .first(Rung::Unmount)),
+            FilesystemState::Held { why, .. } => Err(hold().why(why.clone()).first(Rung::Unmount)),
+        },
+    }
+}
+
+/// Passes when the node's answer is newer than everything that was last asked about the mount.
+fn probe_is_fresh(ctx: &Context<'_>, key: &MountKey) -> Result<(), Refusal> {
+    let subject = Subject::Mount(key.clone());
+    let settled = ctx.memory.of(&subject).and_then(|memory| memory.shell_settled_at);
+    let asked = ctx.observation.node(&key.node).and_then(|node| node.probed_at);
+    match (settled, asked) {
+        (Some(settled), Some(asked)) if asked <= settled => {
+            Err(Refusal::wait(subject, WaitOn::Node(key.node.clone()), "the node is asked again"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Tells what a node's silence means: a wait, or a hold once it has lasted too long.
+pub(crate) fn silent(ctx: &Context<'_>, subject: &Subject, node: &NodeName, gap: &Gap) -> Refusal {
+    match gap.kind {
+        GapKind::NotAsked => Refusal::wait(subject.clone(), WaitOn::Node(node.clone()), gap.why.clone()),
+        GapKind::WrongHost => Hold::new(Interlock::HostKeyChanged, Subject::Node(node.clone()), "it is not spoken to")
+            .why(gap.why.clone())
+            .so("nothing was sent to it; what is mounted there is not known, so nothing is detached or deleted")
+            .fix("find out who answers at its address; if its keys were renewed on purpose, terminate it by hand")
+            .refuse(),
+        GapKind::NoAnswer => {
+            let since = ctx.memory.silent_since.get(node).copied();
+            let lasted = since.map_or(std::time::Duration::ZERO, |since| ctx.now.since(since));
+            if lasted < ctx.policy.silence_max {
+                return Refusal::wait(subject.clone(), WaitOn::Node(node.clone()), gap.why.clone());
+            }
+            Hold::new(Interlock::NodeSilent, Subject::Node(node.clone()), "it does not answer")
+                .why(format!("no answer for {}s; ssh says: {}", lasted.as_secs(), gap.why))
+                .so("what is mounted on it is not known, so nothing of it is unmounted, detached or deleted")
+                .fix("look at its console, and repeat once it answers")
+                .fix("or stop the machine: its system unmounts, and then it is known")
+                .may_clear()
+                .refuse()
+        }
+    }
+}
+
+/// Passes a volume that is attached to nothing, in both vocabularies of the listing.
+pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Result<(), Refusal> {
+    let subject = Subject::Mount(key.clone());
+    match &volume.state {
+        VolumeState::Creating => {
+            return Err(Refusal::wait(
+                subject,
+                WaitOn::Cloud,
+                format!("{} is creating", volume.id),
+            ));
+        }
+        VolumeState::Deleting | VolumeState::Deleted => {
+            return Err(Refusal::wait(
+                subject,
+                WaitOn::Cloud,
+                format!("{} is deleting", volume.id),
+            ));
+        }
+        VolumeState::Error => return Err(failed(key, volume)),
+        VolumeState::Unrecognized(word) => {
+            return Err(unrecognized(subject, volume.id.as_str(), word));
+        }
+        VolumeState::Available | VolumeState::InUse => {}
+    }
+    let open: Vec<_> = volume.open_attachments().collect();
+    let attachment = match open.as_slice() {
+        [] if volume.state == VolumeState::Available => return Ok(()),
+        [] => {
+            return Err(Refusal::wait(subject, WaitOn::Cloud, format!("{} is in-use", volume.id)));
+        }
+        [one] => *one,
+        _ => {
+            return Err(Hold::new(
+                Interlock::AttachedElsewhere,
+                subject,
+                "it is attached more than once",
+            )
+            .whys(
+                open.iter()
+                    .map(|one| format!("{} is {} to {}", volume.id, one.state, one.instance)),
+            )
+            .so("nothing was detached: who writes to it cannot be told")
+            .fix("detach it by hand from all but its own node")
+            .refuse());
+        }
+    };
+    let lasted = attachment.since.map(|since| ctx.now.since(since));
+    let is_stuck = lasted.is_some_and(|lasted| lasted >= ctx.policy.attachment_patience);
+    let seconds =
+        lasted.map_or_else(|| "some time".to_owned(), |lasted| format!("{}s", lasted.as_secs()));
+    let stuck = |what: &str| {
+        Hold::new(Interlock::DetachStuck, subject.clone(), what)
+            .why(format!(
+                "{} is {} to {} since {seconds}",
+                volume.id, attachment.state, attachment.instance
+            ))
+            .so("the volume stays as it is; nothing was forced")
+            .fix(format!("see who holds it:    wucluster explain {key}"))
+            .fix("or stop the machine: then the provider lets go")
+            .may_clear()
+    };
+    match &attachment.state {
+        AttachmentState::Attached => Err(stuck("it is attached").first(Rung::Detach)),
+        AttachmentState::Attaching if is_stuck => {
+            Err(stuck("its attachment does not come about").refuse())
+        }
+        AttachmentState::Detaching if is_stuck => Err(stuck("it cannot be detached").refuse()),
+        AttachmentState::Busy if is_stuck => {
+            Err(stuck("it cannot be detached: its node holds it").refuse())
+        }
+        AttachmentState::Attaching | AttachmentState::Detaching | AttachmentState::Busy => Err(
+            Refusal::wait(subject, WaitOn::Cloud, format!("{} is {}", volume.id, attachment.state)),
+        ),
+        AttachmentState::Detached => Ok(()),
+        AttachmentState::Unrecognized(word) => Err(unrecognized(subject, volume.id.as_str(), word)),
+    }
+}
+
+/// Passes a volume that is attached to its own node's instance, and only there.
+pub(super) fn attached_to_own<'a>(
+    ctx: &'a Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<&'a NodeObservation, Refusal> {
+    let subject = Subject::Mount(key.clone());
+    let node = ctx
+        .observation
+        .node(&key.node)
+        .ok_or_else(|| Refusal::wait(subject.clone(), WaitOn::Others, "its node must be seen"))?;
+    let own = node.instance().map(|instance| &instance.id);
+    for attachment in volume.open_attachments() {
+        if Some(&attachment.instance) != own {
+            return Err(elsewhere(key, volume, &attachment.instance));
+        }
+    }
+    Ok(node)
+}
+
+/// The refusal for a volume that another instance has.
+pub(crate) fn elsewhere(key: &MountKey, volume: &VolumeSeen, instance: &InstanceId) -> Refusal {
+    Hold::new(Interlock::AttachedElsewhere, Subject::Mount(key.clone()), "another machine has it")
+        .why(format!(
+            "{} is attached to {instance}, which is not {}'s own instance",
+            volume.id, key.node
+        ))
+        .so("it was not taken away from there")
+        .fix("unmount and detach it there by hand, or wait until that machine is gone; then repeat")
+        .may_clear()
+        .refuse()
+}
+
+/// The refusal for a volume that has failed.
+pub(crate) fn failed(key: &MountKey, volume: &VolumeSeen) -> Refusal {
+    Hold::new(Interlock::VolumeFailed, Subject::Mount(key.clone()), "its volume has failed")
+        .why(format!("{} is in state `error` at the provider", volume.id))
+        .so("it was neither replaced nor deleted")
+        .fix(format!("see what its snapshots keep:    wucluster snapshots {key}"))
+        .fix(
+            "then delete the failed volume by hand and launch: the newest snapshot takes its place",
+        )
+        .refuse()
+}
+
+/// The refusal for a state that this version does not know.
+pub(crate) fn unrecognized(subject: Subject, id: &str, word: &str) -> Refusal {
+    Hold::new(Interlock::UnrecognizedState, subject, "its state is not known to this version")
+        .why(format!("the provider calls {id} `{word}`"))
+        .so("nothing was done to it")
+        .fix("wait and look again, or use a newer wucluster")
+        .may_clear()
+        .refuse()
+}
+
+/// Passes an instance to which no volume of the cluster's is attached.
+pub(super) fn nothing_attached(
+    ctx: &Context<'_>,
+    node: &NodeName,
+    instance: &InstanceId,
+) -> Result<(), Refusal> {
+    let subject = Subject::Node(node.clone());
+    for mount in ctx.observation.attached_to(instance) {
+        for volume in &mount.volumes {
+            let Some(attachment) = volume.open_attachments().find(|one| &one.instance == instance)
+            else {
+                continue;
+            };
+            if attachment.delete_on_termination != Some(false)
+                && ctx.is_on(Interlock::DeleteOnTermination)
+            {
+                return Err(Hold::new(
+                    Interlock::DeleteOnTermination,
+                    subject,
+                    "it is not terminated",
+                )
+                .why(format!(
+                    "{} of {} would be deleted together with {instance}",
+                    volume.id, mount.key
+                ))
+                .so("the machine stays up")
+                .fix(format!("detach {} by hand, or clear its flag DeleteOnTermination", volume.id))
+                .may_clear()
+                .refuse());
+            }
+            if ctx.is_on(Interlock::StillAttached) {
+                return Err(Refusal::wait(
+                    subject,
+                    WaitOn::Others,
+                    format!("kept up for {}", mount.key.mount),
+                ));
+            }
+        }
+    }
+    // The listing speaks of volumes; an attachment that has just been asked for is not in it yet.
+    let busy = ctx.observation.mounts_of(node).find(|mount| {
+        ctx.memory
+            .of(&Subject::Mount(mount.key.clone()))
+            .is_some_and(|memory| memory.in_flight.is_some())
+    });
+    match busy {
+        Some(mount) if ctx.is_on(Interlock::StillAttached) => {
+            Err(Refusal::wait(subject, WaitOn::Answer, format!("kept up for {}", mount.key.mount)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Passes a node whose halt checks all say yes, or that has halted already.
+pub(crate) fn may_halt(ctx: &Context<'_>, node: &NodeObservation) -> Result<(), Refusal> {
+    let subject = Subject::Node(node.name.clone());
+    let Some(defined) = ctx.definition.nodes.get(&node.name) else { return Ok(()) };
+    let wanted: Vec<_> = defined.hooks.before_halt.iter().filter(|hook| hook.blocks).collect();
+    if wanted.is_empty() || !ctx.is_on(Interlock::HaltRefused) {
+        return Ok(());
+    }
+    match node.instance().map(|instance| &instance.state) {
+        None | Some(InstanceState::Stopped | InstanceState::Terminated) => return Ok(()),
+        Some(
+            InstanceState::Pending
+            | InstanceState::Running
+            | InstanceState::Stopping
+            | InstanceState::ShuttingDown
+            | InstanceState::Unrecognized(_),
+        ) => {}
+    }
+    let probe = match &node.probe {
+        Observed::Present(probe) => probe,
+        Observed::Absent => return Ok(()),
+        Observed::Unknown(gap) => return Err(silent(ctx, &subject, &node.name, gap)),
+    };
+    for hook in wanted {
+        match probe.before_halt.iter().find(|result| &result.hook == hook) {
+            Some(result) if result.passed => {}
+            None => {
+                return Err(Refusal::wait(
+                    subject,
+                    WaitOn::Node(node.name.clone()),
+                    "its halt checks are asked",
+                ));
+            }
+            Some(result) => {
+                let refusals = ctx.memory.halt_refusals.get(&node.name).copied().unwrap_or(0);
+                if refusals < ctx.policy.tries_before_hold {
+                    return Err(Refusal::wait(
+                        subject,
+                        WaitOn::Node(node.name.clone()),
+                        format!("halt check `{}` says no", hook.run),
+                    ));
+                }
+                return Err(Hold::new(Interlock::HaltRefused, subject, "its halt check says no")
+                    .why(format!("`{}` said no {refusals} times", hook.run))
+                    .whys(
+                        (!result.output.is_empty())
+                            .then(|| format!("it printed: {}", result.output)),
+                    )
+                    .so("the machine stays up (and is paid for)")
+                    .fix(format!("see for yourself:    wucluster ssh {}", node.name))
+                    .fix("repeat once the check passes, or change `before-halt` in the definition")
+                    .may_clear()
+                    .refuse());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What the engine remembers between two looks and hands to the planner.
+//!
+//! None of it is needed for safety across a restart: without it the planner does less, or asks once
+//! more.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
+use crate::ports::{CloudError, ShellError};
+use crate::time::Timestamp;
+
+/// What the engine remembers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Per subject, what was asked and what came of it.
+    pub subjects: BTreeMap<Subject, SubjectMemory>,
+    /// Per mount, the highest write epoch under which data was ever seen, from the cluster's store.
+    pub data_epochs: BTreeMap<MountKey, u64>,
+    /// Per node, since when its running instance has not answered.
+    pub silent_since: BTreeMap<NodeName, Timestamp>,
+    /// Per node, since when its readiness checks say no.
+    pub unready_since: BTreeMap<NodeName, Timestamp>,
+    /// Per node, how often its halt checks said no in a row.
+    pub halt_refusals: BTreeMap<NodeName, u32>,
+}
+
+impl Memory {
+    /// Returns what is remembered of a subject, if anything.
+    #[must_use]
+    pub fn of(&self, subject: &Subject) -> Option<&SubjectMemory> {
+        self.subjects.get(subject)
+    }
+}
+
+/// What is remembered of one subject.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SubjectMemory {
+    /// The name of the request whose answer is still due.
+    pub in_flight: Option<&'static str>,
+    /// When the last request to the cloud was answered; older looks at the cloud say nothing new.
+    pub cloud_settled_at: Option<Timestamp>,
+    /// When the last request to the node was answered; older answers of the node say nothing new.
+    pub shell_settled_at: Option<Timestamp>,
+    /// Nothing is asked again before then.
+    pub not_before: Option<Timestamp>,
+    /// The last request's failure; cleared by a success and by a changed state.
+    pub failure: Option<Failure>,
+    /// What was confirmed as made and is not yet seen in a listing.
+    pub awaited: Option<Awaited>,
+    /// Grows each time that the provider calls a token used up; makes the next token another one.
+    pub token_generation: u32,
+}
+
+/// A failed request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The request's name, such as `AttachVolume` or `umount`.
+    pub action: String,
+    /// What went wrong.
+    pub error: FailureError,
+    /// How many times in a row.
+    pub times: u32,
+    /// When it first failed.
+    pub first_at: Timestamp,
+    /// When it last failed.
+    pub last_at: Timestamp,
+}
+
+/// The error of a [`Failure`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureError {
+    /// From the cloud.
+    Cloud(CloudError),
+    /// From the node.
+    Shell(ShellError),
+}
+
+/// A thing that was confirmed as made and must show itself before anything else is made in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// Its id.
+    pub what: AwaitedId,
+    /// When it was confirmed.
+    pub since: Timestamp,
+    /// How long it may stay invisible; then it counts as never made.
+    pub until: Timestamp,
+}
+
+/// Id of an [`Awaited`] thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AwaitedId {
+    /// An instance.
+    Instance(InstanceId),
+    /// A volume.
+    Volume(VolumeId),
+    /// A snapshot.
+    Snapshot(SnapshotId),
+}

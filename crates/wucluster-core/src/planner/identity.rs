@@ -1,0 +1,50 @@
+//! Tokens and UUIDs: the same question always gets the same name.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use crate::ids::Subject;
+use crate::interlock::Context;
+use crate::observation::VolumeSeen;
+
+/// Makes the idempotence token of a creation: equal for equal questions, of 32 characters.
+///
+/// Source: EC2 takes at most 64 ASCII characters, and a token once used up stays so for a day;
+/// `parts` therefore names everything that the creation depends on, and the memory's
+/// `token_generation` grows when the provider calls a token used up.
+pub(super) fn token(ctx: &Context<'_>, subject: &Subject, parts: &[&str]) -> String {
+    let generation = ctx.memory.of(subject).map_or(0, |memory| memory.token_generation);
+    let mut hasher = Sha256::new();
+    for part in [ctx.definition.name.as_str(), &subject.to_string(), &generation.to_string()]
+        .into_iter()
+        .chain(parts.iter().copied())
+    {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hex(&hasher.finalize()[..16])
+}
+
+/// Returns the UUID of the file system that is made on a volume: derived from its id, so that a
+/// repeated or interrupted `mkfs` is known as ours.
+#[must_use]
+pub fn filesystem_uuid(volume: &VolumeSeen) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(b"wucluster file system\0");
+    hasher.update(volume.id.as_str().as_bytes());
+    let mut bytes: [u8; 16] = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize()[..16]);
+    // Version 8 (custom) and the variant of RFC 9562.
+    bytes[6] = (bytes[6] & 0x0f) | 0x80;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let text = hex(&bytes);
+    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}

@@ -1,0 +1,115 @@
+//! The planner: definition, demand and observation in; one wave of requests, waits and holds out.
+//!
+//! Pure: no I/O, no clock, no environment, no state between calls. For each node and mount it
+//! proposes the request that serves the demand best; where an interlock says that another must come
+//! first, it proposes that one instead. Every subject advances by itself; there are no phases.
+
+mod identity;
+mod mounts;
+mod nodes;
+mod pace;
+mod probe;
+
+use std::collections::BTreeSet;
+
+pub use identity::filesystem_uuid;
+pub use probe::{Ask, probe_request};
+
+use crate::action::Action;
+use crate::ids::Subject;
+use crate::interlock::{Cleared, Context, Hold, Interlock};
+use crate::plan::{Plan, Wait};
+
+/// What one subject does next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Nothing: it is where the demand wants it.
+    Done,
+    /// This request, now.
+    Do(Cleared<Action>),
+    /// Nothing yet.
+    Wait(Wait),
+    /// Nothing without help.
+    Hold(Hold),
+}
+
+impl From<crate::interlock::Refusal> for Step {
+    fn from(refusal: crate::interlock::Refusal) -> Self {
+        match refusal.into_hold() {
+            Ok(hold) => Self::Hold(hold),
+            Err(wait) => Self::Wait(wait),
+        }
+    }
+}
+
+/// Plans one wave.
+///
+/// # Guarantees
+/// Deterministic, and independent of the order of listings. No action when the demand is met. A
+/// plan that is not met has an action, a wait or a hold.
+#[must_use]
+pub fn plan(ctx: &Context<'_>) -> Plan {
+    let verdict = ctx.demand.verdict(ctx.definition, ctx.observation, ctx.now);
+    let mut plan = Plan {
+        demand: ctx.demand,
+        verdict,
+        actions: Vec::new(),
+        waits: Vec::new(),
+        holds: Vec::new(),
+    };
+    if plan.verdict.is_met() {
+        return plan;
+    }
+    let upward = ctx.demand.is_upward();
+    let steps = ctx
+        .observation
+        .nodes
+        .iter()
+        .filter(|node| node.is_defined || !upward)
+        .map(|node| nodes::step(ctx, node))
+        .chain(
+            ctx.observation
+                .mounts
+                .iter()
+                .filter(|mount| mount.is_defined || !upward)
+                .map(|mount| mounts::step(ctx, mount)),
+        );
+    let mut told = BTreeSet::new();
+    for step in steps {
+        match step {
+            Step::Done => {}
+            Step::Do(action) => plan.actions.push(action),
+            Step::Wait(wait) => plan.waits.push(wait),
+            Step::Hold(hold) => {
+                // A silent node holds all its mounts for one and the same reason: said once.
+                if told.insert((hold.subject.clone(), hold.interlock)) {
+                    plan.holds.push(hold);
+                }
+            }
+        }
+    }
+    strangers(ctx, &mut plan);
+    // A wait for others is no progress when the others are all held.
+    if plan.actions.is_empty()
+        && !plan.holds.is_empty()
+        && plan.waits.iter().all(|wait| wait.on == crate::plan::WaitOn::Others)
+    {
+        plan.waits.clear();
+    }
+    plan
+}
+
+fn strangers(ctx: &Context<'_>, plan: &mut Plan) {
+    for shortfall in plan.verdict.unmet.clone() {
+        let Subject::Stranger(id) = &shortfall.subject else { continue };
+        plan.holds.push(
+            Hold::new(Interlock::Foreign, shortfall.subject.clone(), "it fits no node or mount")
+                .why(format!("{id}: {}", shortfall.why))
+                .so("it was not touched")
+                .fix(format!(
+                    "if it is not {}'s, take the wucluster tags off it; if it is, set them right",
+                    ctx.definition.name
+                )),
+        );
+    }
+}

@@ -1,0 +1,426 @@
+//! What a mount does next.
+
+use super::{Step, identity, pace};
+use crate::action::{Action, CloudAction, ShellAction};
+use crate::definition::MountDefinition;
+use crate::demand::Demand;
+use crate::ids::Subject;
+use crate::interlock::data::{self, Cover, Source};
+use crate::interlock::{Context, Refusal, Rung, order, ownership};
+use crate::memory::AwaitedId;
+use crate::observation::{
+    AttachmentState, Contents, FilesystemState, InstanceState, MountObservation, NodeObservation,
+    Observed, VolumeSeen, VolumeState,
+};
+use crate::plan::WaitOn;
+use crate::tags::{
+    ContentMark, Epoch, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION, Tags,
+};
+
+pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
+    let volume = match mount.volumes.as_slice() {
+        [] => None,
+        [one] => Some(one),
+        several => return ownership::volume_conflict(&mount.key, several).into(),
+    };
+    let result = match (ctx.demand, volume) {
+        (Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched, None) => {
+            create(ctx, mount)
+        }
+        (Demand::Instantiated, Some(volume)) => exists(mount, volume),
+        (Demand::Attached, Some(volume)) => {
+            exists_then(mount, volume, || attached(ctx, mount, volume))
+        }
+        (Demand::Mounted | Demand::Launched, Some(volume)) => {
+            exists_then(mount, volume, || match attached(ctx, mount, volume)? {
+                Step::Done => mounted(ctx, mount, volume),
+                other => Ok(other),
+            })
+        }
+        (
+            Demand::Unmounted
+            | Demand::Separated
+            | Demand::RecentlySnapshotted
+            | Demand::Haltable
+            | Demand::Away,
+            None,
+        ) => Ok(Step::Done),
+        (Demand::Unmounted, Some(volume)) => {
+            order::unmounted(ctx, &mount.key, volume).map(|()| Step::Done)
+        }
+        (Demand::Separated | Demand::Haltable, Some(volume)) => separated(ctx, mount, volume),
+        (Demand::RecentlySnapshotted, Some(volume)) => snapshotted(ctx, mount, volume),
+        (Demand::Away, Some(volume)) => deleted(ctx, mount, volume),
+    };
+    settle(ctx, mount, result)
+}
+
+/// Follows a refusal down its rungs: what must come first is proposed in its place.
+fn settle(ctx: &Context<'_>, mount: &MountObservation, result: Result<Step, Refusal>) -> Step {
+    let mut result = result;
+    // Each rung leads only to lower ones, so this ends; the bound is for a rule that forgets it.
+    for _ in 0..8 {
+        let refusal = match result {
+            Ok(step) => return step,
+            Err(refusal) => refusal,
+        };
+        let (Refusal::First(rung, hold), Some(volume)) = (refusal.clone(), mount.volume()) else {
+            return refusal.into();
+        };
+        result = match propose(ctx, mount, volume, rung) {
+            Some(Ok(action)) => pace::attempt(ctx, action),
+            Some(Err(refusal)) => Err(refusal),
+            None => return Step::Hold(*hold),
+        };
+    }
+    result.unwrap_or_else(Step::from)
+}
+
+/// Makes the request of a rung; `None` when the rung has none here.
+fn propose(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+    rung: Rung,
+) -> Option<Result<Action, Refusal>> {
+    let key = mount.key.clone();
+    let id = volume.id.clone();
+    let defined = ctx.definition.mount(&key);
+    let tag = |set: &[(&str, String)]| {
+        let mut tags = Tags::default();
+        for (name, value) in set {
+            tags.set(name, value.clone());
+        }
+        Action::Cloud(CloudAction::TagVolume { mount: key.clone(), volume: id.clone(), tags })
+    };
+    Some(Ok(match rung {
+        Rung::Unmount => Action::Shell(ShellAction::Unmount {
+            mount: key.clone(),
+            serial: id.serial(),
+            before: ctx
+                .definition
+                .nodes
+                .get(&key.node)
+                .map_or_else(Vec::new, |node| node.hooks.before_unmount.clone()),
+        }),
+        Rung::Detach => {
+            let attachment = volume.open_attachments().next()?;
+            Action::Cloud(CloudAction::DetachVolume {
+                mount: key.clone(),
+                volume: id.clone(),
+                instance: attachment.instance.clone(),
+            })
+        }
+        Rung::Seal => {
+            let number = volume.tags.epoch()?.number;
+            tag(&[(KEY_EPOCH, Epoch { number, is_sealed: true }.to_string())])
+        }
+        Rung::Raise => {
+            let number = next_epoch(ctx, mount).max(volume.tags.epoch()?.number + 1);
+            tag(&[
+                (KEY_EPOCH, Epoch { number, is_sealed: false }.to_string()),
+                (KEY_GENERATION, next_generation(ctx).to_string()),
+            ])
+        }
+        Rung::Snapshot => return Some(snapshot(ctx, mount, volume)),
+        Rung::Record => {
+            let Observed::Present(FilesystemState::Unmounted {
+                contents: Contents::Filesystem { kind, uuid: Some(uuid) },
+            }) = &mount.filesystem
+            else {
+                return None;
+            };
+            tag(&[
+                (KEY_CONTENT, ContentMark::Data.as_str().to_owned()),
+                (KEY_FILESYSTEM, format!("{kind} {uuid}")),
+            ])
+        }
+        Rung::Format => Action::Shell(ShellAction::MakeFilesystem {
+            mount: key.clone(),
+            serial: id.serial(),
+            fs: defined?.fs,
+            uuid: identity::filesystem_uuid(volume),
+        }),
+    }))
+}
+
+fn snapshot(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> Result<Action, Refusal> {
+    let subject = Subject::Mount(mount.key.clone());
+    if let Some(awaited) = ctx.memory.of(&subject).and_then(|memory| memory.awaited.as_ref())
+        && let AwaitedId::Snapshot(id) = &awaited.what
+        && awaited.until > ctx.now
+        && !mount.snapshots.iter().any(|seen| &seen.id == id)
+    {
+        return Err(Refusal::wait(
+            subject,
+            WaitOn::Cloud,
+            format!("snapshot {id} is to show itself"),
+        ));
+    }
+    let epoch = volume.tags.epoch().map_or(0, |epoch| epoch.number);
+    let mut tags = Tags::for_mount(&ctx.definition.name, &mount.key);
+    tags.set(KEY_EPOCH, Epoch { number: epoch, is_sealed: true }.to_string());
+    tags.set(KEY_GENERATION, generation_of_snapshot(ctx, mount, epoch).to_string());
+    for key in [KEY_CONTENT, KEY_FILESYSTEM] {
+        if let Some(value) = volume.tags.get(key) {
+            tags.set(key, value);
+        }
+    }
+    Ok(Action::Cloud(CloudAction::CreateSnapshot {
+        mount: mount.key.clone(),
+        volume: volume.id.clone(),
+        tags,
+    }))
+}
+
+/// The write epoch under which a mount's next volume, or next attachment, writes.
+fn next_epoch(ctx: &Context<'_>, mount: &MountObservation) -> u64 {
+    let claimed =
+        mount.snapshots.iter().filter_map(|seen| seen.tags.epoch()).map(|epoch| epoch.number);
+    let known = ctx.memory.data_epochs.get(&mount.key).copied();
+    claimed.chain(known).max().unwrap_or(0) + 1
+}
+
+/// The generation that what is launched now will be put away as: one more than any snapshot's.
+pub(super) fn next_generation(ctx: &Context<'_>) -> u64 {
+    ctx.observation.snapshot_generation_max().unwrap_or(0) + 1
+}
+
+/// The generation of a snapshot taken now: that of the latest launch, unless this mount already has
+/// one of that generation at another epoch.
+fn generation_of_snapshot(ctx: &Context<'_>, mount: &MountObservation, epoch: u64) -> u64 {
+    let launched = ctx.observation.volume_generation_max().unwrap_or(1);
+    let newest = ctx.observation.snapshot_generation_max().unwrap_or(0).max(launched);
+    let is_taken = mount.snapshots.iter().any(|seen| {
+        seen.tags.generation() == Some(newest)
+            && seen.tags.epoch().is_none_or(|claimed| claimed.number != epoch)
+    });
+    if is_taken { newest + 1 } else { newest }
+}
+
+fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> {
+    let subject = Subject::Mount(mount.key.clone());
+    let Some(defined) = ctx.definition.mount(&mount.key) else { return Ok(Step::Done) };
+    if let Some(awaited) = ctx.memory.of(&subject).and_then(|memory| memory.awaited.as_ref())
+        && let AwaitedId::Volume(id) = &awaited.what
+        && awaited.until > ctx.now
+    {
+        return Err(Refusal::wait(subject, WaitOn::Cloud, format!("{id} is to show itself")));
+    }
+    let source = data::source(ctx, &mount.key)?;
+    let mut tags = Tags::for_mount(&ctx.definition.name, &mount.key);
+    tags.set(KEY_EPOCH, Epoch { number: next_epoch(ctx, mount), is_sealed: false }.to_string());
+    tags.set(KEY_GENERATION, next_generation(ctx).to_string());
+    let mark = match &source {
+        Source::Blank => ContentMark::Blank,
+        Source::Own(_) | Source::Base(_) => ContentMark::Data,
+    };
+    tags.set(KEY_CONTENT, mark.as_str());
+    let (size, from) = match &source {
+        Source::Own(snapshot) => {
+            if let Some((kind, uuid)) = snapshot.tags.filesystem() {
+                tags.set(KEY_FILESYSTEM, format!("{kind} {uuid}"));
+            }
+            (defined.size.max(snapshot.size), Some(snapshot.id.clone()))
+        }
+        Source::Base(base) => (defined.size, Some(base.clone())),
+        Source::Blank => (defined.size, None),
+    };
+    let epoch = tags.get(KEY_EPOCH).unwrap_or_default().to_owned();
+    let token = identity::token(
+        ctx,
+        &subject,
+        &[
+            "volume",
+            &epoch,
+            &size.to_string(),
+            from.as_ref().map_or("blank", |id| id.as_str()),
+            ctx.definition.zone.as_deref().unwrap_or(""),
+        ],
+    );
+    let action = CloudAction::CreateVolume {
+        mount: mount.key.clone(),
+        size,
+        from,
+        zone: ctx.definition.zone.clone(),
+        tags,
+        token,
+    };
+    pace::attempt(ctx, Action::Cloud(action))
+}
+
+fn exists(mount: &MountObservation, volume: &VolumeSeen) -> Result<Step, Refusal> {
+    let subject = Subject::Mount(mount.key.clone());
+    match &volume.state {
+        VolumeState::Available | VolumeState::InUse => Ok(Step::Done),
+        VolumeState::Creating | VolumeState::Deleting | VolumeState::Deleted => {
+            Err(Refusal::wait(subject, WaitOn::Cloud, format!("{} is {}", volume.id, volume.state)))
+        }
+        VolumeState::Error => Err(order::failed(&mount.key, volume)),
+        VolumeState::Unrecognized(word) => {
+            Err(order::unrecognized(subject, volume.id.as_str(), word))
+        }
+    }
+}
+
+fn exists_then(
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+    then: impl FnOnce() -> Result<Step, Refusal>,
+) -> Result<Step, Refusal> {
+    match exists(mount, volume)? {
+        Step::Done => then(),
+        other => Ok(other),
+    }
+}
+
+fn attached(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> Result<Step, Refusal> {
+    let subject = Subject::Mount(mount.key.clone());
+    let node = ctx.observation.node(&mount.key.node);
+    let own = node.and_then(NodeObservation::instance);
+    if let Some(attachment) = volume.open_attachments().next() {
+        if own.is_some_and(|own| own.id == attachment.instance) {
+            return match &attachment.state {
+                AttachmentState::Attached => Ok(Step::Done),
+                AttachmentState::Attaching
+                | AttachmentState::Detaching
+                | AttachmentState::Detached
+                | AttachmentState::Busy
+                | AttachmentState::Unrecognized(_) => {
+                    order::free(ctx, &mount.key, volume).map(|()| Step::Done)
+                }
+            };
+        }
+        let is_going = node
+            .is_some_and(|node| node.terminated.iter().any(|gone| gone.id == attachment.instance));
+        return Err(if is_going {
+            Refusal::wait(subject, WaitOn::Cloud, format!("{} lets go of it", attachment.instance))
+        } else {
+            order::elsewhere(&mount.key, volume, &attachment.instance)
+        });
+    }
+    match own {
+        Some(own) if own.state == InstanceState::Running => {
+            let action = CloudAction::AttachVolume {
+                mount: mount.key.clone(),
+                volume: volume.id.clone(),
+                instance: own.id.clone(),
+            };
+            pace::attempt(ctx, Action::Cloud(action))
+        }
+        Some(_) | None => Err(Refusal::wait(
+            subject,
+            WaitOn::Others,
+            format!("waits for {} to run", mount.key.node),
+        )),
+    }
+}
+
+fn mounted(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> Result<Step, Refusal> {
+    let Some(defined) = ctx.definition.mount(&mount.key) else { return Ok(Step::Done) };
+    if matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. })) {
+        return Ok(Step::Done);
+    }
+    let kind = match &mount.filesystem {
+        Observed::Present(FilesystemState::Unmounted {
+            contents: Contents::Filesystem { kind, .. },
+        }) => kind.clone(),
+        Observed::Present(_) | Observed::Absent | Observed::Unknown(_) => {
+            defined.fs.as_str().to_owned()
+        }
+    };
+    pace::attempt(ctx, Action::Shell(mount_action(mount, volume, defined, kind)))
+}
+
+fn mount_action(
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+    defined: &MountDefinition,
+    kind: String,
+) -> ShellAction {
+    ShellAction::Mount {
+        mount: mount.key.clone(),
+        serial: volume.id.serial(),
+        at: defined.at.clone(),
+        kind,
+        options: defined.options.clone(),
+        owner: defined.owner.clone(),
+        group: defined.group.clone(),
+        mode: defined.mode,
+    }
+}
+
+fn separated(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> Result<Step, Refusal> {
+    match &volume.state {
+        VolumeState::Creating
+        | VolumeState::Deleting
+        | VolumeState::Deleted
+        | VolumeState::Error => {
+            if volume.open_attachments().next().is_none() {
+                return Ok(Step::Done);
+            }
+        }
+        VolumeState::Available | VolumeState::InUse | VolumeState::Unrecognized(_) => {}
+    }
+    order::free(ctx, &mount.key, volume).map(|()| Step::Done)
+}
+
+fn snapshotted(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> Result<Step, Refusal> {
+    let is_going = matches!(volume.state, VolumeState::Deleting | VolumeState::Deleted);
+    if is_going && volume.open_attachments().next().is_none() {
+        return Ok(Step::Done);
+    }
+    order::free(ctx, &mount.key, volume)?;
+    match data::cover(mount, volume, ctx.definition.recent, ctx.now) {
+        Cover::Complete(_) => Ok(Step::Done),
+        Cover::Pending(seen) => Err(Refusal::wait(
+            Subject::Mount(mount.key.clone()),
+            WaitOn::Cloud,
+            format!("snapshot {} is pending", seen.id),
+        )),
+        Cover::Missing(_) => {
+            // Passes when an older snapshot covers it all the same; then only a fresher one is wanted.
+            data::covered_by(ctx, &mount.key, volume)?;
+            pace::attempt(ctx, snapshot(ctx, mount, volume)?)
+        }
+    }
+}
+
+fn deleted(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> Result<Step, Refusal> {
+    let subject = Subject::Mount(mount.key.clone());
+    if matches!(volume.state, VolumeState::Deleting | VolumeState::Deleted) {
+        return Err(Refusal::wait(subject, WaitOn::Cloud, format!("{} is deleting", volume.id)));
+    }
+    order::free(ctx, &mount.key, volume)?;
+    let kept_by = data::covered_by(ctx, &mount.key, volume)?;
+    let action = CloudAction::DeleteVolume {
+        mount: mount.key.clone(),
+        volume: volume.id.clone(),
+        kept_by: Some(kept_by),
+    };
+    pace::attempt(ctx, Action::Cloud(action))
+}

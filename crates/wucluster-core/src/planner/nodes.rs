@@ -1,0 +1,153 @@
+//! What a node does next.
+
+use super::{Step, identity, pace};
+use crate::action::{Action, CloudAction};
+use crate::demand::Demand;
+use crate::ids::Subject;
+use crate::interlock::{Context, Hold, Interlock, Refusal, order, ownership};
+use crate::memory::AwaitedId;
+use crate::observation::{InstanceSeen, InstanceState, NodeObservation, Observed};
+use crate::plan::WaitOn;
+use crate::tags::Tags;
+
+pub(super) fn step(ctx: &Context<'_>, node: &NodeObservation) -> Step {
+    let subject = Subject::Node(node.name.clone());
+    if node.instances.len() > 1 {
+        return ownership::instance_conflict(&node.name, &node.instances).into();
+    }
+    match ctx.demand {
+        Demand::Instantiated | Demand::Attached | Demand::Mounted => {
+            runs(ctx, node).unwrap_or(Step::Done)
+        }
+        Demand::Launched => runs(ctx, node).unwrap_or_else(|| ready(ctx, node)),
+        Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => Step::Done,
+        Demand::Haltable => match order::may_halt(ctx, node) {
+            Ok(()) => Step::Done,
+            Err(refusal) => refusal.into(),
+        },
+        Demand::Away => match node.instance() {
+            None => Step::Done,
+            Some(instance) => gone(ctx, node, instance, &subject),
+        },
+    }
+}
+
+/// Brings the node's instance up; `None` when it runs.
+fn runs(ctx: &Context<'_>, node: &NodeObservation) -> Option<Step> {
+    let subject = Subject::Node(node.name.clone());
+    let Some(instance) = node.instance() else {
+        return Some(run(ctx, node, &subject));
+    };
+    let wait = |what: String| Some(Step::from(Refusal::wait(subject.clone(), WaitOn::Cloud, what)));
+    match &instance.state {
+        InstanceState::Running => None,
+        InstanceState::Pending => wait(format!("{} is pending", instance.id)),
+        InstanceState::Stopping | InstanceState::ShuttingDown => {
+            wait(format!("{} is {}", instance.id, instance.state))
+        }
+        InstanceState::Terminated => Some(run(ctx, node, &subject)),
+        InstanceState::Stopped => {
+            let action = CloudAction::StartInstance {
+                node: node.name.clone(),
+                instance: instance.id.clone(),
+            };
+            Some(pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from))
+        }
+        InstanceState::Unrecognized(word) => {
+            Some(order::unrecognized(subject.clone(), instance.id.as_str(), word).into())
+        }
+    }
+}
+
+fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
+    if let Some(awaited) = ctx.memory.of(subject).and_then(|memory| memory.awaited.as_ref())
+        && let AwaitedId::Instance(id) = &awaited.what
+        && awaited.until > ctx.now
+        && !node.terminated.iter().any(|seen| &seen.id == id)
+    {
+        return Refusal::wait(subject.clone(), WaitOn::Cloud, format!("{id} is to show itself"))
+            .into();
+    }
+    let Some(defined) = ctx.definition.nodes.get(&node.name) else { return Step::Done };
+    // A token once used for an instance that is gone names that one for ever: make it another.
+    let gone: Vec<&str> = node.terminated.iter().map(|seen| seen.id.as_str()).collect();
+    let generation = super::mounts::next_generation(ctx).to_string();
+    let action = CloudAction::RunInstance {
+        node: node.name.clone(),
+        machine: defined.machine.clone(),
+        zone: ctx.definition.zone.clone(),
+        tags: Tags::for_node(&ctx.definition.name, &node.name),
+        token: identity::token(ctx, subject, &["instance", &generation, &gone.join(",")]),
+    };
+    pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from)
+}
+
+fn ready(ctx: &Context<'_>, node: &NodeObservation) -> Step {
+    let subject = Subject::Node(node.name.clone());
+    let why = match crate::demand::ready(ctx.definition, node) {
+        crate::demand::Answer::Yes => return Step::Done,
+        crate::demand::Answer::No(why) | crate::demand::Answer::Unknown(why) => why,
+    };
+    if let Observed::Unknown(gap) = &node.probe {
+        return order::silent(ctx, &subject, &node.name, gap).into();
+    }
+    let waits_for = ctx.observation.mounts_of(&node.name).find(|mount| {
+        mount.is_defined
+            && !matches!(
+                mount.filesystem,
+                Observed::Present(crate::observation::FilesystemState::Mounted { .. })
+            )
+    });
+    if let Some(mount) = waits_for {
+        return Refusal::wait(
+            subject,
+            WaitOn::Others,
+            format!("its checks wait for {}", mount.key.mount),
+        )
+        .into();
+    }
+    let since = ctx.memory.unready_since.get(&node.name).copied();
+    let lasted = since.map_or(std::time::Duration::ZERO, |since| ctx.now.since(since));
+    if lasted < ctx.policy.ready_patience {
+        return Refusal::wait(subject, WaitOn::Node(node.name.clone()), why).into();
+    }
+    Step::Hold(
+        Hold::new(Interlock::NotReady, subject, "its readiness check says no")
+            .why(why)
+            .why(format!("for {}s", lasted.as_secs()))
+            .so("the node runs, and all its mounts are mounted; nothing was undone")
+            .fix(format!("see for yourself:    wucluster ssh {}", node.name))
+            .fix("launch again once the check passes, or change `ready` in the definition")
+            .may_clear(),
+    )
+}
+
+fn gone(
+    ctx: &Context<'_>,
+    node: &NodeObservation,
+    instance: &InstanceSeen,
+    subject: &Subject,
+) -> Step {
+    match &instance.state {
+        InstanceState::ShuttingDown => Refusal::wait(
+            subject.clone(),
+            WaitOn::Cloud,
+            format!("{} is shutting-down", instance.id),
+        )
+        .into(),
+        InstanceState::Terminated => Step::Done,
+        InstanceState::Unrecognized(word) => {
+            order::unrecognized(subject.clone(), instance.id.as_str(), word).into()
+        }
+        InstanceState::Pending
+        | InstanceState::Running
+        | InstanceState::Stopping
+        | InstanceState::Stopped => {
+            let action = CloudAction::TerminateInstance {
+                node: node.name.clone(),
+                instance: instance.id.clone(),
+            };
+            pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from)
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What a failed request means for the next try: later, or a hold.
+
+use super::Step;
+use crate::action::Action;
+use crate::ids::Subject;
+use crate::interlock::{Cleared, Context, Hold, Interlock, Refusal, clear};
+use crate::memory::{Failure, FailureError};
+use crate::observation::Holder;
+use crate::plan::WaitOn;
+use crate::ports::{ErrorClass, ShellError};
+
+/// Clears an action and holds it back while its last failure says so.
+pub(super) fn attempt(ctx: &Context<'_>, action: Action) -> Result<Step, Refusal> {
+    let cleared = clear(ctx, action)?;
+    Ok(paced(ctx, cleared))
+}
+
+fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
+    let subject = cleared.action().subject();
+    let Some(memory) = ctx.memory.of(&subject) else { return Step::Do(cleared) };
+    let Some(failure) =
+        memory.failure.as_ref().filter(|failure| failure.action == cleared.action().name())
+    else {
+        return Step::Do(cleared);
+    };
+    let is_final = match &failure.error {
+        FailureError::Cloud(error) => match error.class {
+            ErrorClass::Permanent | ErrorClass::Permission => true,
+            ErrorClass::Retry | ErrorClass::Ambiguous | ErrorClass::Capacity => false,
+        },
+        FailureError::Shell(error) => match error {
+            ShellError::Refused(_) => true,
+            ShellError::Busy { .. }
+            | ShellError::HookRefused { .. }
+            | ShellError::Failed { .. }
+            | ShellError::NoAnswer(_) => false,
+        },
+    };
+    let not_yet = memory.not_before.filter(|time| *time > ctx.now);
+    if !is_final && not_yet.is_none() {
+        return Step::Do(cleared);
+    }
+    if is_final || failure.times >= ctx.policy.tries_before_hold {
+        return Step::Hold(hold(subject, cleared.action(), failure));
+    }
+    Step::from(Refusal::wait(
+        subject,
+        not_yet.map_or(WaitOn::Answer, WaitOn::Time),
+        format!("{} failed ({}), tries again", failure.action, brief(&failure.error)),
+    ))
+}
+
+fn brief(error: &FailureError) -> String {
+    match error {
+        FailureError::Cloud(error) => error.to_string(),
+        FailureError::Shell(error) => error.to_string(),
+    }
+}
+
+fn hold(subject: Subject, action: &Action, failure: &Failure) -> Hold {
+    let times = match failure.times {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    };
+    match &failure.error {
+        FailureError::Cloud(error) => {
+            let (interlock, fix, may_clear) = match error.class {
+                ErrorClass::Capacity => {
+                    (Interlock::NoCapacity, "repeat later, or ask for less in the definition", true)
+                }
+                ErrorClass::Permission => (
+                    Interlock::ProviderRefused,
+                    "get credentials that may do this, and repeat",
+                    false,
+                ),
+                ErrorClass::Permanent => {
+                    (Interlock::ProviderRefused, "mend what the provider names, and repeat", false)
+                }
+                ErrorClass::Retry | ErrorClass::Ambiguous => {
+                    (Interlock::ProviderRefused, "repeat later: nothing is lost", true)
+                }
+            };
+            let mut hold =
+                Hold::new(interlock, subject, format!("the provider would not {action}"))
+                    .why(format!("{} failed {times}: {error}", failure.action))
+                    .so("it stays as it is; everything else went on")
+                    .fix(fix);
+            hold.may_clear = may_clear;
+            hold
+        }
+        FailureError::Shell(error) => match error {
+            ShellError::Busy { holders, message } => {
+                busy(&subject, failure, &times, holders, message)
+            }
+            ShellError::HookRefused { hook, output } => Hold::new(
+                Interlock::UnmountRefused,
+                subject.clone(),
+                "its hook says no to unmounting",
+            )
+            .why(format!("`{}` said no {times}", hook.run))
+            .whys((!output.is_empty()).then(|| format!("it printed: {output}")))
+            .so("it stays mounted and attached, and its node stays up")
+            .fix("repeat once the hook passes, or change `before-unmount` in the definition")
+            .may_clear(),
+            ShellError::Refused(why) => {
+                let interlock = if failure.action == "mkfs" {
+                    Interlock::NotBlank
+                } else {
+                    Interlock::NodeFailed
+                };
+                Hold::new(interlock, subject.clone(), format!("its node would not {action}"))
+                    .why(why.clone())
+                    .so("nothing was changed on the device")
+                    .fix(look_closer(&subject))
+            }
+            ShellError::Failed { status, message } => Hold::new(
+                Interlock::NodeFailed,
+                subject.clone(),
+                format!("its node could not {action}"),
+            )
+            .why(format!("{} failed {times}, status {status}: {message}", failure.action))
+            .so("it stays as it is; everything else went on")
+            .fix(look_closer(&subject))
+            .may_clear(),
+            ShellError::NoAnswer(why) => {
+                Hold::new(Interlock::NodeSilent, subject.clone(), "its node does not answer")
+                    .why(format!("{} got no answer {times}: {why}", failure.action))
+                    .so("whether it was carried out is seen at the next look")
+                    .fix(look_closer(&subject))
+                    .may_clear()
+            }
+        },
+    }
+}
+
+fn look_closer(subject: &Subject) -> String {
+    match subject.node() {
+        Some(node) => {
+            format!("look closer:    wucluster explain {subject}    wucluster ssh {node}")
+        }
+        None => "look closer:    wucluster status".to_owned(),
+    }
+}
+
+fn busy(
+    subject: &Subject,
+    failure: &Failure,
+    times: &str,
+    holders: &[Holder],
+    message: &str,
+) -> Hold {
+    let mut hold = Hold::new(Interlock::MountBusy, subject.clone(), "it cannot be unmounted");
+    if holders.is_empty() {
+        hold = hold.why(format!("{} was refused {times}: {message}", failure.action));
+    } else {
+        let count = if holders.len() == 1 {
+            "1 process holds".to_owned()
+        } else {
+            format!("{} processes hold", holders.len())
+        };
+        hold = hold.why(format!("{count} it (asked {times})"));
+        hold = hold.whys(holders.iter().take(8).map(|holder| {
+            format!("pid {:<7} {:<8} {}   {}", holder.pid, holder.user, holder.command, holder.what)
+        }));
+        if holders.len() > 8 {
+            hold = hold.why(format!("and {} more", holders.len() - 8));
+        }
+    }
+    hold = hold.so("it stays mounted and attached, and its node stays up (and is paid for). Nothing was forced.");
+    hold = hold.fix("let it finish:    wucluster put-away --wait 2h");
+    if let Some(node) = subject.node() {
+        if let Some(first) = holders.first() {
+            hold =
+                hold.fix(format!("ask it to stop:   wucluster run {node} -- kill {}", first.pid));
+        }
+        hold = hold.fix(format!("look closer:      wucluster explain {subject}"));
+    }
+    hold.may_clear()
+}

@@ -1,0 +1,210 @@
+//! Tags: the memory that a cluster keeps in the cloud itself.
+//!
+//! Every resource carries its identity from the moment that it is made. Volumes and snapshots also
+//! carry what the interlocks need to know. A resource without our tags is never touched.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ClusterName, MountKey, MountName, NodeName};
+
+/// Version of the meaning of our tags. A resource with a later one is shown and never touched.
+pub const SCHEMA: u32 = 1;
+
+/// Tag key of the schema's version.
+pub const KEY_SCHEMA: &str = "wucluster:schema";
+/// Tag key of the cluster's name; listings are filtered by it.
+pub const KEY_CLUSTER: &str = "wucluster:cluster";
+/// Tag key of the node's name.
+pub const KEY_NODE: &str = "wucluster:node";
+/// Tag key of the mount's name; instances have none.
+pub const KEY_MOUNT: &str = "wucluster:mount";
+/// Tag key of the write epoch, such as `3 live` or `3 sealed`.
+pub const KEY_EPOCH: &str = "wucluster:epoch";
+/// Tag key of the generation.
+pub const KEY_GENERATION: &str = "wucluster:generation";
+/// Tag key of what is known about the content: `blank` or `data`.
+pub const KEY_CONTENT: &str = "wucluster:content";
+/// Tag key of the file system that was made, such as `ext4 UUID`.
+pub const KEY_FILESYSTEM: &str = "wucluster:filesystem";
+/// Tag key under which providers show a name to people.
+pub const KEY_NAME: &str = "Name";
+
+/// All tags of a resource, by key.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tags(pub BTreeMap<String, String>);
+
+impl Tags {
+    /// Returns the value of a tag.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// Sets a tag, replacing its former value.
+    pub fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.0.insert(key.to_owned(), value.into());
+    }
+
+    /// Returns these tags with `others` set on top.
+    #[must_use]
+    pub fn with(mut self, others: &Self) -> Self {
+        self.0.extend(others.0.iter().map(|(key, value)| (key.clone(), value.clone())));
+        self
+    }
+
+    /// Says whether every one of `others` is set here to the same value.
+    #[must_use]
+    pub fn contains(&self, others: &Self) -> bool {
+        others.0.iter().all(|(key, value)| self.get(key) == Some(value))
+    }
+
+    /// Makes the identity tags of an instance.
+    #[must_use]
+    pub fn for_node(cluster: &ClusterName, node: &NodeName) -> Self {
+        let mut tags = Self::default();
+        tags.set(KEY_SCHEMA, SCHEMA.to_string());
+        tags.set(KEY_CLUSTER, cluster.as_str());
+        tags.set(KEY_NODE, node.as_str());
+        tags.set(KEY_NAME, format!("{cluster}/{node}"));
+        tags
+    }
+
+    /// Makes the identity tags of a volume or snapshot.
+    #[must_use]
+    pub fn for_mount(cluster: &ClusterName, key: &MountKey) -> Self {
+        let mut tags = Self::for_node(cluster, &key.node);
+        tags.set(KEY_MOUNT, key.mount.as_str());
+        tags.set(KEY_NAME, format!("{cluster}/{key}"));
+        tags
+    }
+
+    /// Reads whose resource this is.
+    ///
+    /// # Errors
+    /// Says in words why the tags name no node or mount of `cluster`.
+    pub fn identity(&self, cluster: &ClusterName) -> Result<Identity, String> {
+        match self.get(KEY_CLUSTER) {
+            Some(name) if name == cluster.as_str() => {}
+            Some(name) => return Err(format!("it is tagged as cluster `{name}`'s")),
+            None => return Err(format!("it lacks the tag {KEY_CLUSTER}")),
+        }
+        match self.get(KEY_SCHEMA).map(str::parse::<u32>) {
+            Some(Ok(version)) if version <= SCHEMA => {}
+            Some(Ok(version)) => {
+                return Err(format!(
+                    "its tags are of version {version}, made by a newer wucluster"
+                ));
+            }
+            Some(Err(_)) | None => return Err(format!("it lacks a readable tag {KEY_SCHEMA}")),
+        }
+        let node = self.get(KEY_NODE).ok_or_else(|| format!("it lacks the tag {KEY_NODE}"))?;
+        let node = NodeName::new(node).map_err(|error| error.to_string())?;
+        match self.get(KEY_MOUNT) {
+            None => Ok(Identity::Node(node)),
+            Some(mount) => {
+                let mount = MountName::new(mount).map_err(|error| error.to_string())?;
+                Ok(Identity::Mount(MountKey { node, mount }))
+            }
+        }
+    }
+
+    /// Reads the write epoch. `None`: missing or unreadable, which permits nothing.
+    #[must_use]
+    pub fn epoch(&self) -> Option<Epoch> {
+        self.get(KEY_EPOCH)?.parse().ok()
+    }
+
+    /// Reads the generation. `None`: missing or unreadable.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        self.get(KEY_GENERATION)?.parse().ok()
+    }
+
+    /// Reads what is known about the content. `None`: missing or unreadable.
+    #[must_use]
+    pub fn content(&self) -> Option<ContentMark> {
+        self.get(KEY_CONTENT)?.parse().ok()
+    }
+
+    /// Reads type and UUID of the file system that was made or found. `None`: not recorded.
+    #[must_use]
+    pub fn filesystem(&self) -> Option<(&str, &str)> {
+        self.get(KEY_FILESYSTEM)?.split_once(' ')
+    }
+}
+
+/// Whose a resource is, read from its tags.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Identity {
+    /// A node's instance.
+    Node(NodeName),
+    /// A mount's volume or snapshot.
+    Mount(MountKey),
+}
+
+/// The write epoch of a volume: grows each time that the volume may become writable again.
+///
+/// A snapshot carries the number of the epoch that it covers. A number that was once sealed is
+/// never written under again: attaching a sealed volume raises the number first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Epoch {
+    /// The number; the first is 1.
+    pub number: u64,
+    /// Whether writes under this number are over.
+    pub is_sealed: bool,
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.number, if self.is_sealed { "sealed" } else { "live" })
+    }
+}
+
+impl std::str::FromStr for Epoch {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (number, phase) = text.split_once(' ').ok_or(())?;
+        let number = number.parse().map_err(|_| ())?;
+        match phase {
+            "live" => Ok(Self { number, is_sealed: false }),
+            "sealed" => Ok(Self { number, is_sealed: true }),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What is known about a volume's content from its history, not from looking at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContentMark {
+    /// Made blank by us and never mounted; a file system may have been made on it, no data was.
+    Blank,
+    /// It holds data, or must be treated so.
+    Data,
+}
+
+impl ContentMark {
+    /// Returns the tag's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blank => "blank",
+            Self::Data => "data",
+        }
+    }
+}
+
+impl std::str::FromStr for ContentMark {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "blank" => Ok(Self::Blank),
+            "data" => Ok(Self::Data),
+            _ => Err(()),
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! Each interlock blocks when it must and permits when it may; and switched off, it would have let
+//! the harmful request through. What is lost then, the simulation shows.
+
+mod common;
+
+use common::{GIBBON, NOW, SOLO, UUID, World, key};
+use wucluster_core::action::{Action, CloudAction, ShellAction};
+use wucluster_core::definition::FilesystemKind;
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
+use wucluster_core::interlock::{Interlock, Refusal, clear};
+use wucluster_core::memory::SubjectMemory;
+use wucluster_core::observation::Contents;
+use wucluster_core::policy::Consent;
+use wucluster_core::time::Timestamp;
+
+fn home() -> wucluster_core::ids::MountKey {
+    key("chief/home")
+}
+
+fn volume() -> VolumeId {
+    VolumeId::new("vol-chief-home")
+}
+
+fn detach() -> Action {
+    Action::Cloud(CloudAction::DetachVolume {
+        mount: home(),
+        volume: volume(),
+        instance: InstanceId::new("i-chief"),
+    })
+}
+
+fn delete() -> Action {
+    Action::Cloud(CloudAction::DeleteVolume {
+        mount: home(),
+        volume: volume(),
+        kept_by: Some(SnapshotId::new("snap-1")),
+    })
+}
+
+fn terminate() -> Action {
+    Action::Cloud(CloudAction::TerminateInstance {
+        node: common::node("chief"),
+        instance: InstanceId::new("i-chief"),
+    })
+}
+
+fn mkfs() -> Action {
+    Action::Shell(ShellAction::MakeFilesystem {
+        mount: home(),
+        serial: volume().serial(),
+        fs: FilesystemKind::Ext4,
+        uuid: UUID.to_owned(),
+    })
+}
+
+/// What the gate says: nothing, when it clears the action.
+fn refused(world: &World, action: Action) -> Option<Refusal> {
+    world.with_context(Demand::Away, |ctx| clear(ctx, action).err())
+}
+
+#[track_caller]
+fn assert_permits(world: &World, action: Action) {
+    assert_eq!(refused(world, action), None);
+}
+
+#[track_caller]
+fn assert_blocks(world: &World, action: Action, interlock: Interlock) {
+    match refused(world, action.clone()) {
+        Some(Refusal::First(_, hold) | Refusal::Hold(hold)) => {
+            assert_eq!(hold.interlock, interlock, "{hold:?}")
+        }
+        other => panic!("expected {interlock}, got {other:?}"),
+    }
+}
+
+#[track_caller]
+fn assert_waits(world: &World, action: Action) {
+    match refused(world, action) {
+        Some(Refusal::Wait(_)) => {}
+        other => panic!("expected a wait, got {other:?}"),
+    }
+}
+
+#[cfg(feature = "ablation")]
+#[track_caller]
+fn assert_guard(world: &World, action: Action, interlock: Interlock) {
+    assert!(refused(world, action.clone()).is_some(), "{interlock} does not block");
+    let mut ablated = world.clone();
+    ablated.policy.ablated.insert(interlock);
+    assert_permits(&ablated, action);
+}
+
+fn attached() -> World {
+    World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "in-use", "1 live")
+        .attached("i-chief", "attached")
+}
+
+fn sealed() -> World {
+    World::new(SOLO).volume("chief/home", "available", "1 sealed")
+}
+
+#[test]
+fn detach_is_held_while_mounted() {
+    assert_blocks(&attached().mounted("/mnt/home"), detach(), Interlock::MountBusy);
+}
+
+#[test]
+fn detach_is_held_while_mounted_at_another_place() {
+    assert_blocks(&attached().mounted("/somewhere"), detach(), Interlock::MountBusy);
+}
+
+#[test]
+fn detach_is_held_while_another_name_space_has_it_mounted() {
+    let world = attached().device(|device| device.is_held = Some(true));
+    assert_blocks(&world, detach(), Interlock::MountBusy);
+}
+
+#[test]
+fn detach_is_held_while_it_cannot_be_told_whether_it_is_in_use() {
+    let world = attached().device(|device| device.is_held = None);
+    assert_blocks(&world, detach(), Interlock::MountBusy);
+}
+
+#[test]
+fn detach_is_held_while_something_stands_on_the_device() {
+    let world = attached().device(|device| device.on_top = vec!["nvme1n1p1".to_owned()]);
+    assert_blocks(&world, detach(), Interlock::MountBusy);
+}
+
+#[test]
+fn detach_waits_for_a_silent_node_and_is_held_when_it_stays_silent() {
+    let mut world = attached().silent("chief");
+    assert_waits(&world, detach());
+    world.memory.silent_since.insert(common::node("chief"), Timestamp::from_millis(0));
+    assert_blocks(&world, detach(), Interlock::NodeSilent);
+}
+
+#[test]
+fn detach_is_permitted_once_unmounted() {
+    assert_permits(&attached(), detach());
+}
+
+#[test]
+fn detach_is_permitted_from_a_stopped_machine() {
+    let world = World::new(SOLO)
+        .instance("chief", "stopped")
+        .volume("chief/home", "in-use", "1 live")
+        .attached("i-chief", "attached");
+    assert_permits(&world, detach());
+}
+
+#[test]
+fn detach_waits_for_an_answer_newer_than_the_last_request_to_the_node() {
+    let mut world = attached();
+    let memory = SubjectMemory { shell_settled_at: Some(NOW), ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Mount(home()), memory);
+    assert_waits(&world, detach());
+}
+
+#[test]
+fn delete_is_permitted_under_a_complete_snapshot_of_the_sealed_epoch() {
+    assert_permits(&sealed().snapshot("chief/home", "snap-1", "completed", 1), delete());
+}
+
+#[test]
+fn delete_is_held_without_a_snapshot() {
+    assert_blocks(&sealed(), delete(), Interlock::SnapshotOlder);
+}
+
+#[test]
+fn delete_is_held_under_a_snapshot_of_an_earlier_epoch() {
+    let world = World::new(SOLO).volume("chief/home", "available", "2 sealed").snapshot(
+        "chief/home",
+        "snap-1",
+        "completed",
+        1,
+    );
+    assert_blocks(&world, delete(), Interlock::SnapshotOlder);
+}
+
+#[test]
+fn delete_is_held_while_the_epoch_is_live() {
+    let world = World::new(SOLO).volume("chief/home", "available", "1 live").snapshot(
+        "chief/home",
+        "snap-1",
+        "completed",
+        1,
+    );
+    assert_blocks(&world, delete(), Interlock::SnapshotOlder);
+}
+
+#[test]
+fn delete_is_held_under_a_snapshot_of_another_volume() {
+    let world = World::new(SOLO)
+        .volume_called("chief/home", "vol-other", "available", "1 sealed")
+        .snapshot("chief/home", "snap-1", "completed", 1);
+    let action = Action::Cloud(CloudAction::DeleteVolume {
+        mount: home(),
+        volume: VolumeId::new("vol-other"),
+        kept_by: Some(SnapshotId::new("snap-1")),
+    });
+    assert_blocks(&world, action, Interlock::SnapshotOlder);
+}
+
+#[test]
+fn delete_is_held_under_a_snapshot_of_another_size() {
+    let mut world = sealed().snapshot("chief/home", "snap-1", "completed", 1);
+    world.view.snapshots[0].size = wucluster_core::definition::Size::from_gib(7);
+    assert_blocks(&world, delete(), Interlock::SnapshotOlder);
+}
+
+#[test]
+fn delete_waits_for_a_pending_snapshot_whatever_its_progress() {
+    let mut world = sealed().snapshot("chief/home", "snap-1", "pending", 1);
+    world.view.snapshots[0].progress_percent = Some(100);
+    assert_waits(&world, delete());
+}
+
+#[test]
+fn delete_is_held_under_snapshots_that_failed() {
+    let mut world = sealed();
+    for id in ["snap-1", "snap-2", "snap-3"] {
+        world = world.snapshot("chief/home", id, "error", 1);
+    }
+    assert_blocks(&world, delete(), Interlock::SnapshotFailed);
+}
+
+#[test]
+fn delete_is_held_beyond_what_was_said_yes_to() {
+    let mut world = sealed().snapshot("chief/home", "snap-1", "completed", 1);
+    world.policy.consent = Consent::Only(["vol-else".to_owned()].into());
+    assert_blocks(&world, delete(), Interlock::BeyondYes);
+    world.policy.consent = Consent::Only(["vol-chief-home".to_owned()].into());
+    assert_permits(&world, delete());
+}
+
+#[test]
+fn delete_is_held_while_attached() {
+    let world = attached().snapshot("chief/home", "snap-1", "completed", 1);
+    assert_blocks(&world, delete(), Interlock::DetachStuck);
+}
+
+#[test]
+fn delete_is_held_when_two_volumes_carry_the_name() {
+    let world = sealed().volume_called("chief/home", "vol-twin", "available", "1 sealed").snapshot(
+        "chief/home",
+        "snap-1",
+        "completed",
+        1,
+    );
+    assert_blocks(&world, delete(), Interlock::IdentityConflict);
+}
+
+#[test]
+fn delete_is_held_when_the_epoch_cannot_be_read() {
+    let world = World::new(SOLO).volume("chief/home", "available", "nonsense").snapshot(
+        "chief/home",
+        "snap-1",
+        "completed",
+        1,
+    );
+    assert_blocks(&world, delete(), Interlock::Foreign);
+}
+
+#[test]
+fn terminate_waits_while_a_volume_is_attached() {
+    assert_waits(&attached(), terminate());
+}
+
+#[test]
+fn terminate_is_held_by_a_volume_that_would_die_with_it() {
+    let mut world = attached();
+    world.view.volumes[0].attachments[0].delete_on_termination = None;
+    assert_blocks(&world, terminate(), Interlock::DeleteOnTermination);
+}
+
+#[test]
+fn terminate_is_permitted_with_nothing_attached() {
+    assert_permits(&World::new(SOLO).instance("chief", "running"), terminate());
+}
+
+#[test]
+fn terminate_is_held_by_a_volume_of_another_node_that_is_attached_to_it() {
+    let world = World::new(GIBBON)
+        .instance("chief", "running")
+        .volume("worker-1/scratch", "in-use", "1 live")
+        .attached("i-chief", "attached");
+    assert_waits(&world, terminate());
+}
+
+#[test]
+fn terminate_waits_while_an_attachment_is_being_asked_for() {
+    let mut world =
+        World::new(SOLO).instance("chief", "running").volume("chief/home", "available", "1 live");
+    let memory = SubjectMemory { in_flight: Some("AttachVolume"), ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Mount(home()), memory);
+    assert_waits(&world, terminate());
+}
+
+fn blank() -> World {
+    attached().tag("wucluster:content", "blank").device(|device| device.contents = Contents::Blank)
+}
+
+#[test]
+fn mkfs_is_permitted_on_what_we_made_blank_and_see_blank() {
+    assert_permits(&blank(), mkfs());
+}
+
+#[test]
+fn mkfs_is_held_on_anything_that_is_not_proven_blank() {
+    for contents in [
+        Contents::Filesystem { kind: "ext4".to_owned(), uuid: None },
+        Contents::Other("LVM2_member".to_owned()),
+        Contents::Unreadable("blkid: status 2, and the device cannot be read".to_owned()),
+    ] {
+        let world = blank().device(|device| device.contents = contents.clone());
+        assert_blocks(&world, mkfs(), Interlock::NotBlank);
+    }
+}
+
+#[test]
+fn mkfs_waits_for_a_close_look() {
+    assert_waits(&blank().device(|device| device.contents = Contents::NotExamined), mkfs());
+}
+
+#[test]
+fn mkfs_is_held_on_a_volume_that_came_from_a_snapshot() {
+    let mut world = blank();
+    world.view.volumes[0].from_snapshot = Some(SnapshotId::new("snap-base"));
+    assert_blocks(&world, mkfs(), Interlock::NotBlank);
+}
+
+#[test]
+fn mkfs_is_held_on_a_volume_that_is_recorded_to_hold_data() {
+    assert_blocks(&blank().tag("wucluster:content", "data"), mkfs(), Interlock::NotBlank);
+}
+
+#[test]
+fn mkfs_is_held_where_data_was_seen_under_this_epoch() {
+    let mut world = blank();
+    world.memory.data_epochs.insert(home(), 1);
+    assert_blocks(&world, mkfs(), Interlock::NotBlank);
+}
+
+fn create(from: Option<&str>) -> Action {
+    Action::Cloud(CloudAction::CreateVolume {
+        mount: home(),
+        size: wucluster_core::definition::Size::from_gib(1),
+        from: from.map(SnapshotId::new),
+        zone: None,
+        tags: wucluster_core::tags::Tags::default(),
+        token: "token".to_owned(),
+    })
+}
+
+#[test]
+fn a_blank_volume_is_permitted_where_no_data_ever_was() {
+    assert_permits(&World::new(SOLO), create(None));
+}
+
+#[test]
+fn a_blank_volume_is_held_where_data_was() {
+    let mut world = World::new(SOLO);
+    world.memory.data_epochs.insert(home(), 1);
+    assert_blocks(&world, create(None), Interlock::DataMissing);
+}
+
+#[test]
+fn a_blank_volume_is_held_where_a_snapshot_of_data_is() {
+    let world = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 1);
+    assert_blocks(&world, create(None), Interlock::DataMissing);
+}
+
+#[test]
+fn only_the_newest_snapshot_is_brought_back() {
+    let world = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 1).snapshot(
+        "chief/home",
+        "snap-2",
+        "completed",
+        2,
+    );
+    assert_blocks(&world, create(Some("snap-1")), Interlock::DataMissing);
+    assert_permits(&world, create(Some("snap-2")));
+}
+
+#[test]
+fn an_older_snapshot_does_not_take_the_place_of_a_failed_one() {
+    let world = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 1).snapshot(
+        "chief/home",
+        "snap-2",
+        "error",
+        2,
+    );
+    assert_blocks(&world, create(Some("snap-1")), Interlock::DataMissing);
+}
+
+#[test]
+fn a_pending_newest_snapshot_is_waited_for() {
+    let world = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 1).snapshot(
+        "chief/home",
+        "snap-2",
+        "pending",
+        2,
+    );
+    assert_waits(&world, create(Some("snap-1")));
+}
+
+fn attach() -> Action {
+    Action::Cloud(CloudAction::AttachVolume {
+        mount: home(),
+        volume: volume(),
+        instance: InstanceId::new("i-chief"),
+    })
+}
+
+#[test]
+fn attach_is_permitted_under_a_live_epoch_that_no_snapshot_claims() {
+    let world = World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "available", "2 live")
+        .snapshot("chief/home", "snap-1", "completed", 1);
+    assert_permits(&world, attach());
+}
+
+#[test]
+fn attach_is_held_until_a_sealed_epoch_is_raised() {
+    let world =
+        World::new(SOLO).instance("chief", "running").volume("chief/home", "available", "1 sealed");
+    assert_blocks(&world, attach(), Interlock::SnapshotOlder);
+}
+
+#[test]
+fn attach_is_held_under_an_epoch_that_a_snapshot_claims_even_a_pending_one() {
+    for state in ["pending", "completed", "error"] {
+        let world = World::new(SOLO)
+            .instance("chief", "running")
+            .volume("chief/home", "available", "1 live")
+            .snapshot("chief/home", "snap-1", state, 1);
+        assert_blocks(&world, attach(), Interlock::SnapshotOlder);
+    }
+}
+
+#[test]
+fn nothing_is_taken_away_from_another_machine() {
+    let world = World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "in-use", "1 live")
+        .attached("i-stranger", "attached");
+    assert_blocks(&world, attach(), Interlock::AttachedElsewhere);
+    assert_blocks(&world, detach(), Interlock::AttachedElsewhere);
+}
+
+#[test]
+fn a_destructive_request_is_renewed_only_on_a_newer_look() {
+    let mut world = sealed().snapshot("chief/home", "snap-1", "completed", 1);
+    let first = world.with_context(Demand::Away, |ctx| clear(ctx, delete()).unwrap());
+    let same_look = world.with_context(Demand::Away, |ctx| first.clone().renew(ctx));
+    assert!(matches!(same_look, Err(Refusal::Wait(_))));
+    world.view.asked_at = NOW.after(std::time::Duration::from_millis(1));
+    world
+        .with_context(Demand::Away, |ctx| first.clone().renew(ctx))
+        .expect("a newer look shows the same");
+    world.view.snapshots.clear();
+    let gone = world.with_context(Demand::Away, |ctx| first.renew(ctx));
+    assert!(matches!(gone, Err(Refusal::First(..))), "the snapshot vanished between the two looks");
+}
+
+#[cfg(feature = "ablation")]
+mod switched_off {
+    use super::*;
+
+    #[test]
+    fn each_guard_is_all_that_stands_in_the_way() {
+        let mounted = attached().mounted("/mnt/home");
+        assert_guard(&mounted, detach(), Interlock::MountBusy);
+        assert_guard(&attached(), terminate(), Interlock::StillAttached);
+        let older = World::new(SOLO).volume("chief/home", "available", "2 sealed").snapshot(
+            "chief/home",
+            "snap-1",
+            "completed",
+            1,
+        );
+        assert_guard(&older, delete(), Interlock::SnapshotOlder);
+        let pending = sealed().snapshot("chief/home", "snap-1", "pending", 1);
+        assert_guard(&pending, delete(), Interlock::SnapshotUnfinished);
+        let foreign = blank().device(|device| device.contents = Contents::Other("LUKS".to_owned()));
+        assert_guard(&foreign, mkfs(), Interlock::NotBlank);
+        let lost = World::new(SOLO).snapshot("chief/home", "snap-1", "error", 1);
+        assert_guard(&lost, create(None), Interlock::DataMissing);
+        let mut unasked = sealed().snapshot("chief/home", "snap-1", "completed", 1);
+        unasked.policy.consent = Consent::Only([].into());
+        assert_guard(&unasked, delete(), Interlock::BeyondYes);
+        let claimed = World::new(SOLO)
+            .instance("chief", "running")
+            .volume("chief/home", "available", "1 live")
+            .snapshot("chief/home", "snap-1", "completed", 1);
+        assert_guard(&claimed, attach(), Interlock::SnapshotOlder);
+    }
+}
