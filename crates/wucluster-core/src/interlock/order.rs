@@ -128,6 +128,16 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
             .refuse());
         }
     };
+    let is_halting = ctx.observation.node(&key.node).is_some_and(|node| {
+        node.instances.iter().any(|one| {
+            one.id == attachment.instance
+                && matches!(one.state, InstanceState::Stopping | InstanceState::ShuttingDown)
+        })
+    });
+    if is_halting {
+        let what = format!("{} halts, and then lets go of it", attachment.instance);
+        return Err(Refusal::wait(subject, WaitOn::Cloud, what));
+    }
     let lasted = attachment.since.map(|since| ctx.now.since(since));
     let is_stuck = lasted.is_some_and(|lasted| lasted >= ctx.policy.attachment_patience);
     let seconds =
@@ -145,6 +155,10 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
     };
     match &attachment.state {
         AttachmentState::Attached => Err(stuck("it is attached").first(Rung::Detach)),
+        // Somebody asked for it while it was mounted: it comes off once it is unmounted.
+        AttachmentState::Detaching | AttachmentState::Busy if is_mounted(ctx, key) => {
+            Err(stuck("its detachment waits for it to be unmounted").first(Rung::Unmount))
+        }
         AttachmentState::Attaching if is_stuck => {
             Err(stuck("its attachment does not come about").refuse())
         }
@@ -157,6 +171,20 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
         ),
         AttachmentState::Detached => Ok(()),
         AttachmentState::Unrecognized(word) => Err(unrecognized(subject, volume.id.as_str(), word)),
+    }
+}
+
+fn is_mounted(ctx: &Context<'_>, key: &MountKey) -> bool {
+    match ctx.observation.mount(key).map(|mount| &mount.filesystem) {
+        Some(Observed::Present(state)) => match state {
+            FilesystemState::Mounted { .. }
+            | FilesystemState::MountedElsewhere { .. }
+            | FilesystemState::Held { .. } => true,
+            FilesystemState::NoDevice
+            | FilesystemState::Unmounted { .. }
+            | FilesystemState::PointTaken { .. } => false,
+        },
+        Some(Observed::Absent | Observed::Unknown(_)) | None => false,
     }
 }
 

@@ -1,0 +1,29 @@
+# What one types. Each target says what it installs, and asks nothing.
+.PHONY: demo test lint bench docs build setup
+
+# The story on real machines: launch, put away, launch again, with the data.
+demo:
+	@scripts/demo.sh
+
+# Every test, machines included.
+test:
+	@scripts/test.sh
+
+# Format, clippy, documentation, dependency rules.
+lint:
+	@scripts/lint.sh
+
+# Timings; never asserted by tests.
+bench:
+	@scripts/bench.sh
+
+# The documentation of the code, without warnings.
+docs:
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+build:
+	cargo build --package wucluster
+
+# Debian packages that machines on this host need.
+setup:
+	@scripts/setup.sh

@@ -1,0 +1,817 @@
+//! One drive: the loop of look, plan, ask, in one task without threads.
+//!
+//! Looks, probes and requests are all under way at once; whatever comes back first is taken first,
+//! and each answer leads to a new plan. A node or mount is asked for something only when everything
+//! about it that was asked before is answered and seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use wucluster_core::action::{Action, CloudAction, Hazard, NodeAddress, ShellAction};
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::{NodeName, Subject};
+use wucluster_core::interlock::{Cleared, Context, Hold, Request};
+use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory};
+use wucluster_core::observation::{
+    AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeView,
+    NodeViews, Observation, Observed,
+};
+use wucluster_core::plan::{Plan, WaitOn};
+use wucluster_core::planner::{Ask, plan, probe_request};
+use wucluster_core::ports::{CloudError, ErrorClass, Receipt, ShellError, ShellReceipt};
+use wucluster_core::tags::ContentMark;
+use wucluster_core::time::Timestamp;
+
+use crate::engine::{Ending, Engine, Outcome, Pursuit};
+use crate::event::{EngineEvent, EventKind, Progress};
+use crate::pace;
+use crate::stop::Stop;
+
+/// After an interrupt, how long answers that are due are waited for.
+///
+/// Source: our promise on the screen that Ctrl-C shows.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// How long something that may clear by itself is watched before the drive ends with it, at least: what
+/// was stuck before this drive began may be just about to move.
+const HOLD_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the cloud may refuse to be looked at before the drive gives up, if nothing says that
+/// repeating is useless at once.
+const BLIND_MAX: Duration = Duration::from_secs(300);
+
+enum Done {
+    Looked { asked_at: Timestamp, result: Result<CloudView, CloudError> },
+    Probed { address: NodeAddress, asked_at: Timestamp, result: Result<NodeProbe, Gap> },
+    Cloud { actions: Vec<CloudAction>, results: Vec<Result<Receipt, CloudError>> },
+    Shell { actions: Vec<ShellAction>, results: Vec<Result<ShellReceipt, ShellError>> },
+}
+
+pub(crate) struct Drive<'a, 'e> {
+    engine: Engine<'a>,
+    pursuit: Pursuit,
+    stop: Stop,
+    emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
+    tasks: FuturesUnordered<BoxFuture<'a, Done>>,
+    view: Option<CloudView>,
+    answers: NodeViews,
+    memory: Memory,
+    observation: Option<Observation>,
+    plan: Option<Plan>,
+    words: BTreeMap<Subject, String>,
+    held: Vec<Hold>,
+    /// Per subject, the last request that was answered well: proposed again, it had no effect.
+    done: BTreeMap<Subject, Action>,
+    /// Cleared to destroy, waiting to be cleared once more on a newer look.
+    renewing: BTreeMap<Subject, Cleared<Action>>,
+    is_looking: bool,
+    probing: BTreeSet<NodeName>,
+    /// Nodes whose answer to a request is due: asking them meanwhile would show a half-done state.
+    busy_nodes: BTreeSet<NodeName>,
+    asking: usize,
+    next_look_at: Timestamp,
+    next_probe_at: BTreeMap<NodeName, Timestamp>,
+    /// How often in a row a node did not answer, or had nothing new.
+    idle_probes: BTreeMap<NodeName, u32>,
+    quiet_looks: u32,
+    blind_since: Option<Timestamp>,
+    blindness: Option<CloudError>,
+    held_since: Option<Timestamp>,
+    requests: u64,
+}
+
+impl<'a, 'e> Drive<'a, 'e> {
+    pub(crate) fn new(
+        engine: Engine<'a>,
+        pursuit: Pursuit,
+        stop: Stop,
+        emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
+    ) -> Self {
+        let memory = Memory { data_epochs: pursuit.data_epochs.clone(), ..Memory::default() };
+        Self {
+            engine,
+            pursuit,
+            stop,
+            emit,
+            tasks: FuturesUnordered::new(),
+            view: None,
+            answers: NodeViews::new(),
+            memory,
+            observation: None,
+            plan: None,
+            words: BTreeMap::new(),
+            held: Vec::new(),
+            done: BTreeMap::new(),
+            renewing: BTreeMap::new(),
+            is_looking: false,
+            probing: BTreeSet::new(),
+            busy_nodes: BTreeSet::new(),
+            asking: 0,
+            next_look_at: Timestamp::default(),
+            next_probe_at: BTreeMap::new(),
+            idle_probes: BTreeMap::new(),
+            quiet_looks: 0,
+            blind_since: None,
+            blindness: None,
+            held_since: None,
+            requests: 0,
+        }
+    }
+
+    pub(crate) async fn run(mut self) -> Ending {
+        let started = self.now();
+        let deadline = self.pursuit.timeout.map(|timeout| started.after(timeout));
+        self.tell(EventKind::Started {
+            cluster: self.pursuit.definition.name.clone(),
+            demand: self.pursuit.demand,
+        });
+        let outcome = loop {
+            if self.stop.is_wished() {
+                self.drain().await;
+                break Outcome::Interrupted;
+            }
+            if deadline.is_some_and(|deadline| self.now() >= deadline) {
+                self.drain().await;
+                break Outcome::Stalled;
+            }
+            if let Some(outcome) = self.wave() {
+                break outcome;
+            }
+            self.look_about();
+            self.next(deadline).await;
+            if let Some(outcome) = self.blinded() {
+                break outcome;
+            }
+        };
+        let requests = self.requests;
+        self.tell(EventKind::Finished { outcome: outcome.word().to_owned(), requests });
+        let progress = self.progress();
+        Ending { outcome, progress, observation: self.observation, requests }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.clock.now()
+    }
+
+    fn tell(&mut self, kind: EventKind) {
+        let event = EngineEvent { at: self.engine.clock.now(), kind };
+        (self.emit)(&event);
+    }
+
+    /// Plans on what is known now and makes the requests of the plan.
+    fn wave(&mut self) -> Option<Outcome> {
+        let view = self.view.as_ref()?;
+        let observation = Observation::assemble(&self.pursuit.definition, view, &self.answers);
+        self.remember(&observation);
+        let now = self.now();
+        let plan = plan(&self.context(&observation, now));
+        self.show(&plan, &observation);
+        let is_met = plan.is_met();
+        let actions = plan.actions.clone();
+        let is_stuck = plan.is_stuck() && self.asking == 0;
+        let holds = plan.holds.clone();
+        self.observation = Some(observation);
+        self.plan = Some(plan);
+        if is_met && self.asking == 0 {
+            return Some(Outcome::Reached);
+        }
+        if is_stuck {
+            let since = *self.held_since.get_or_insert(now);
+            let worth_waiting = holds.iter().any(|hold| hold.may_clear)
+                && now.since(since) < self.pursuit.wait.max(HOLD_GRACE);
+            if !worth_waiting {
+                return Some(Outcome::Held(holds));
+            }
+        } else if !actions.is_empty() {
+            self.held_since = None;
+        }
+        self.ask(actions);
+        None
+    }
+
+    fn context<'c>(&'c self, observation: &'c Observation, now: Timestamp) -> Context<'c> {
+        Context {
+            definition: &self.pursuit.definition,
+            demand: self.pursuit.demand,
+            observation,
+            memory: &self.memory,
+            policy: &self.pursuit.policy,
+            now,
+        }
+    }
+
+    /// Takes from an observation what later plans need to know.
+    fn remember(&mut self, observation: &Observation) {
+        let mut seen = Vec::new();
+        for mount in &observation.mounts {
+            let Some(volume) = mount.volume() else { continue };
+            let holds_data = volume.tags.content() == Some(ContentMark::Data)
+                && matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
+            if let (true, Some(epoch)) = (holds_data, volume.tags.epoch())
+                && self.memory.data_epochs.get(&mount.key).is_none_or(|known| *known < epoch.number)
+            {
+                seen.push((mount.key.clone(), epoch.number));
+            }
+        }
+        for (mount, epoch) in seen {
+            self.memory.data_epochs.insert(mount.clone(), epoch);
+            self.tell(EventKind::DataSeen { mount, epoch });
+        }
+        for subject in self.memory.subjects.values_mut() {
+            if let Some(awaited) = &subject.awaited
+                && is_seen(&awaited.what, observation)
+            {
+                subject.awaited = None;
+            }
+        }
+        let now = self.now();
+        for node in &observation.nodes {
+            let asks = self.wants_probe(observation, &node.name);
+            match &node.probe {
+                Observed::Unknown(gap) if gap.kind == GapKind::NoAnswer || asks => {
+                    let is_running =
+                        node.instance().is_some_and(|one| one.state == InstanceState::Running);
+                    if is_running {
+                        self.memory.silent_since.entry(node.name.clone()).or_insert(now);
+                    }
+                }
+                Observed::Unknown(_) | Observed::Absent | Observed::Present(_) => {
+                    self.memory.silent_since.remove(&node.name);
+                }
+            }
+        }
+    }
+
+    /// Tells what changed since the last plan.
+    fn show(&mut self, plan: &Plan, observation: &Observation) {
+        let rows = plan.rows(&self.pursuit.definition, observation);
+        for row in &rows {
+            let before = self.words.insert(row.subject.clone(), row.state.clone());
+            if let Some(from) = before.filter(|from| *from != row.state) {
+                self.tell(EventKind::Changed {
+                    subject: row.subject.clone(),
+                    from,
+                    to: row.state.clone(),
+                    id: row.id.clone(),
+                    note: row.note.clone(),
+                });
+                // Whatever failed before, failed in another state.
+                self.done.remove(&row.subject);
+                if let Some(memory) = self.memory.subjects.get_mut(&row.subject) {
+                    memory.failure = None;
+                    memory.not_before = None;
+                }
+            }
+        }
+        for hold in &plan.holds {
+            let is_new = !self
+                .held
+                .iter()
+                .any(|known| known.subject == hold.subject && known.interlock == hold.interlock);
+            if is_new {
+                self.tell(EventKind::Held(hold.clone()));
+            }
+        }
+        let released: Vec<Subject> = self
+            .held
+            .iter()
+            .filter(|known| plan.holds.iter().all(|hold| hold.subject != known.subject))
+            .map(|known| known.subject.clone())
+            .collect();
+        for subject in released {
+            self.tell(EventKind::Released { subject });
+        }
+        self.held.clone_from(&plan.holds);
+        let requests = self.requests;
+        self.tell(EventKind::Planned(Progress { rows, holds: plan.holds.clone(), requests }));
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let (plan, observation) = (self.plan.as_ref()?, self.observation.as_ref()?);
+        Some(Progress {
+            rows: plan.rows(&self.pursuit.definition, observation),
+            holds: plan.holds.clone(),
+            requests: self.requests,
+        })
+    }
+
+    /// Makes requests: what destroys only once it is cleared again on a newer look.
+    fn ask(&mut self, actions: Vec<Cleared<Action>>) {
+        let mut cloud: BTreeMap<&'static str, Vec<Cleared<CloudAction>>> = BTreeMap::new();
+        let mut shell: BTreeMap<NodeName, Vec<Cleared<ShellAction>>> = BTreeMap::new();
+        let mut renewing = BTreeMap::new();
+        for cleared in actions {
+            let subject = cleared.action().subject();
+            if self.done.get(&subject) == Some(cleared.action()) {
+                self.had_no_effect(&subject, cleared.action());
+                continue;
+            }
+            let cleared = if cleared.action().hazard() == Hazard::Destroys {
+                match self.renew(&subject, &cleared) {
+                    Some(renewed) => renewed,
+                    None => {
+                        // Of the two looks that clear it, the first is the one that counts from.
+                        let first = self
+                            .renewing
+                            .remove(&subject)
+                            .filter(|first| first.action() == cleared.action())
+                            .unwrap_or(cleared);
+                        renewing.insert(subject, first);
+                        continue;
+                    }
+                }
+            } else {
+                cleared
+            };
+            self.note_asked(&subject, cleared.action());
+            match cleared.into_request() {
+                Request::Cloud(request) => {
+                    cloud.entry(request.action().name()).or_default().push(request);
+                }
+                Request::Shell(request) => {
+                    shell.entry(request.action().mount().node.clone()).or_default().push(request);
+                }
+            }
+        }
+        if !renewing.is_empty() {
+            self.next_look_at = Timestamp::default();
+            for node in renewing.keys().filter_map(Subject::node) {
+                self.next_probe_at.insert(node.clone(), Timestamp::default());
+            }
+        }
+        self.renewing = renewing;
+        for requests in cloud.into_values() {
+            self.asking += 1;
+            self.requests += requests.len() as u64;
+            let port = self.engine.cloud;
+            self.tasks.push(Box::pin(async move {
+                let results = port.issue(&requests).await;
+                let actions = requests.iter().map(|request| request.action().clone()).collect();
+                Done::Cloud { actions, results }
+            }));
+        }
+        for (node, requests) in shell {
+            let Some(address) = self.address(&node) else {
+                for request in requests {
+                    let result = Err(ShellError::NoAnswer("it has no address yet".to_owned()));
+                    self.took_shell(request.action(), result);
+                }
+                continue;
+            };
+            self.asking += 1;
+            self.busy_nodes.insert(node);
+            let port = self.engine.shell;
+            self.tasks.push(Box::pin(async move {
+                let results = port.issue(&address, &requests).await;
+                let actions = requests.iter().map(|request| request.action().clone()).collect();
+                Done::Shell { actions, results }
+            }));
+        }
+    }
+
+    /// Takes a request that was answered well and is wanted again, all the same, for a failed one:
+    /// asking it over and over would help nobody.
+    fn had_no_effect(&mut self, subject: &Subject, action: &Action) {
+        self.done.remove(subject);
+        let held = self.observation.as_ref().and_then(|observation| match subject {
+            Subject::Mount(key) => match &observation.mount(key)?.filesystem {
+                Observed::Present(FilesystemState::Held { why, holders }) => {
+                    Some((why.clone(), holders.clone()))
+                }
+                Observed::Present(_) | Observed::Absent | Observed::Unknown(_) => None,
+            },
+            Subject::Cluster | Subject::Node(_) | Subject::Stranger(_) => None,
+        });
+        let nothing = || "it was carried out, and nothing changed".to_owned();
+        let error = match (action, held) {
+            (Action::Cloud(_), _) => FailureError::Cloud(CloudError {
+                class: ErrorClass::Retry,
+                code: "NoEffect".to_owned(),
+                message: nothing(),
+            }),
+            (Action::Shell(ShellAction::Unmount { .. }), Some((message, holders))) => {
+                FailureError::Shell(ShellError::Busy { holders, message })
+            }
+            (Action::Shell(_), _) => {
+                FailureError::Shell(ShellError::Failed { status: 0, message: nothing() })
+            }
+        };
+        self.failed(subject.clone(), action.name(), error);
+    }
+
+    fn renew(&self, subject: &Subject, cleared: &Cleared<Action>) -> Option<Cleared<Action>> {
+        let first = self.renewing.get(subject)?;
+        if first.action() != cleared.action() {
+            return None;
+        }
+        let observation = self.observation.as_ref()?;
+        first.clone().renew(&self.context(observation, self.now())).ok()
+    }
+
+    fn note_asked(&mut self, subject: &Subject, action: &Action) {
+        let name = action.name();
+        self.memory.subjects.entry(subject.clone()).or_default().in_flight = Some(name);
+        self.tell(EventKind::Asked {
+            subject: subject.clone(),
+            name: name.to_owned(),
+            action: action.clone(),
+        });
+    }
+
+    fn address(&self, node: &NodeName) -> Option<NodeAddress> {
+        let instance = self.observation.as_ref()?.node(node)?.instance()?;
+        Some(NodeAddress {
+            node: node.clone(),
+            instance: instance.id.clone(),
+            ssh: instance.ssh.clone()?,
+        })
+    }
+
+    /// Says whether a node's answer matters to the demand.
+    fn wants_probe(&self, observation: &Observation, name: &NodeName) -> bool {
+        let Some(node) = observation.node(name) else { return false };
+        let Some(instance) = node.instance().filter(|one| one.state == InstanceState::Running)
+        else {
+            return false;
+        };
+        let hooks = self.pursuit.definition.nodes.get(name).map(|defined| &defined.hooks);
+        let is_attached = observation.attached_to(&instance.id).next().is_some();
+        match self.pursuit.demand {
+            Demand::Instantiated => false,
+            // What is on its way off must be off first, and only the node can tell what keeps it.
+            Demand::Attached => observation
+                .attached_to(&instance.id)
+                .flat_map(|mount| &mount.volumes)
+                .any(|volume| {
+                    volume.open_attachments().any(|one| {
+                        matches!(one.state, AttachmentState::Detaching | AttachmentState::Busy)
+                    })
+                }),
+            Demand::Mounted => node.is_defined && self.has_mounts(name),
+            Demand::Launched => {
+                node.is_defined
+                    && (self.has_mounts(name) || hooks.is_some_and(|hooks| !hooks.ready.is_empty()))
+            }
+            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => is_attached,
+            Demand::Haltable | Demand::Away => {
+                is_attached || hooks.is_some_and(|hooks| !hooks.before_halt.is_empty())
+            }
+        }
+    }
+
+    fn has_mounts(&self, name: &NodeName) -> bool {
+        self.pursuit.definition.nodes.get(name).is_some_and(|defined| !defined.mounts.is_empty())
+    }
+
+    /// Begins the looks and probes that are due.
+    fn look_about(&mut self) {
+        let now = self.now();
+        if !self.is_looking && self.next_look_at <= now {
+            self.is_looking = true;
+            let port = self.engine.cloud;
+            let clock = self.engine.clock;
+            let cluster = self.pursuit.definition.name.clone();
+            self.tasks.push(Box::pin(async move {
+                let asked_at = clock.now();
+                let result = port.observe(&cluster).await;
+                Done::Looked { asked_at, result }
+            }));
+        }
+        let Some(observation) = self.observation.take() else { return };
+        for node in &observation.nodes {
+            let is_due = self.next_probe_at.get(&node.name).is_none_or(|due| *due <= now);
+            let is_asked = self.busy_nodes.contains(&node.name);
+            if !is_due
+                || is_asked
+                || self.probing.contains(&node.name)
+                || !self.wants_probe(&observation, &node.name)
+            {
+                continue;
+            }
+            let Some(instance) = node.instance() else { continue };
+            let Some(ssh) = instance.ssh.clone() else { continue };
+            let address =
+                NodeAddress { node: node.name.clone(), instance: instance.id.clone(), ssh };
+            let request = probe_request(
+                &self.pursuit.definition,
+                Ask::For(self.pursuit.demand),
+                &observation,
+                node,
+            );
+            self.probing.insert(node.name.clone());
+            let port = self.engine.shell;
+            let clock = self.engine.clock;
+            self.tasks.push(Box::pin(async move {
+                let asked_at = clock.now();
+                let result = port.probe(&address, &request).await;
+                Done::Probed { address, asked_at, result }
+            }));
+        }
+        self.observation = Some(observation);
+    }
+
+    /// Waits for the first thing to happen, and takes it and all that has happened with it.
+    async fn next(&mut self, deadline: Option<Timestamp>) {
+        let wake = self.wake_at(deadline);
+        let clock = self.engine.clock;
+        let pause = wake.since(clock.now()).max(Duration::from_millis(1));
+        let mut stop = self.stop.clone();
+        let done = tokio::select! {
+            biased;
+            () = stop.wished() => None,
+            Some(done) = self.tasks.next(), if !self.tasks.is_empty() => Some(done),
+            () = clock.sleep(pause) => None,
+        };
+        let Some(done) = done else { return };
+        self.take(done);
+        while let Some(Some(done)) = futures_util::FutureExt::now_or_never(self.tasks.next()) {
+            self.take(done);
+        }
+    }
+
+    /// The nearest time at which something is due.
+    fn wake_at(&self, deadline: Option<Timestamp>) -> Timestamp {
+        let mut times: Vec<Timestamp> = deadline.into_iter().collect();
+        if !self.is_looking {
+            times.push(self.next_look_at);
+        }
+        if let Some(observation) = &self.observation {
+            for (node, due) in &self.next_probe_at {
+                if !self.probing.contains(node) && self.wants_probe(observation, node) {
+                    times.push(*due);
+                }
+            }
+        }
+        if let Some(plan) = &self.plan {
+            times.extend(plan.waits.iter().filter_map(|wait| match wait.on {
+                WaitOn::Time(time) => Some(time),
+                WaitOn::Cloud | WaitOn::Node(_) | WaitOn::Answer | WaitOn::Others => None,
+            }));
+            if self.held_since.is_some() {
+                times.extend(self.memory.subjects.values().filter_map(|memory| memory.not_before));
+            }
+        }
+        let now = self.now();
+        times
+            .into_iter()
+            .filter(|time| *time > now)
+            .min()
+            .unwrap_or_else(|| now.after(self.engine.cloud.limits().look_interval_max))
+    }
+
+    fn take(&mut self, done: Done) {
+        match done {
+            Done::Looked { asked_at, result } => self.took_look(asked_at, result),
+            Done::Probed { address, asked_at, result } => {
+                self.took_probe(address, asked_at, result);
+            }
+            Done::Cloud { actions, results } => {
+                self.asking -= 1;
+                for (action, result) in actions.into_iter().zip(results) {
+                    self.took_cloud(&action, result);
+                }
+                self.quiet_looks = 0;
+                self.next_look_at = self.now().after(pace::FIRST_LOOK);
+            }
+            Done::Shell { actions, results } => {
+                self.asking -= 1;
+                for (action, result) in actions.into_iter().zip(results) {
+                    self.busy_nodes.remove(&action.mount().node);
+                    self.took_shell(&action, result);
+                }
+            }
+        }
+    }
+
+    fn took_look(&mut self, asked_at: Timestamp, result: Result<CloudView, CloudError>) {
+        self.is_looking = false;
+        let limits = self.engine.cloud.limits();
+        match result {
+            Ok(mut view) => {
+                view.asked_at = asked_at;
+                self.requests += u64::from(view.requests);
+                let is_same = self.view.as_ref().is_some_and(|before| same_things(before, &view));
+                self.quiet_looks = if is_same { self.quiet_looks + 1 } else { 0 };
+                self.blind_since = None;
+                self.view = Some(view);
+                let is_stale = self
+                    .memory
+                    .subjects
+                    .values()
+                    .any(|memory| memory.cloud_settled_at >= Some(asked_at));
+                let pause = if is_stale {
+                    pace::FIRST_LOOK
+                } else {
+                    pace::look_again(&limits, self.quiet_looks, self.waits_for_cloud())
+                };
+                self.next_look_at = self.now().after(pause);
+            }
+            Err(error) => {
+                let now = self.now();
+                self.blind_since.get_or_insert(now);
+                self.quiet_looks += 1;
+                self.next_look_at = now.after(
+                    pace::look_again(&limits, self.quiet_looks, true).max(Duration::from_secs(1)),
+                );
+                if matches!(error.class, ErrorClass::Permission | ErrorClass::Permanent) {
+                    self.blind_since = Some(Timestamp::from_millis(0));
+                }
+                self.tell(EventKind::LookFailed { error: error.to_string() });
+                self.last_blindness(error);
+            }
+        }
+    }
+
+    fn took_probe(
+        &mut self,
+        address: NodeAddress,
+        asked_at: Timestamp,
+        result: Result<NodeProbe, Gap>,
+    ) {
+        let NodeAddress { node, instance, ssh: _ } = address;
+        self.probing.remove(&node);
+        let now = self.now();
+        match &result {
+            Ok(probe) => {
+                self.memory.silent_since.remove(&node);
+                let blocking_no = |results: &[wucluster_core::observation::CheckResult]| {
+                    results.iter().any(|result| result.hook.blocks && !result.passed)
+                };
+                if blocking_no(&probe.ready) {
+                    self.memory.unready_since.entry(node.clone()).or_insert(now);
+                } else {
+                    self.memory.unready_since.remove(&node);
+                }
+                if blocking_no(&probe.before_halt) {
+                    *self.memory.halt_refusals.entry(node.clone()).or_insert(0) += 1;
+                } else {
+                    self.memory.halt_refusals.remove(&node);
+                }
+            }
+            Err(_) => {
+                self.memory.silent_since.entry(node.clone()).or_insert(now);
+            }
+        }
+        let is_same = match (self.answers.get(&node).map(|before| &before.probe), &result) {
+            (Some(Ok(before)), Ok(after)) => before == after,
+            (Some(Err(_)), Err(_)) => true,
+            _ => false,
+        };
+        let idle = self.idle_probes.entry(node.clone()).or_insert(0);
+        *idle = if is_same { idle.saturating_add(1) } else { 0 };
+        let is_stale = self.memory.subjects.iter().any(|(subject, memory)| {
+            subject.node() == Some(&node) && memory.shell_settled_at >= Some(asked_at)
+        });
+        let pause =
+            if is_stale { pace::FIRST_LOOK } else { pace::probe_again(*idle, result.is_err()) };
+        self.next_probe_at.insert(node.clone(), now.after(pause));
+        self.answers.insert(node, NodeView { instance, asked_at, probe: result });
+    }
+
+    fn took_cloud(&mut self, action: &CloudAction, result: Result<Receipt, CloudError>) {
+        let subject = action.subject();
+        let name = action.name();
+        let now = self.now();
+        let lag = self.engine.cloud.limits().visibility_lag_max;
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        memory.in_flight = None;
+        memory.cloud_settled_at = Some(now);
+        if let Some(node) = subject.node() {
+            // What a node sees of its devices may be new too.
+            self.next_probe_at.insert(node.clone(), now.after(pace::FIRST_LOOK));
+            self.idle_probes.remove(node);
+        }
+        match result {
+            Ok(receipt) => {
+                memory.not_before = None;
+                self.done.insert(subject.clone(), Action::Cloud(action.clone()));
+                let made = match receipt {
+                    Receipt::Accepted | Receipt::AlreadyDone => None,
+                    Receipt::Instance(id) => Some(AwaitedId::Instance(id)),
+                    Receipt::Volume(id) => Some(AwaitedId::Volume(id)),
+                    Receipt::Snapshot(id) => Some(AwaitedId::Snapshot(id)),
+                };
+                let id = made.as_ref().map(|made| match made {
+                    AwaitedId::Instance(id) => id.to_string(),
+                    AwaitedId::Volume(id) => id.to_string(),
+                    AwaitedId::Snapshot(id) => id.to_string(),
+                });
+                memory.awaited =
+                    made.map(|what| Awaited { what, since: now, until: now.after(lag) });
+                self.tell(EventKind::Answered { subject, name: name.to_owned(), made: id });
+            }
+            Err(error) => {
+                let spent = matches!(
+                    error.code.as_str(),
+                    "IdempotentInstanceTerminated" | "IdempotentParameterMismatch"
+                );
+                if spent {
+                    memory.token_generation += 1;
+                }
+                self.failed(subject, name, FailureError::Cloud(error));
+            }
+        }
+    }
+
+    fn took_shell(&mut self, action: &ShellAction, result: Result<ShellReceipt, ShellError>) {
+        let subject = Subject::Mount(action.mount().clone());
+        let name = action.name();
+        let now = self.now();
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        memory.in_flight = None;
+        memory.shell_settled_at = Some(now);
+        self.next_probe_at.insert(action.mount().node.clone(), now.after(pace::AFTER_ANSWER));
+        self.idle_probes.remove(&action.mount().node);
+        match result {
+            Ok(_receipt) => {
+                memory.not_before = None;
+                self.done.insert(subject.clone(), Action::Shell(action.clone()));
+                self.tell(EventKind::Answered { subject, name: name.to_owned(), made: None });
+            }
+            Err(error) => self.failed(subject, name, FailureError::Shell(error)),
+        }
+    }
+
+    fn failed(&mut self, subject: Subject, name: &str, error: FailureError) {
+        let now = self.now();
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        let (times, first_at) = match &memory.failure {
+            Some(before) if before.action == name => (before.times + 1, before.first_at),
+            _ => (1, now),
+        };
+        let text = match &error {
+            FailureError::Cloud(error) => error.to_string(),
+            FailureError::Shell(error) => error.to_string(),
+        };
+        memory.not_before = Some(now.after(pace::back_off(times)));
+        memory.failure =
+            Some(Failure { action: name.to_owned(), error, times, first_at, last_at: now });
+        self.tell(EventKind::Failed { subject, name: name.to_owned(), error: text, times });
+    }
+
+    fn waits_for_cloud(&self) -> bool {
+        self.asking > 0
+            || !self.renewing.is_empty()
+            || self
+                .plan
+                .as_ref()
+                .is_none_or(|plan| plan.waits.iter().any(|wait| wait.on == WaitOn::Cloud))
+    }
+
+    fn last_blindness(&mut self, error: CloudError) {
+        self.blindness = Some(error);
+    }
+
+    fn blinded(&mut self) -> Option<Outcome> {
+        let since = self.blind_since?;
+        (self.now().since(since) >= BLIND_MAX)
+            .then(|| self.blindness.take())
+            .flatten()
+            .map(Outcome::Failed)
+    }
+
+    /// Takes the answers that are due, for a bounded time, and one more look to tell where things are.
+    async fn drain(&mut self) {
+        let due = self.asking;
+        self.tell(EventKind::Stopping { due });
+        let clock = self.engine.clock;
+        let limit = clock.sleep(STOP_GRACE);
+        tokio::pin!(limit);
+        while self.asking > 0 {
+            tokio::select! {
+                Some(done) = self.tasks.next() => self.take(done),
+                () = &mut limit => break,
+            }
+        }
+        if let Some(view) = &self.view {
+            let observation = Observation::assemble(&self.pursuit.definition, view, &self.answers);
+            let plan = plan(&self.context(&observation, self.now()));
+            self.observation = Some(observation);
+            self.plan = Some(plan);
+        }
+    }
+}
+
+fn is_seen(what: &AwaitedId, observation: &Observation) -> bool {
+    match what {
+        AwaitedId::Instance(id) => observation
+            .nodes
+            .iter()
+            .any(|node| node.instances.iter().chain(&node.terminated).any(|seen| &seen.id == id)),
+        AwaitedId::Volume(id) => {
+            observation.mounts.iter().any(|mount| mount.volumes.iter().any(|seen| &seen.id == id))
+        }
+        AwaitedId::Snapshot(id) => {
+            observation.mounts.iter().any(|mount| mount.snapshots.iter().any(|seen| &seen.id == id))
+        }
+    }
+}
+
+fn same_things(before: &CloudView, after: &CloudView) -> bool {
+    before.instances == after.instances
+        && before.volumes == after.volumes
+        && before.snapshots == after.snapshots
+}

@@ -1,0 +1,55 @@
+//! When to look, ask and try again.
+
+use std::time::Duration;
+
+use wucluster_core::ports::CloudLimits;
+
+/// After a request was answered, how soon its effect is looked for. A request that is answered with
+/// others of its kind settles within this time of them, so that one look serves them all.
+pub(crate) const FIRST_LOOK: Duration = Duration::from_millis(20);
+
+/// After a node's answer, how soon it may be asked again: a probe counts as newer only when the clock
+/// has moved on.
+pub(crate) const AFTER_ANSWER: Duration = Duration::from_millis(1);
+
+/// Longest pause between two tries of a request that fails.
+const BACK_OFF_MAX: Duration = Duration::from_secs(60);
+
+/// Returns the pause before the next look at the cloud: the provider's shortest while things move,
+/// growing by a half with each look that shows nothing new.
+///
+/// `is_awaited`: something is under way that a look would show; else the longest pause is taken.
+pub(crate) fn look_again(limits: &CloudLimits, quiet_looks: u32, is_awaited: bool) -> Duration {
+    if !is_awaited {
+        return limits.look_interval_max;
+    }
+    let factor = 1.5_f64.powi(i32::try_from(quiet_looks.min(20)).unwrap_or(20));
+    limits.look_interval_min.mul_f64(factor).min(limits.look_interval_max)
+}
+
+/// Returns the pause before a node is asked again: short at first, growing with each answer that
+/// says nothing new. A node that does not answer is asked at least every two seconds: the first
+/// answer of a booting node is what a launch waits for.
+pub(crate) fn probe_again(idle: u32, is_silent: bool) -> Duration {
+    let (first, most) = if is_silent { (250, 2_000) } else { (300, 10_000) };
+    let factor = 1.5_f64.powi(i32::try_from(idle.min(20)).unwrap_or(20));
+    Duration::from_millis(first).mul_f64(factor).min(Duration::from_millis(most))
+}
+
+/// Returns the pause after the `times`th failure in a row of one request: 1 s, doubling, to a minute.
+pub(crate) fn back_off(times: u32) -> Duration {
+    Duration::from_secs(1).saturating_mul(1 << times.saturating_sub(1).min(6)).min(BACK_OFF_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_never_shrinks_and_ends_at_a_minute() {
+        let pauses: Vec<_> = (1..20).map(back_off).collect();
+        assert!(pauses.is_sorted());
+        assert_eq!(pauses[0], Duration::from_secs(1));
+        assert_eq!(pauses[18], BACK_OFF_MAX);
+    }
+}

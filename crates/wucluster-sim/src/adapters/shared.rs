@@ -1,0 +1,123 @@
+//! One world, shared by its adapters and the test that watches it.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use tokio::time::Instant;
+use wucluster_core::time::Timestamp;
+
+use super::clock::SimClock;
+use super::cloud::SimCloud;
+use super::shell::SimShell;
+use crate::durations::Span;
+use crate::rng::Rng;
+use crate::world::World;
+
+/// A shared world whose time is tokio's; clones share it.
+///
+/// The world's time stands still until the first use inside a runtime; from then on it is the
+/// world's time of that moment plus what tokio's clock went on. For another runtime take the world
+/// out ([`Sim::into_world`], [`Sim::snapshot`]) and make another `Sim` of it: time then goes on
+/// where it stood, as for an operator who comes back.
+#[derive(Debug, Clone)]
+pub struct Sim {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    world: Mutex<World>,
+    latency: Mutex<Rng>,
+    origin: OnceLock<(Instant, Timestamp)>,
+}
+
+impl Sim {
+    /// Shares a world.
+    #[must_use]
+    pub fn new(world: World) -> Self {
+        let latency = Mutex::new(Rng::new(world.seed(), "latency"));
+        Self {
+            inner: Arc::new(Inner { world: Mutex::new(world), latency, origin: OnceLock::new() }),
+        }
+    }
+
+    /// Returns the world as a cloud.
+    #[must_use]
+    pub fn cloud(&self) -> SimCloud {
+        SimCloud::new(self.clone())
+    }
+
+    /// Returns the world's nodes as a shell.
+    #[must_use]
+    pub fn shell(&self) -> SimShell {
+        SimShell::new(self.clone())
+    }
+
+    /// Returns the world's time as a clock.
+    #[must_use]
+    pub fn clock(&self) -> SimClock {
+        SimClock::new(self.clone())
+    }
+
+    /// Returns the world's time. Must be called inside a runtime.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let begin = || (Instant::now(), self.lock().now());
+        let (origin, base) = *self.inner.origin.get_or_init(begin);
+        base.after(origin.elapsed())
+    }
+
+    /// Lets time pass in the world up to now, and does something with it. Inside a runtime only.
+    pub fn with<R>(&self, act: impl FnOnce(&mut World) -> R) -> R {
+        let now = self.now();
+        let mut world = self.lock();
+        world.advance_to(now);
+        act(&mut world)
+    }
+
+    /// Looks at the world as it stands, without letting time pass, from anywhere.
+    pub fn peek<R>(&self, look: impl FnOnce(&World) -> R) -> R {
+        look(&self.lock())
+    }
+
+    /// Returns a copy of the world as it stands, from anywhere.
+    #[must_use]
+    pub fn snapshot(&self) -> World {
+        self.lock().clone()
+    }
+
+    /// Takes the world out; other handles go on with a copy.
+    #[must_use]
+    pub fn into_world(self) -> World {
+        self.snapshot()
+    }
+
+    /// Waits until a condition holds, looking each time that something falls due in the world.
+    /// Returns whether it came to hold; `false` when nothing is left that could change it, or an
+    /// hour passed.
+    pub async fn wait_until(&self, condition: impl Fn(&World) -> bool) -> bool {
+        let end = self.now().after(std::time::Duration::from_secs(3600));
+        loop {
+            let (holds, now, next) =
+                self.with(|world| (condition(world), world.now(), world.next_event_at()));
+            match next {
+                _ if holds => return true,
+                Some(next) if next <= end => {
+                    let span = next.since(now).max(std::time::Duration::from_millis(1));
+                    tokio::time::sleep(span).await;
+                }
+                Some(_) | None => return false,
+            }
+        }
+    }
+
+    /// Draws how long one half of a call takes.
+    pub(super) fn half_call(&self, span: Span) -> std::time::Duration {
+        let mut rng = self.inner.latency.lock().unwrap_or_else(PoisonError::into_inner);
+        rng.between(span.min / 2, span.max / 2)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, World> {
+        // A world is whole between any two of its calls; a test that panicked inside one is over.
+        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,54 @@
+//! The world's nodes as a shell.
+
+use async_trait::async_trait;
+use wucluster_core::action::{NodeAddress, ShellAction};
+use wucluster_core::interlock::Cleared;
+use wucluster_core::observation::{Gap, NodeProbe, ProbeRequest};
+use wucluster_core::ports::{NodeShell, ShellError, ShellReceipt};
+
+use super::shared::Sim;
+
+/// The way into the simulated nodes.
+#[derive(Debug, Clone)]
+pub struct SimShell {
+    sim: Sim,
+}
+
+impl SimShell {
+    pub(super) fn new(sim: Sim) -> Self {
+        Self { sim }
+    }
+
+    async fn half_call(&self) {
+        let span = self.sim.with(|world| world.durations().shell_call);
+        tokio::time::sleep(self.sim.half_call(span)).await;
+    }
+}
+
+#[async_trait]
+impl NodeShell for SimShell {
+    async fn probe(&self, node: &NodeAddress, request: &ProbeRequest) -> Result<NodeProbe, Gap> {
+        self.half_call().await;
+        let (answer, took) = self.sim.with(|world| world.probe(node, request));
+        tokio::time::sleep(took).await;
+        self.half_call().await;
+        answer
+    }
+
+    async fn issue(
+        &self,
+        node: &NodeAddress,
+        actions: &[Cleared<ShellAction>],
+    ) -> Vec<Result<ShellReceipt, ShellError>> {
+        self.half_call().await;
+        let mut answers = Vec::with_capacity(actions.len());
+        for cleared in actions {
+            let (answer, took) =
+                self.sim.with(|world| world.shell(node, cleared.action(), cleared.seen_at()));
+            tokio::time::sleep(took).await;
+            answers.push(answer);
+        }
+        self.half_call().await;
+        answers
+    }
+}

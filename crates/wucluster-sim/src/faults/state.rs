@@ -1,0 +1,215 @@
+//! Faults that are in force, waiting, or were felt.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wucluster_core::ids::NodeName;
+use wucluster_core::time::Timestamp;
+
+use super::fault::Fault;
+use super::plan::{Faults, When, lag_of};
+use crate::rng::Rng;
+
+/// Until when something lasts; `None`: until calm.
+type Until = Option<Timestamp>;
+
+/// The plan and what has come of it. Its randomness is its own, so that a world without faults goes
+/// the same way whatever a plan would have drawn.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultState {
+    plan: Faults,
+    /// Number of the plan in force; events of an earlier one are void.
+    number: u64,
+    rng: Rng,
+    /// Faults of requests that wait for the next request they apply to.
+    armed: Vec<Fault>,
+    outages: BTreeMap<NodeName, (Until, bool)>,
+    impostors: BTreeMap<NodeName, Until>,
+    stale: Option<(Duration, Until, bool)>,
+    /// Longest lateness that was ever possible.
+    staleness_max: Duration,
+    fired: BTreeMap<&'static str, u64>,
+}
+
+impl FaultState {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            plan: Faults::none(),
+            number: 0,
+            rng: Rng::new(seed, "faults"),
+            armed: Vec::new(),
+            outages: BTreeMap::new(),
+            impostors: BTreeMap::new(),
+            stale: None,
+            staleness_max: Duration::ZERO,
+            fired: BTreeMap::new(),
+        }
+    }
+
+    /// Puts a plan in force, and returns its number.
+    pub(crate) fn begin(&mut self, plan: Faults) -> u64 {
+        self.staleness_max = self.staleness_max.max(plan.lag_max());
+        self.plan = plan;
+        self.number += 1;
+        self.number
+    }
+
+    /// Ends the plan and all that is in force.
+    pub(crate) fn end(&mut self) {
+        self.begin(Faults::none());
+        self.armed.clear();
+        self.outages.clear();
+        self.impostors.clear();
+        self.stale = None;
+    }
+
+    /// Ends chances and rates of a plan, if it is still in force.
+    pub(crate) fn run_out(&mut self, number: u64) {
+        if number == self.number {
+            self.plan.chances.clear();
+            self.plan.rates.clear();
+        }
+    }
+
+    pub(crate) fn lasts(&self) -> Option<Duration> {
+        self.plan.lasts
+    }
+
+    pub(crate) fn scheduled(&self) -> impl Iterator<Item = (usize, When)> {
+        self.plan.scheduled.iter().enumerate().map(|(index, (when, _))| (index, when.clone()))
+    }
+
+    pub(crate) fn scheduled_fault(&self, index: usize, number: u64) -> Option<Fault> {
+        let (_, fault) = self.plan.scheduled.get(index).filter(|_| number == self.number)?;
+        Some(fault.clone())
+    }
+
+    pub(crate) fn rates(&self) -> usize {
+        self.plan.rates.len()
+    }
+
+    pub(crate) fn recurring_fault(&self, index: usize, number: u64) -> Option<Fault> {
+        let (_, fault) = self.plan.rates.get(index).filter(|_| number == self.number)?;
+        Some(fault.clone())
+    }
+
+    /// Draws when a fault of a rate strikes next: evenly between at once and twice the average.
+    pub(crate) fn next_recurrence(&mut self, index: usize) -> Option<Duration> {
+        let (per_hour, _) = self.plan.rates.get(index).filter(|(per_hour, _)| *per_hour > 0.0)?;
+        let average = Duration::try_from_secs_f64(3600.0 / per_hour).ok()?;
+        Some(self.rng.between(Duration::ZERO, average * 2))
+    }
+
+    /// Lets a fault of requests wait for the next one that it applies to.
+    pub(crate) fn arm(&mut self, fault: Fault) {
+        self.armed.push(fault);
+    }
+
+    /// Collects all that befalls the `nth` request of a name.
+    pub(crate) fn on_request(&mut self, name: &str, nth: u64) -> Vec<Fault> {
+        let mut faults: Vec<Fault> = self
+            .plan
+            .scheduled
+            .iter()
+            .filter(|(when, _)| matches!(when, When::Call(request, at) if *request == name && *at == nth))
+            .map(|(_, fault)| fault.clone())
+            .collect();
+        let (struck, waiting) = std::mem::take(&mut self.armed)
+            .into_iter()
+            .partition(|fault: &Fault| fault.applies_to(name));
+        self.armed = waiting;
+        faults.extend::<Vec<Fault>>(struck);
+        for (request, probability, fault) in &self.plan.chances {
+            let is_meant = request.is_none_or(|request| request == name);
+            // Drawn for each request that it could befall, whether or not another fault did.
+            if is_meant && fault.applies_to(name) && self.rng.chance(*probability) {
+                faults.push(fault.clone());
+            }
+        }
+        faults
+    }
+
+    pub(crate) fn until(now: Timestamp, span: Option<Duration>) -> Option<Timestamp> {
+        span.map(|span| now.after(span))
+    }
+
+    pub(crate) fn cut_off(
+        &mut self,
+        node: NodeName,
+        until: Option<Timestamp>,
+        hangs: bool,
+    ) -> bool {
+        self.outages.insert(node, (until, hangs));
+        true
+    }
+
+    pub(crate) fn impersonate(&mut self, node: NodeName, until: Option<Timestamp>) -> bool {
+        self.impostors.insert(node, until);
+        true
+    }
+
+    pub(crate) fn make_stale(
+        &mut self,
+        lag: Duration,
+        until: Option<Timestamp>,
+        wavers: bool,
+    ) -> bool {
+        self.staleness_max = self.staleness_max.max(lag);
+        self.stale = Some((lag, until, wavers));
+        true
+    }
+
+    /// Returns the fault that keeps a node from answering, and whether it hangs.
+    pub(crate) fn outage_of(
+        &self,
+        node: &NodeName,
+        now: Timestamp,
+    ) -> Option<(&'static str, bool)> {
+        let (until, hangs) = self.outages.get(node)?;
+        let fault = Fault::Unreachable { node: None, span: None, hangs: *hangs };
+        is_on(*until, now).then(|| (fault.name(), *hangs))
+    }
+
+    /// Returns the fault that lets another host answer for a node.
+    pub(crate) fn impostor_of(&self, node: &NodeName, now: Timestamp) -> Option<&'static str> {
+        let until = self.impostors.get(node)?;
+        is_on(*until, now).then(|| Fault::WrongHost { node: None, span: None }.name())
+    }
+
+    /// Returns by how much listings may be late now, and whether that changes from look to look.
+    pub(crate) fn staleness(&self, now: Timestamp) -> Option<(Duration, bool)> {
+        let (lag, until, wavers) = self.stale?;
+        is_on(until, now).then_some((lag, wavers))
+    }
+
+    /// Returns the longest time by which listings could ever be late.
+    pub(crate) fn staleness_max(&self) -> Duration {
+        self.staleness_max
+    }
+
+    pub(crate) fn count(&mut self, fault: &'static str) {
+        *self.fired.entry(fault).or_default() += 1;
+    }
+
+    pub(crate) fn fired_counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.fired
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, things: &'a [T]) -> Option<&'a T> {
+        self.rng.pick(things)
+    }
+}
+
+impl Faults {
+    /// Returns the longest time by which the plan may make listings late.
+    fn lag_max(&self) -> Duration {
+        let scheduled = self.scheduled.iter().map(|(_, fault)| fault);
+        let chances = self.chances.iter().map(|(_, _, fault)| fault);
+        let rates = self.rates.iter().map(|(_, fault)| fault);
+        scheduled.chain(chances).chain(rates).map(lag_of).max().unwrap_or_default()
+    }
+}
+
+fn is_on(until: Option<Timestamp>, now: Timestamp) -> bool {
+    until.is_none_or(|until| now < until)
+}

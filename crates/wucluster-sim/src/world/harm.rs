@@ -1,0 +1,371 @@
+//! Harm: what must never happen, judged in truth at the instant of the effect.
+
+use std::fmt;
+
+use wucluster_core::ids::{InstanceId, MountKey, SnapshotId, Subject, VolumeId};
+use wucluster_core::observation::SnapshotState;
+use wucluster_core::tags::Tags;
+use wucluster_core::time::Timestamp;
+
+use super::owner::{Maker, Owner};
+use super::requests::By;
+use super::state::{EPOCH, World};
+use super::volume::Volume;
+
+/// Kinds of [`Harm`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HarmKind {
+    /// A volume was deleted, and no complete snapshot holds what was on it.
+    DeletedUnsaved,
+    /// A volume was deleted with the instance that it was attached to.
+    DeletedWithInstance,
+    /// A detachment was asked for while a living machine had the file system mounted.
+    DetachedWhileMounted,
+    /// A termination was asked for while the machine had a volume mounted.
+    TerminatedWhileMounted,
+    /// A file system was made over content.
+    FormattedOverContent,
+    /// A second living instance was made for one node.
+    TwoInstances,
+    /// A second living volume was made for one mount.
+    TwoVolumes,
+    /// A request changed something that does not carry the right tags.
+    TouchedForeign,
+    /// A volume was made from an older snapshot than the newest one of its mount.
+    RestoredOlder,
+    /// A blank volume was made for a mount that has data.
+    BlankDespiteData,
+    /// A volume was attached to, or mounted in, another node than its own.
+    WrongNode,
+}
+
+/// Something that must never happen, and did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Harm {
+    /// When.
+    pub at: Timestamp,
+    /// What kind of harm it is.
+    pub kind: HarmKind,
+    /// Whom it befell.
+    pub subject: Subject,
+    /// The request that did it.
+    pub by: String,
+    /// What was so in truth.
+    pub what: String,
+    /// Why nobody could have known: a human changed it after the evidence was gathered.
+    pub excuse: Option<String>,
+}
+
+impl fmt::Display for Harm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, kind, subject, by, what, excuse } = self;
+        let seconds = at.since(EPOCH).as_secs_f64();
+        write!(f, "{kind:?} to {subject} at {seconds:.3} s by `{by}`: {what}")?;
+        match excuse {
+            Some(excuse) => write!(f, " (excused: {excuse})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Writes that were lost with a machine's memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// When.
+    pub at: Timestamp,
+    /// The machine.
+    pub instance: InstanceId,
+    /// The volume that the writes never reached.
+    pub volume: VolumeId,
+    /// How many writes.
+    pub writes: usize,
+    /// What happened to the machine.
+    pub how: String,
+}
+
+/// All harm and loss so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ledger {
+    harm: Vec<Harm>,
+    excused: Vec<Harm>,
+    losses: Vec<Loss>,
+}
+
+impl World {
+    /// Lists the harm that was done by requests, in the order of doing.
+    #[must_use]
+    pub fn harm(&self) -> &[Harm] {
+        &self.ledger.harm
+    }
+
+    /// Lists what would have been harm, had not a human changed the ground too late to be seen.
+    #[must_use]
+    pub fn excused_harm(&self) -> &[Harm] {
+        &self.ledger.excused
+    }
+
+    /// Lists the writes that were lost with machines, whoever ended them.
+    #[must_use]
+    pub fn losses(&self) -> &[Loss] {
+        &self.ledger.losses
+    }
+
+    pub(super) fn record_loss(
+        &mut self,
+        instance: &InstanceId,
+        volume: &VolumeId,
+        writes: usize,
+        how: &str,
+    ) {
+        self.note(format!("lost {writes} writes of {volume}: {how}"));
+        let (instance, volume) = (instance.clone(), volume.clone());
+        self.ledger.losses.push(Loss {
+            at: self.now,
+            instance,
+            volume,
+            writes,
+            how: how.to_owned(),
+        });
+    }
+
+    pub(super) fn do_harm(
+        &mut self,
+        kind: HarmKind,
+        subject: Subject,
+        by: String,
+        what: String,
+        seen_at: Timestamp,
+    ) {
+        let excuse = self.human_excuse(&subject, seen_at);
+        self.push_harm(Harm { at: self.now, kind, subject, by, what, excuse });
+    }
+
+    fn push_harm(&mut self, harm: Harm) {
+        self.note(format!("HARM {harm}"));
+        if harm.excuse.is_some() {
+            self.ledger.excused.push(harm);
+        } else {
+            self.ledger.harm.push(harm);
+        }
+    }
+
+    fn harm_by(&mut self, by: &By<'_>, kind: HarmKind, what: String) {
+        self.do_harm(kind, by.subject.clone(), by.action.to_string(), what, by.seen_at);
+    }
+
+    /// Says what a human changed on the subject's node since the evidence, if anything.
+    fn human_excuse(&self, subject: &Subject, seen_at: Timestamp) -> Option<String> {
+        let touched = *self.touched.get(subject.node()?)?;
+        // What listings show may be as old as their staleness when they are asked for.
+        let knowable_at = touched.after(self.faults.staleness_max());
+        (knowable_at >= seen_at).then(|| "a human changed it after the look".to_owned())
+    }
+
+    /// Judges a change of something by its true tags.
+    pub(super) fn judge_ownership(&mut self, by: &By<'_>, id: &str) {
+        let tags = self
+            .instances
+            .get(&InstanceId::new(id))
+            .map(|found| &found.tags)
+            .or_else(|| self.volumes.get(&VolumeId::new(id)).map(|found| &found.tags));
+        let Some(tags) = tags else { return };
+        let node = by.subject.node();
+        let problem = match Owner::of(tags) {
+            None => Some(format!("{id} names no node or mount of any cluster")),
+            Some(owner) if by.cluster.is_some_and(|cluster| *cluster != owner.cluster) => {
+                Some(format!("{id} is cluster {}'s", owner.cluster))
+            }
+            Some(owner) if node.is_some_and(|node| node != owner.node()) => {
+                Some(format!("{id} is {}'s", owner.subject()))
+            }
+            Some(_) => None,
+        };
+        if let Some(problem) = problem {
+            self.harm_by(by, HarmKind::TouchedForeign, problem);
+        }
+    }
+
+    pub(super) fn judge_new_instance(&mut self, by: &By<'_>, tags: &Tags) {
+        let Some(owner) = self.owner_for(by, tags) else { return };
+        let twin = self
+            .instances
+            .values()
+            .find(|found| {
+                found.maker == Maker::Operator
+                    && !found.is_terminated()
+                    && found.owner.as_ref() == Some(&owner)
+            })
+            .map(|found| format!("{} is {}", found.id, found.state));
+        if let Some(twin) = twin {
+            self.harm_by(by, HarmKind::TwoInstances, twin);
+        }
+    }
+
+    pub(super) fn judge_new_volume(&mut self, by: &By<'_>, tags: &Tags, from: Option<&SnapshotId>) {
+        let Some(owner) = self.owner_for(by, tags) else { return };
+        let twin = self
+            .volumes
+            .values()
+            .find(|found| {
+                found.maker == Maker::Operator
+                    && found.is_living()
+                    && found.owner.as_ref() == Some(&owner)
+            })
+            .map(|found| format!("{} is {}", found.id, found.state));
+        if let Some(twin) = twin {
+            self.harm_by(by, HarmKind::TwoVolumes, twin);
+        }
+        let newest = self
+            .snapshots
+            .values()
+            .filter(|found| found.is_listed && found.owner.as_ref() == Some(&owner))
+            .filter(|found| found.state != SnapshotState::Error)
+            .max_by_key(|found| found.number);
+        // A snapshot of what was never written to keeps nothing that a blank volume would lack.
+        let holds_data = self
+            .snapshots
+            .values()
+            .filter(|found| found.is_listed && found.owner.as_ref() == Some(&owner))
+            .any(|found| found.content.holds_data());
+        match (from, newest) {
+            (None, Some(newest)) if holds_data => {
+                let what = format!("{} of it is {}", newest.id, newest.state);
+                self.harm_by(by, HarmKind::BlankDespiteData, what);
+            }
+            (None, None) if self.had_data.contains(&owner) => {
+                let harm = Harm {
+                    at: self.now,
+                    kind: HarmKind::BlankDespiteData,
+                    subject: by.subject.clone(),
+                    by: by.action.to_string(),
+                    what: "it once had data".to_owned(),
+                    excuse: Some("nothing in the cloud tells of the data any more".to_owned()),
+                };
+                self.push_harm(harm);
+            }
+            (Some(from), Some(newest)) if from != &newest.id => {
+                let source = self.snapshots.get(from);
+                let is_same = source.is_some_and(|source| source.content == newest.content);
+                let what = format!(
+                    "{} is newer and {}, its content differs from {from}'s",
+                    newest.id, newest.state
+                );
+                if !is_same {
+                    self.harm_by(by, HarmKind::RestoredOlder, what);
+                }
+            }
+            (Some(_), Some(_) | None) | (None, Some(_) | None) => {}
+        }
+    }
+
+    /// Returns whom a new thing is for; a thing without an owner, or with another's tags, is harm.
+    fn owner_for(&mut self, by: &By<'_>, tags: &Tags) -> Option<Owner> {
+        let owner = Owner::of(tags);
+        match &owner {
+            None => self.harm_by(
+                by,
+                HarmKind::TouchedForeign,
+                "it is made without the cluster's tags".to_owned(),
+            ),
+            Some(owner) if owner.subject() != by.subject => {
+                let what = format!("it is made with the tags of {}", owner.subject());
+                self.harm_by(by, HarmKind::TouchedForeign, what);
+            }
+            Some(owner) if by.cluster.is_some_and(|cluster| *cluster != owner.cluster) => {
+                let what = format!("it is made with the tags of cluster {}", owner.cluster);
+                self.harm_by(by, HarmKind::TouchedForeign, what);
+            }
+            Some(_) => {}
+        }
+        owner
+    }
+
+    pub(super) fn judge_attach(&mut self, by: &By<'_>, volume: &VolumeId, instance: &InstanceId) {
+        let of_volume = self.volumes.get(volume).and_then(|found| found.owner.clone());
+        let of_instance = self.instances.get(instance).and_then(|found| found.owner.clone());
+        if let (Some(of_volume), Some(of_instance)) = (of_volume, of_instance)
+            && (of_volume.cluster != of_instance.cluster || of_volume.node() != of_instance.node())
+        {
+            let what = format!(
+                "{volume} is {}'s, {instance} {}'s",
+                of_volume.subject(),
+                of_instance.subject()
+            );
+            self.harm_by(by, HarmKind::WrongNode, what);
+        }
+    }
+
+    pub(super) fn judge_detach(&mut self, by: &By<'_>, volume: &VolumeId, instance: &InstanceId) {
+        if self.is_held(volume, instance) {
+            let what = format!("{instance} still has a file system of {volume} in use");
+            self.harm_by(by, HarmKind::DetachedWhileMounted, what);
+        }
+    }
+
+    pub(super) fn judge_terminate(&mut self, by: &By<'_>, id: &InstanceId) {
+        let attached: Vec<(VolumeId, bool)> = self
+            .volumes
+            .values()
+            .filter_map(|volume| {
+                let found = volume.attachment.as_ref().filter(|found| &found.instance == id)?;
+                Some((volume.id.clone(), found.delete_on_termination))
+            })
+            .collect();
+        for (volume, is_deleted_too) in attached {
+            if is_deleted_too {
+                let what = format!("{volume} is marked to be deleted with {id}");
+                self.harm_by(by, HarmKind::DeletedWithInstance, what);
+            }
+            if self.is_held(&volume, id) {
+                let cached =
+                    self.instances.get(id).and_then(|found| found.machine.caches.get(&volume));
+                let what = format!(
+                    "{volume} is in use there, with {} unwritten writes",
+                    cached.map_or(0, Vec::len)
+                );
+                self.harm_by(by, HarmKind::TerminatedWhileMounted, what);
+            }
+        }
+    }
+
+    pub(super) fn judge_delete(&mut self, by: &By<'_>, id: &VolumeId) {
+        let Some(volume) = self.volumes.get(id) else { return };
+        if self.needs_saving(volume) && !self.is_saved(volume) {
+            let what = format!("no complete snapshot holds its {} writes", volume.content.writes());
+            self.harm_by(by, HarmKind::DeletedUnsaved, what);
+        }
+    }
+
+    fn needs_saving(&self, volume: &Volume) -> bool {
+        let is_formatted = volume.content.shape() != &crate::content::Shape::Blank;
+        volume.was_mounted
+            || volume.content.holds_data()
+            || (self.limits.counts_format_as_data && is_formatted)
+    }
+
+    /// Says whether a complete snapshot that a launch would find holds the volume's content.
+    fn is_saved(&self, volume: &Volume) -> bool {
+        self.snapshots.values().any(|snapshot| {
+            let is_found = snapshot.owner == volume.owner
+                || volume.from_snapshot.as_ref() == Some(&snapshot.id);
+            snapshot.is_usable() && is_found && snapshot.content == volume.content
+        })
+    }
+
+    /// Judges a mount by the identity of the volume and of the node.
+    pub(super) fn judge_mount(
+        &mut self,
+        mount: &MountKey,
+        volume: &VolumeId,
+        by: String,
+        seen_at: Timestamp,
+    ) {
+        let owner = self.volumes.get(volume).and_then(|found| found.owner.clone());
+        if let Some(owner) = owner
+            && !owner.is_mount(mount)
+        {
+            let what = format!("{volume} is {}'s", owner.subject());
+            self.do_harm(HarmKind::WrongNode, Subject::Mount(mount.clone()), by, what, seen_at);
+        }
+    }
+}

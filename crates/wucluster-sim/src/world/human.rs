@@ -1,0 +1,292 @@
+//! Humans: what they do by other means than wucluster.
+
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, VolumeId};
+use wucluster_core::observation::{AttachmentState, VolumeState};
+use wucluster_core::tags::Tags;
+
+use super::event::Event;
+use super::instance::NewInstance;
+use super::machine::Mounted;
+use super::owner::Maker;
+use super::snapshot::NewSnapshot;
+use super::state::World;
+use super::user::UserError;
+use super::volume::{NewVolume, Volume};
+use crate::content::{Content, Shape};
+
+/// Something that a human does behind wucluster's back, in the console or on a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Human {
+    /// Deletes a mount's volume; it must be detached.
+    DeleteVolume(MountKey),
+    /// Deletes a mount's newest snapshot.
+    DeleteNewestSnapshot(MountKey),
+    /// Deletes all of a mount's snapshots.
+    DeleteSnapshots(MountKey),
+    /// Takes a snapshot of a mount's volume, without tags.
+    TakeSnapshot(MountKey),
+    /// Terminates a node's instance.
+    TerminateInstance(NodeName),
+    /// Stops a node's instance.
+    StopInstance(NodeName),
+    /// Starts a node's instance.
+    StartInstance(NodeName),
+    /// Attaches a mount's volume to a node's instance.
+    Attach(MountKey, NodeName),
+    /// Detaches a mount's volume by force, mounted or not: what is cached is lost.
+    ForceDetach(MountKey),
+    /// Mounts a mount's device at a place on the node that sees it.
+    Mount(MountKey, String),
+    /// Unmounts a mount's device.
+    Unmount(MountKey),
+    /// Writes a file of a mount straight through to the device, mounted or not.
+    Write(MountKey, String),
+    /// Sets a tag on a mount's volume.
+    TagVolume(MountKey, String, String),
+    /// Removes a tag from a mount's volume.
+    UntagVolume(MountKey, String),
+    /// Sets a tag on a node's instance.
+    TagInstance(NodeName, String, String),
+    /// Removes a tag from a node's instance.
+    UntagInstance(NodeName, String),
+    /// Sets whether a mount's volume is deleted with the instance that it is attached to.
+    SetDeleteOnTermination(MountKey, bool),
+    /// Makes a blank volume with the tags of a mount's volume.
+    CopyVolume(MountKey),
+    /// Runs an instance with the tags of a node's instance.
+    CopyInstance(NodeName),
+}
+
+impl Human {
+    /// Returns the node that it touches.
+    #[must_use]
+    pub fn node(&self) -> &NodeName {
+        match self {
+            Self::DeleteVolume(mount)
+            | Self::DeleteNewestSnapshot(mount)
+            | Self::DeleteSnapshots(mount)
+            | Self::TakeSnapshot(mount)
+            | Self::Attach(mount, _)
+            | Self::ForceDetach(mount)
+            | Self::Mount(mount, _)
+            | Self::Unmount(mount)
+            | Self::Write(mount, _)
+            | Self::TagVolume(mount, _, _)
+            | Self::UntagVolume(mount, _)
+            | Self::SetDeleteOnTermination(mount, _)
+            | Self::CopyVolume(mount) => &mount.node,
+            Self::TerminateInstance(node)
+            | Self::StopInstance(node)
+            | Self::StartInstance(node)
+            | Self::TagInstance(node, _, _)
+            | Self::UntagInstance(node, _)
+            | Self::CopyInstance(node) => node,
+        }
+    }
+}
+
+impl World {
+    /// Lets a human do something.
+    ///
+    /// # Errors
+    /// When it cannot be done as things are; nothing changed then.
+    pub fn human(&mut self, what: &Human) -> Result<(), UserError> {
+        let result = self.human_does(what);
+        if result.is_ok() {
+            self.touch(what.node());
+            if let Human::Attach(_, node) = what {
+                self.touch(node);
+            }
+        }
+        self.note(format!("human {what:?}: {result:?}"));
+        self.publish();
+        result
+    }
+
+    pub(super) fn touch(&mut self, node: &NodeName) {
+        self.touched.insert(node.clone(), self.now);
+    }
+
+    fn human_does(&mut self, what: &Human) -> Result<(), UserError> {
+        match what {
+            Human::DeleteVolume(mount) => {
+                let volume = self.one_volume(mount)?;
+                if volume.state != VolumeState::Available {
+                    return Err(UserError::Refused(format!("{} is {}", volume.id, volume.state)));
+                }
+                let id = volume.id.clone();
+                self.begin_delete(&id);
+            }
+            Human::DeleteNewestSnapshot(mount) => {
+                let newest = self.snapshots_of(mount).into_iter().next();
+                let id =
+                    newest.ok_or_else(|| UserError::Missing(format!("snapshot of {mount}")))?;
+                if let Some(snapshot) = self.snapshot_mut(&id) {
+                    snapshot.is_listed = false;
+                }
+            }
+            Human::DeleteSnapshots(mount) => {
+                for id in self.snapshots_of(mount) {
+                    if let Some(snapshot) = self.snapshot_mut(&id) {
+                        snapshot.is_listed = false;
+                    }
+                }
+            }
+            Human::TakeSnapshot(mount) => {
+                let volume = self.one_volume(mount)?;
+                let (id, size, content) = (volume.id.clone(), volume.size, volume.content.clone());
+                let takes = self.snapshot_time(size);
+                self.add_snapshot(NewSnapshot {
+                    volume: id,
+                    size,
+                    tags: Tags::default(),
+                    content,
+                    takes,
+                    fails: false,
+                    hidden_for: std::time::Duration::ZERO,
+                });
+            }
+            Human::TerminateInstance(node) => {
+                let id = self.one_instance(node)?;
+                self.lose_machine(&id, "Client.UserInitiatedShutdown: a human terminated it");
+            }
+            Human::StopInstance(node) => {
+                let id = self.one_instance(node)?;
+                if !self.stop_machine(&id, "Client.UserInitiatedShutdown: a human stopped it") {
+                    return Err(UserError::NotRunning(id));
+                }
+            }
+            Human::StartInstance(node) => {
+                let id = self.one_instance(node)?;
+                if self.instance_state(&id)
+                    != Some(wucluster_core::observation::InstanceState::Stopped)
+                {
+                    return Err(UserError::Refused(format!("{id} is not stopped")));
+                }
+                self.power_on(&id);
+            }
+            Human::Attach(mount, node) => {
+                let (volume, instance) =
+                    (self.one_volume(mount)?.id.clone(), self.one_instance(node)?);
+                self.may_attach(&volume, &instance)
+                    .map_err(|error| UserError::Refused(error.to_string()))?;
+                self.begin_attach(&volume, &instance, false);
+            }
+            Human::ForceDetach(mount) => self.force_detach(mount)?,
+            Human::Mount(mount, at) => {
+                let (instance, volume) = self.machine_of(mount)?;
+                let Shape::Filesystem { kind, .. } =
+                    self.one_volume(mount)?.content.shape().clone()
+                else {
+                    return Err(UserError::Refused("it has no file system".to_owned()));
+                };
+                let mounted = Mounted { volume, at: at.clone(), kind, is_read_only: false };
+                self.may_mount(&instance, &mounted, true)
+                    .map_err(|error| UserError::Refused(error.to_string()))?;
+                self.mount(&instance, mounted);
+            }
+            Human::Unmount(mount) => {
+                let (instance, volume) = self.machine_of(mount)?;
+                self.unmount(&instance, &volume)
+                    .map_err(|error| UserError::Refused(error.to_string()))?;
+            }
+            Human::Write(mount, data) => {
+                let id = self.one_volume(mount)?.id.clone();
+                if let Some(volume) = self.volume_mut(&id) {
+                    volume.content = volume.content.clone().with_file("by-hand", data);
+                }
+            }
+            Human::TagVolume(mount, key, value) => {
+                let id = self.one_volume(mount)?.id.clone();
+                if let Some(volume) = self.volume_mut(&id) {
+                    volume.tags.set(key, value.clone());
+                }
+            }
+            Human::UntagVolume(mount, key) => {
+                let id = self.one_volume(mount)?.id.clone();
+                if let Some(volume) = self.volume_mut(&id) {
+                    volume.tags.0.remove(key);
+                }
+            }
+            Human::TagInstance(node, key, value) => {
+                let id = self.one_instance(node)?;
+                if let Some(instance) = self.instance_mut(&id) {
+                    instance.tags.set(key, value.clone());
+                }
+            }
+            Human::UntagInstance(node, key) => {
+                let id = self.one_instance(node)?;
+                if let Some(instance) = self.instance_mut(&id) {
+                    instance.tags.0.remove(key);
+                }
+            }
+            Human::SetDeleteOnTermination(mount, is_set) => {
+                let id = self.one_volume(mount)?.id.clone();
+                let attachment = self.volume_mut(&id).and_then(|volume| volume.attachment.as_mut());
+                let attachment = attachment
+                    .ok_or_else(|| UserError::Missing(format!("attachment of {mount}")))?;
+                attachment.delete_on_termination = *is_set;
+            }
+            Human::CopyVolume(mount) => {
+                let volume = self.one_volume(mount)?;
+                let new = NewVolume {
+                    tags: volume.tags.clone(),
+                    zone: volume.zone.clone(),
+                    size: volume.size,
+                    from: None,
+                    content: Content::blank(),
+                    maker: Maker::Human,
+                    hidden_for: std::time::Duration::ZERO,
+                };
+                let id = self.add_volume(new);
+                let after = self.draw(self.durations.create_volume);
+                self.schedule(after, Event::VolumeMade { id, is_broken: false });
+            }
+            Human::CopyInstance(node) => {
+                let id = self.one_instance(node)?;
+                let (tags, zone) =
+                    (self.instances[&id].tags.clone(), self.instances[&id].zone.clone());
+                let hidden_for = std::time::Duration::ZERO;
+                let id =
+                    self.add_instance(NewInstance { tags, zone, maker: Maker::Human, hidden_for });
+                let after = self.draw(self.durations.launch);
+                let state = wucluster_core::observation::InstanceState::Running;
+                self.schedule(after, Event::InstanceReaches { id, state, turn: 0 });
+            }
+        }
+        Ok(())
+    }
+
+    fn force_detach(&mut self, mount: &MountKey) -> Result<(), UserError> {
+        let volume = self.one_volume(mount)?;
+        let id = volume.id.clone();
+        let attachment = volume.attachment.as_ref();
+        let attachment =
+            attachment.ok_or_else(|| UserError::Missing(format!("attachment of {mount}")))?;
+        let instance = attachment.instance.clone();
+        if attachment.state == AttachmentState::Detached {
+            return Err(UserError::Missing(format!("attachment of {mount}")));
+        }
+        let lost = self.instances.get_mut(&instance).map(|found| {
+            found.machine.mounts.retain(|mounted| mounted.volume != id);
+            found.machine.elsewhere.remove(&id);
+            found.machine.processes.retain(|_, process| process.volume != id);
+            found.machine.caches.remove(&id).unwrap_or_default().len()
+        });
+        if let Some(writes) = lost.filter(|writes| *writes > 0) {
+            self.record_loss(&instance, &id, writes, "detached by force");
+        }
+        self.detached(&id);
+        Ok(())
+    }
+
+    fn one_volume(&self, mount: &MountKey) -> Result<&Volume, UserError> {
+        let id: Option<VolumeId> = self.volume_of(mount);
+        id.and_then(|id| self.volumes.get(&id))
+            .ok_or_else(|| UserError::Missing(format!("volume of {mount}")))
+    }
+
+    fn one_instance(&self, node: &NodeName) -> Result<InstanceId, UserError> {
+        self.instance_of(node).ok_or_else(|| UserError::Missing(format!("instance of {node}")))
+    }
+}

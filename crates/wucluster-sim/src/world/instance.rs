@@ -1,0 +1,303 @@
+//! Instances: what the cloud keeps of them, and the requests about them.
+
+use std::time::Duration;
+
+use wucluster_core::action::CloudAction;
+use wucluster_core::definition::MachineDefinition;
+use wucluster_core::ids::{InstanceId, NodeName};
+use wucluster_core::observation::{InstanceSeen, InstanceState, SshEndpoint};
+use wucluster_core::ports::{CloudError, Receipt};
+use wucluster_core::tags::Tags;
+use wucluster_core::time::Timestamp;
+
+use super::event::Event;
+use super::machine::Machine;
+use super::owner::{Maker, Owner};
+use super::published::Published;
+use super::requests::By;
+use super::state::World;
+use crate::digest::Digest;
+use crate::error::refuse;
+use crate::faults::Upset;
+
+/// An instance in truth.
+#[derive(Debug, Clone)]
+pub(super) struct Instance {
+    pub(super) id: InstanceId,
+    /// Its number in the order of making.
+    pub(super) number: u64,
+    pub(super) state: InstanceState,
+    pub(super) tags: Tags,
+    pub(super) owner: Option<Owner>,
+    pub(super) maker: Maker,
+    pub(super) zone: String,
+    pub(super) launched_at: Timestamp,
+    pub(super) reason: Option<String>,
+    /// Grows with each change of direction; events of an earlier turn are void.
+    pub(super) turn: u64,
+    /// How often it got an address: each start gives another one.
+    pub(super) starts: u32,
+    pub(super) machine: Machine,
+    pub(super) is_listed: bool,
+    pub(super) published: Published<InstanceSeen>,
+}
+
+impl Instance {
+    /// Says whether nothing of it runs any more, for certain.
+    pub(super) fn is_dead(&self) -> bool {
+        self.state.is_dead()
+    }
+
+    /// Says whether programs run in it and its users can do something.
+    pub(super) fn is_running(&self) -> bool {
+        self.state == InstanceState::Running
+    }
+
+    pub(super) fn is_terminated(&self) -> bool {
+        self.state == InstanceState::Terminated
+    }
+
+    /// Returns its public host key, which it keeps as long as it lives.
+    pub(super) fn host_key(&self) -> String {
+        let digits = Digest::new(0).with(self.id.as_str()).value();
+        format!("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{digits:016x}{:016x}", digits.rotate_left(9))
+    }
+
+    /// Returns the address that it has while it runs.
+    pub(super) fn address(&self) -> Option<String> {
+        match self.state {
+            InstanceState::Running | InstanceState::Stopping | InstanceState::ShuttingDown => Some(
+                format!("10.{}.{}.{}", self.starts % 256, self.number / 250, self.number % 250 + 1),
+            ),
+            InstanceState::Pending
+            | InstanceState::Stopped
+            | InstanceState::Terminated
+            | InstanceState::Unrecognized(_) => None,
+        }
+    }
+
+    /// Returns the id of its present boot.
+    pub(super) fn boot_id(&self) -> String {
+        let digits = Digest::new(u64::from(self.machine.boots)).with(self.id.as_str()).value();
+        format!("{digits:016x}")
+    }
+
+    pub(super) fn seen(&self) -> Option<InstanceSeen> {
+        if !self.is_listed {
+            return None;
+        }
+        let address = self.address();
+        let ssh = address.clone().map(|host| SshEndpoint {
+            host,
+            port: 22,
+            user: "root".to_owned(),
+            host_key: Some(self.host_key()),
+            identity_file: None,
+        });
+        Some(InstanceSeen {
+            id: self.id.clone(),
+            state: self.state.clone(),
+            tags: self.tags.clone(),
+            ssh,
+            address,
+            zone: Some(self.zone.clone()),
+            launched_at: Some(self.launched_at),
+            state_reason: self.reason.clone(),
+        })
+    }
+}
+
+/// What a new instance is made of.
+pub(super) struct NewInstance {
+    pub(super) tags: Tags,
+    pub(super) zone: String,
+    pub(super) maker: Maker,
+    pub(super) hidden_for: Duration,
+}
+
+impl World {
+    pub(super) fn run_instance(
+        &mut self,
+        by: &By<'_>,
+        zone: Option<&str>,
+        machine: &MachineDefinition,
+        tags: &Tags,
+        token: &str,
+        upset: &Upset,
+    ) -> Result<Receipt, CloudError> {
+        let zone = self.zone(zone)?;
+        self.check_tags(tags)?;
+        if let Some(id) = self.replay(by.action, &zone, token)? {
+            let id = InstanceId::new(id);
+            return match self.instances.get(&id) {
+                Some(found) if !found.is_terminated() => Ok(Receipt::Instance(id)),
+                Some(_) | None => Err(refuse(
+                    "IdempotentInstanceTerminated",
+                    format!("the client token {token} belongs to {id}, which is terminated"),
+                )),
+            };
+        }
+        if machine.instance_type.as_deref().is_some_and(str::is_empty) {
+            return Err(refuse("InvalidParameterValue", "the instance type is empty"));
+        }
+        let living = self.instances.values().filter(|instance| !instance.is_terminated()).count();
+        if living >= self.limits.instances_max {
+            return Err(refuse(
+                "InstanceLimitExceeded",
+                "you have reached your limit of instances",
+            ));
+        }
+        if let Some(fault) = upset.has_no_capacity {
+            self.fired(fault);
+            return Err(refuse(
+                "InsufficientInstanceCapacity",
+                format!("there is no capacity for this instance type in {zone} now"),
+            ));
+        }
+        self.judge_new_instance(by, tags);
+        let hidden_for = self.hidden_for(upset);
+        let new = NewInstance {
+            tags: tags.clone(),
+            zone: zone.clone(),
+            maker: Maker::Operator,
+            hidden_for,
+        };
+        let id = self.add_instance(new);
+        self.burn(by.action, &zone, token, id.as_str());
+        let turn = self.instances[&id].turn;
+        if let Some((fault, reason)) = &upset.launch_fails {
+            self.fired(fault);
+            if let Some(instance) = self.instance_mut(&id) {
+                instance.reason = Some(reason.clone());
+            }
+            let after = self.draw(self.durations.launch);
+            self.schedule(
+                after,
+                Event::InstanceReaches { id: id.clone(), state: InstanceState::Terminated, turn },
+            );
+        } else {
+            let after = self.draw(self.durations.launch);
+            self.schedule(
+                after,
+                Event::InstanceReaches { id: id.clone(), state: InstanceState::Running, turn },
+            );
+        }
+        Ok(Receipt::Instance(id))
+    }
+
+    /// Adds a pending instance; whoever calls schedules what becomes of it.
+    pub(super) fn add_instance(&mut self, new: NewInstance) -> InstanceId {
+        let (number, id) = self.make_id("i");
+        let id = InstanceId::new(id);
+        let NewInstance { tags, zone, maker, hidden_for } = new;
+        let instance = Instance {
+            id: id.clone(),
+            number,
+            state: InstanceState::Pending,
+            owner: Owner::of(&tags),
+            tags,
+            maker,
+            zone,
+            launched_at: self.now,
+            reason: None,
+            turn: 0,
+            starts: 1,
+            machine: Machine::default(),
+            is_listed: true,
+            published: Published::new(self.now.after(hidden_for)),
+        };
+        self.instances.insert(id.clone(), instance);
+        self.instance_mut(&id);
+        self.schedule_glance(hidden_for);
+        id
+    }
+
+    pub(super) fn start_instance(
+        &mut self,
+        by: &By<'_>,
+        id: &InstanceId,
+    ) -> Result<Receipt, CloudError> {
+        let state = self.known_instance(id)?.state.clone();
+        match state {
+            InstanceState::Running | InstanceState::Pending => Ok(Receipt::AlreadyDone),
+            InstanceState::Stopped => {
+                self.judge_ownership(by, id.as_str());
+                self.power_on(id);
+                Ok(Receipt::Accepted)
+            }
+            InstanceState::Stopping
+            | InstanceState::ShuttingDown
+            | InstanceState::Terminated
+            | InstanceState::Unrecognized(_) => Err(refuse(
+                "IncorrectInstanceState",
+                format!("the instance {id} is {state} and cannot be started"),
+            )),
+        }
+    }
+
+    pub(super) fn terminate_instance(
+        &mut self,
+        by: &By<'_>,
+        id: &InstanceId,
+    ) -> Result<Receipt, CloudError> {
+        match self.known_instance(id)?.state {
+            InstanceState::ShuttingDown | InstanceState::Terminated => Ok(Receipt::AlreadyDone),
+            InstanceState::Pending
+            | InstanceState::Running
+            | InstanceState::Stopping
+            | InstanceState::Stopped
+            | InstanceState::Unrecognized(_) => {
+                self.judge_ownership(by, id.as_str());
+                self.judge_terminate(by, id);
+                self.shut_down(id, "Client.UserInitiatedShutdown: terminated by request");
+                Ok(Receipt::Accepted)
+            }
+        }
+    }
+
+    fn known_instance(&self, id: &InstanceId) -> Result<&Instance, CloudError> {
+        self.instances.get(id).filter(|instance| instance.is_listed).ok_or_else(|| {
+            refuse("InvalidInstanceID.NotFound", format!("the instance {id} does not exist"))
+        })
+    }
+
+    /// Lists the ids of a node's instances that are not terminated, oldest first.
+    #[must_use]
+    pub fn instances_of(&self, node: &NodeName) -> Vec<InstanceId> {
+        let mut found: Vec<&Instance> = self
+            .instances
+            .values()
+            .filter(|instance| !instance.is_terminated())
+            .filter(|instance| instance.owner.as_ref().is_some_and(|owner| owner.is_node(node)))
+            .collect();
+        found.sort_by_key(|instance| instance.number);
+        found.into_iter().map(|instance| instance.id.clone()).collect()
+    }
+
+    /// Returns the id of a node's oldest living instance.
+    #[must_use]
+    pub fn instance_of(&self, node: &NodeName) -> Option<InstanceId> {
+        self.instances_of(node).into_iter().next()
+    }
+
+    /// Returns an instance's true state; `None` when there never was such an instance.
+    #[must_use]
+    pub fn instance_state(&self, id: &InstanceId) -> Option<InstanceState> {
+        self.instances.get(id).map(|instance| instance.state.clone())
+    }
+
+    /// Says whether an instance's ssh would answer now, if nothing stood between.
+    #[must_use]
+    pub fn is_up(&self, id: &InstanceId) -> bool {
+        self.instances.get(id).is_some_and(|found| found.is_running() && found.machine.is_up)
+    }
+
+    /// Makes the by-passing request of an action by hand, without an adapter and its permit.
+    ///
+    /// # Errors
+    /// As [`wucluster_core::ports::Cloud::issue`].
+    pub fn ask(&mut self, action: &CloudAction) -> Result<Receipt, CloudError> {
+        let seen_at = self.now;
+        self.request(None, action, seen_at)
+    }
+}

@@ -1,0 +1,325 @@
+//! Requests to a node.
+
+use std::time::Duration;
+
+use wucluster_core::action::{NodeAddress, ShellAction};
+use wucluster_core::definition::Hook;
+use wucluster_core::ids::{InstanceId, NodeName, Subject, VolumeId};
+use wucluster_core::observation::VolumeState;
+use wucluster_core::ports::{ShellError, ShellReceipt};
+use wucluster_core::time::Timestamp;
+
+use super::event::Event;
+use super::harm::HarmKind;
+use super::machine::{Mounted, Process};
+use super::owner::Owner;
+use super::state::World;
+use crate::content::{Content, Shape};
+use crate::faults::Upset;
+
+/// Exit status of `mount` and `umount` when they fail. Source: mount(8).
+const STATUS_MOUNT_FAILED: i32 = 32;
+
+/// Numbers from here on are those of the faults' own processes, one for each volume.
+const FAULT_PID_MIN: u64 = 1_000_000;
+
+impl World {
+    /// Carries out a request on a node; returns its answer and how long the node took over it.
+    ///
+    /// # Errors
+    /// As [`wucluster_core::ports::NodeShell::issue`].
+    pub fn shell(
+        &mut self,
+        node: &NodeAddress,
+        action: &ShellAction,
+        seen_at: Timestamp,
+    ) -> (Result<ShellReceipt, ShellError>, Duration) {
+        let name = action.name();
+        let nth = self.count_asked(name);
+        let upset = self.upset(name, nth);
+        let (result, took) = match self.reach(node) {
+            Err((gap, took)) => (Err(ShellError::NoAnswer(gap.why)), took),
+            Ok((id, reached)) => {
+                let mut took = reached;
+                (self.carry_out(&node.node, &id, action, seen_at, &upset, &mut took), took)
+            }
+        };
+        self.publish();
+        match &result {
+            Ok(_) => {
+                self.note(format!("{} {action}: done", node.instance));
+                self.count_done(name);
+            }
+            Err(error) => self.note(format!("{} {action}: {error}", node.instance)),
+        }
+        match upset.loses_answer {
+            Some(fault) if result.is_ok() => {
+                self.fired(fault);
+                (Err(ShellError::NoAnswer("the connection was lost".to_owned())), took)
+            }
+            Some(_) | None => (result, took),
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        node: &NodeName,
+        id: &InstanceId,
+        action: &ShellAction,
+        seen_at: Timestamp,
+        upset: &Upset,
+        took: &mut Duration,
+    ) -> Result<ShellReceipt, ShellError> {
+        match action {
+            ShellAction::MakeFilesystem { mount, serial, fs, uuid } => {
+                let volume = self.device(id, serial)?;
+                let by = (Subject::Mount(mount.clone()), action.to_string());
+                self.make_filesystem(id, &volume, (fs.as_str(), uuid), by, seen_at)
+            }
+            ShellAction::Mount {
+                mount,
+                serial,
+                at,
+                kind,
+                options,
+                owner: _,
+                group: _,
+                mode: _,
+            } => {
+                let volume = self.device(id, serial)?;
+                let is_read_only = options.iter().any(|option| option == "ro");
+                let has_nouuid = options.iter().any(|option| option == "nouuid");
+                let mounted = Mounted {
+                    volume: volume.clone(),
+                    at: at.clone(),
+                    kind: kind.clone(),
+                    is_read_only,
+                };
+                self.may_mount(id, &mounted, has_nouuid)?;
+                let is_there =
+                    self.instances.get(id).is_some_and(|found| found.machine.is_mounted(&volume));
+                if !is_there {
+                    self.judge_mount(mount, &volume, action.to_string(), seen_at);
+                    self.mount(id, mounted);
+                }
+                Ok(ShellReceipt::default())
+            }
+            ShellAction::Unmount { mount: _, serial, before } => {
+                self.unmount_asked(node, id, serial, before, upset, took)
+            }
+        }
+    }
+
+    /// Finds a visible device by its serial number.
+    fn device(&self, id: &InstanceId, serial: &str) -> Result<VolumeId, ShellError> {
+        self.instances
+            .get(id)
+            .and_then(|found| found.machine.devices.keys().find(|volume| volume.serial() == serial))
+            .cloned()
+            .ok_or_else(|| ShellError::Refused(format!("there is no device with serial {serial}")))
+    }
+
+    fn make_filesystem(
+        &mut self,
+        id: &InstanceId,
+        volume: &VolumeId,
+        (kind, uuid): (&str, &str),
+        (subject, by): (Subject, String),
+        seen_at: Timestamp,
+    ) -> Result<ShellReceipt, ShellError> {
+        if self.is_held(volume, id) {
+            return Err(ShellError::Refused(format!("{} is in use", volume.serial())));
+        }
+        let Some(found) = self.volumes.get(volume) else {
+            return Err(ShellError::Refused("the device is gone".to_owned()));
+        };
+        if found.state == VolumeState::Error {
+            return Err(failed(1, "input/output error"));
+        }
+        let (shape, content) = (found.content.shape().clone(), found.content.clone());
+        match shape {
+            Shape::Blank => {}
+            Shape::Raw => {
+                let what = format!("{volume} holds data that shows no signature");
+                self.do_harm(HarmKind::FormattedOverContent, subject, by, what, seen_at);
+            }
+            Shape::Filesystem { .. } | Shape::Other(_) => {
+                return Err(ShellError::Refused(format!(
+                    "the device holds {}",
+                    content.examined()
+                )));
+            }
+        }
+        if let Some(volume) = self.volume_mut(volume) {
+            volume.content = Content::formatted(kind, uuid);
+        }
+        Ok(ShellReceipt::default())
+    }
+
+    /// Says why a device cannot be mounted there. Stricter than `mount`: never a second time.
+    pub(super) fn may_mount(
+        &self,
+        id: &InstanceId,
+        wanted: &Mounted,
+        has_nouuid: bool,
+    ) -> Result<(), ShellError> {
+        let (Some(instance), Some(volume)) =
+            (self.instances.get(id), self.volumes.get(&wanted.volume))
+        else {
+            return Err(ShellError::Refused("the device is gone".to_owned()));
+        };
+        let machine = &instance.machine;
+        if let Some(there) = machine.mounted_at(&wanted.at) {
+            if there.volume == wanted.volume {
+                return Ok(());
+            }
+            return Err(ShellError::Refused(format!(
+                "{} is mounted at {}",
+                there.volume.serial(),
+                wanted.at
+            )));
+        }
+        if machine.is_mounted(&wanted.volume) {
+            return Err(ShellError::Refused("the device is already mounted elsewhere".to_owned()));
+        }
+        if volume.state == VolumeState::Error {
+            return Err(failed(STATUS_MOUNT_FAILED, "can't read superblock"));
+        }
+        let Shape::Filesystem { kind, uuid } = volume.content.shape() else {
+            return Err(failed(STATUS_MOUNT_FAILED, "wrong fs type, bad option, bad superblock"));
+        };
+        if *kind != wanted.kind {
+            let message = format!("wrong fs type: it is {kind}, not {}", wanted.kind);
+            return Err(failed(STATUS_MOUNT_FAILED, &message));
+        }
+        let has_twin = machine.mounts.iter().any(|mounted| {
+            let twin = self.volumes.get(&mounted.volume).map(|found| found.content.shape());
+            matches!(twin, Some(Shape::Filesystem { uuid: other, .. }) if other == uuid)
+        });
+        if kind == "xfs" && has_twin && !has_nouuid {
+            return Err(failed(
+                STATUS_MOUNT_FAILED,
+                "a filesystem with this UUID is already mounted",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn mount(&mut self, id: &InstanceId, mounted: Mounted) {
+        let volume = mounted.volume.clone();
+        if !mounted.is_read_only
+            && let Some(found) = self.volumes.get_mut(&volume)
+        {
+            found.was_mounted = true;
+            if let Some(owner) = Owner::of(&found.tags) {
+                self.had_data.insert(owner);
+            }
+        }
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.machine.mounts.push(mounted);
+        }
+    }
+
+    fn unmount_asked(
+        &mut self,
+        node: &NodeName,
+        id: &InstanceId,
+        serial: &str,
+        before: &[Hook],
+        upset: &Upset,
+        took: &mut Duration,
+    ) -> Result<ShellReceipt, ShellError> {
+        let mounted = self.instances.get(id).and_then(|found| {
+            found.machine.mounts.iter().find(|mounted| mounted.volume.serial() == serial)
+        });
+        let Some(volume) = mounted.map(|mounted| mounted.volume.clone()) else {
+            return Ok(ShellReceipt::default());
+        };
+        let mut receipt = ShellReceipt::default();
+        for hook in before {
+            let (answer, span) = self.run_hook(node, hook);
+            *took += span;
+            if answer.passed {
+                continue;
+            }
+            if hook.blocks {
+                return Err(ShellError::HookRefused { hook: hook.clone(), output: answer.output });
+            }
+            receipt.passed_over.push((hook.clone(), answer.output));
+        }
+        if let Some((fault, span)) = upset.keeps_busy {
+            self.fired(fault);
+            self.hold_by_fault(id, &volume, span);
+        }
+        self.unmount(id, &volume)?;
+        Ok(receipt)
+    }
+
+    /// Unmounts a volume from the machine's own mount table, which writes its cache unless another
+    /// name space keeps the file system alive.
+    pub(super) fn unmount(&mut self, id: &InstanceId, volume: &VolumeId) -> Result<(), ShellError> {
+        let Some(instance) = self.instances.get(id) else { return Ok(()) };
+        let holders = self.holders(instance, volume);
+        if !holders.is_empty() {
+            return Err(ShellError::Busy { holders, message: "target is busy".to_owned() });
+        }
+        let machine = &instance.machine;
+        let nested = machine
+            .mounts
+            .iter()
+            .filter(|mounted| &mounted.volume == volume)
+            .find_map(|mounted| machine.nested(&mounted.at).next());
+        if let Some(nested) = nested {
+            let message = format!("target is busy: {} is mounted below it", nested.at);
+            return Err(ShellError::Busy { holders: Vec::new(), message });
+        }
+        if !machine.elsewhere.contains_key(volume) {
+            self.flush(id, volume);
+        }
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.machine.mounts.retain(|mounted| &mounted.volume != volume);
+        }
+        self.device_let_go(volume);
+        Ok(())
+    }
+
+    /// Writes a volume's cache to its device.
+    pub(super) fn flush(&mut self, id: &InstanceId, volume: &VolumeId) {
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        let writes = instance.machine.caches.remove(volume).unwrap_or_default();
+        if writes.is_empty() {
+            return;
+        }
+        match self.volumes.get_mut(volume) {
+            Some(found) if found.state == VolumeState::InUse => {
+                for write in &writes {
+                    found.content.apply(write);
+                }
+                self.note(format!("wrote {} to {volume}", writes.len()));
+            }
+            Some(_) | None => self.record_loss(id, volume, writes.len(), "the volume failed"),
+        }
+    }
+
+    fn hold_by_fault(&mut self, id: &InstanceId, volume: &VolumeId, span: Option<Duration>) {
+        let number = self.volumes.get(volume).map_or(0, |found| found.number);
+        let pid = u32::try_from(FAULT_PID_MIN + number).unwrap_or(u32::MAX);
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        let process = Process {
+            volume: volume.clone(),
+            user: "user".to_owned(),
+            command: "less notes".to_owned(),
+            what: "a file".to_owned(),
+            is_fault: true,
+        };
+        let boots = instance.machine.boots;
+        instance.machine.processes.insert(pid, process);
+        if let Some(span) = span {
+            self.schedule(span, Event::ProcessEnds { instance: id.clone(), pid, boots });
+        }
+    }
+}
+
+fn failed(status: i32, message: &str) -> ShellError {
+    ShellError::Failed { status, message: message.to_owned() }
+}

@@ -1,0 +1,276 @@
+//! The state of the world, and how its time passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use wucluster_core::ids::{ClusterName, InstanceId, NodeName, SnapshotId, VolumeId};
+use wucluster_core::observation::VolumeState;
+use wucluster_core::time::Timestamp;
+
+use super::event::Event;
+use super::harm::Ledger;
+use super::hooks::Hooks;
+use super::instance::Instance;
+use super::owner::Owner;
+use super::requests::TokenUse;
+use super::snapshot::Snapshot;
+use super::throttle::Traffic;
+use super::trace::Trace;
+use super::volume::Volume;
+use crate::durations::{Durations, Span};
+use crate::faults::{FaultState, Faults};
+use crate::limits::Limits;
+use crate::rng::{Rng, mix};
+
+/// The time at which every world begins: 2026-01-01T00:00:00Z.
+pub const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+/// A cloud with its nodes, in truth.
+///
+/// Nothing in it happens by itself: time passes in [`World::advance_to`], and all randomness comes
+/// from the seed. A clone lives on independently; contents and histories are shared until changed.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub(super) now: Timestamp,
+    pub(super) seed: u64,
+    pub(super) rng: Rng,
+    pub(super) listing_rng: Rng,
+    pub(super) durations: Durations,
+    pub(super) limits: Limits,
+    pub(super) instances: BTreeMap<InstanceId, Instance>,
+    pub(super) volumes: BTreeMap<VolumeId, Volume>,
+    pub(super) snapshots: BTreeMap<SnapshotId, Snapshot>,
+    pub(super) tokens: BTreeMap<(String, String), TokenUse>,
+    pub(super) events: BTreeMap<(Timestamp, u64), Event>,
+    pub(super) next_event: u64,
+    pub(super) next_id: u64,
+    pub(super) dirty: BTreeSet<Changed>,
+    pub(super) hooks: Hooks,
+    pub(super) ledger: Ledger,
+    pub(super) traffic: Traffic,
+    pub(super) trace: Trace,
+    pub(super) faults: FaultState,
+    /// When a human last touched anything of a node.
+    pub(super) touched: BTreeMap<NodeName, Timestamp>,
+    /// Whose data was ever written, even if nothing of it is left.
+    pub(super) had_data: BTreeSet<Owner>,
+}
+
+/// A thing whose listing has to be published anew.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Changed {
+    Instance(InstanceId),
+    Volume(VolumeId),
+    Snapshot(SnapshotId),
+}
+
+impl World {
+    /// Makes an empty world with default durations and limits, and no faults.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            now: EPOCH,
+            seed,
+            rng: Rng::new(seed, "world"),
+            listing_rng: Rng::new(seed, "listing"),
+            durations: Durations::default(),
+            limits: Limits::default(),
+            instances: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            snapshots: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            events: BTreeMap::new(),
+            next_event: 0,
+            next_id: 0,
+            dirty: BTreeSet::new(),
+            hooks: Hooks::default(),
+            ledger: Ledger::default(),
+            traffic: Traffic::default(),
+            trace: Trace::default(),
+            faults: FaultState::new(seed),
+            touched: BTreeMap::new(),
+            had_data: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the world with other durations, for what begins from now on.
+    #[must_use]
+    pub fn with_durations(mut self, durations: Durations) -> Self {
+        self.durations = durations;
+        self
+    }
+
+    /// Returns the world with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.trace.keeps_text(limits.keeps_trace);
+        self.limits = limits;
+        self
+    }
+
+    /// Returns the world with a plan of faults, whose times count from now.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Faults) -> Self {
+        self.set_faults(faults);
+        self
+    }
+
+    /// Returns the world's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Returns the seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Returns the durations in force.
+    #[must_use]
+    pub fn durations(&self) -> &Durations {
+        &self.durations
+    }
+
+    /// Returns the limits in force.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Returns the longest time by which listings can be late, by the faults so far.
+    #[must_use]
+    pub fn staleness_max(&self) -> Duration {
+        self.faults.staleness_max()
+    }
+
+    /// Lets time pass up to `target`, with all that falls due on the way; never backwards.
+    pub fn advance_to(&mut self, target: Timestamp) {
+        while let Some(entry) = self.events.first_entry() {
+            let due = entry.key().0;
+            if due > target {
+                break;
+            }
+            let event = entry.remove();
+            self.now = self.now.max(due);
+            self.happen(event);
+            self.publish();
+        }
+        self.now = self.now.max(target);
+    }
+
+    /// Lets a span of time pass.
+    pub fn advance(&mut self, span: Duration) {
+        self.advance_to(self.now.after(span));
+    }
+
+    /// Lets time pass until nothing is under way any more, or `limit` is over; says which.
+    ///
+    /// Terminated instances that only wait to leave the listings do not count as under way.
+    pub fn settle(&mut self, limit: Duration) -> bool {
+        let end = self.now.after(limit);
+        loop {
+            let next = self
+                .events
+                .iter()
+                .find(|(_, event)| self.is_awaited(event))
+                .map(|((due, _), _)| *due);
+            match next {
+                None => return true,
+                Some(due) if due > end => {
+                    self.advance_to(end);
+                    return false;
+                }
+                Some(due) => self.advance_to(due),
+            }
+        }
+    }
+
+    /// Returns when the next thing falls due, if anything does.
+    #[must_use]
+    pub fn next_event_at(&self) -> Option<Timestamp> {
+        self.events.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Lists the ids of a cluster's things that cost money and are no snapshots, by their true tags
+    /// of when they were made: what must be empty when the cluster is away.
+    #[must_use]
+    pub fn left_over(&self, cluster: &ClusterName) -> Vec<String> {
+        let is_of =
+            |owner: &Option<Owner>| owner.as_ref().is_some_and(|found| &found.cluster == cluster);
+        let instances = self
+            .instances
+            .values()
+            .filter(|found| is_of(&found.owner) && !found.is_terminated())
+            .map(|found| found.id.to_string());
+        let volumes = self
+            .volumes
+            .values()
+            .filter(|found| is_of(&found.owner) && found.state != VolumeState::Deleted)
+            .map(|found| found.id.to_string());
+        instances.chain(volumes).collect()
+    }
+
+    pub(super) fn schedule(&mut self, after: Duration, event: Event) {
+        self.schedule_at(self.now.after(after), event);
+    }
+
+    pub(super) fn schedule_at(&mut self, due: Timestamp, event: Event) {
+        self.events.insert((due, self.next_event), event);
+        self.next_event += 1;
+    }
+
+    pub(super) fn draw(&mut self, span: Span) -> Duration {
+        self.rng.between(span.min, span.max)
+    }
+
+    /// Makes the next id of a kind: 17 hexadecimal digits that begin with 0, as EC2's do.
+    pub(super) fn make_id(&mut self, prefix: &str) -> (u64, String) {
+        self.next_id += 1;
+        let digits = mix(self.seed.rotate_left(17) ^ mix(self.next_id));
+        (self.next_id, format!("{prefix}-0{digits:016x}"))
+    }
+
+    pub(super) fn instance_mut(&mut self, id: &InstanceId) -> Option<&mut Instance> {
+        self.dirty.insert(Changed::Instance(id.clone()));
+        self.instances.get_mut(id)
+    }
+
+    pub(super) fn volume_mut(&mut self, id: &VolumeId) -> Option<&mut Volume> {
+        self.dirty.insert(Changed::Volume(id.clone()));
+        self.volumes.get_mut(id)
+    }
+
+    pub(super) fn snapshot_mut(&mut self, id: &SnapshotId) -> Option<&mut Snapshot> {
+        self.dirty.insert(Changed::Snapshot(id.clone()));
+        self.snapshots.get_mut(id)
+    }
+
+    /// Shows to listings what changed since the last time.
+    pub(super) fn publish(&mut self) {
+        let (now, keep) = (self.now, self.faults.staleness_max());
+        for changed in std::mem::take(&mut self.dirty) {
+            match changed {
+                Changed::Instance(id) => {
+                    if let Some(instance) = self.instances.get_mut(&id) {
+                        let seen = instance.seen();
+                        instance.published.push(now, seen, keep);
+                    }
+                }
+                Changed::Volume(id) => {
+                    if let Some(volume) = self.volumes.get_mut(&id) {
+                        let seen = volume.seen();
+                        volume.published.push(now, seen, keep);
+                    }
+                }
+                Changed::Snapshot(id) => {
+                    if let Some(snapshot) = self.snapshots.get_mut(&id) {
+                        let seen = snapshot.seen();
+                        snapshot.published.push(now, seen, keep);
+                    }
+                }
+            }
+        }
+    }
+}

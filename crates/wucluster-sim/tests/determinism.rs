@@ -1,0 +1,145 @@
+//! The same seed and the same requests give the same history, whatever goes wrong on the way.
+
+mod common;
+
+use std::time::Duration;
+
+use common::Lab;
+use wucluster_core::action::CloudAction;
+use wucluster_core::interlock::Cleared;
+use wucluster_core::ports::{Clock, Cloud, NodeShell};
+use wucluster_sim::{Fault, Faults, Human, Sim, World};
+
+/// Numbers for the schedule, apart from the world's own.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+fn everything() -> Faults {
+    let span = Some(Duration::from_secs(90));
+    Faults::none()
+        .with_chance(0.05, Fault::Throttle)
+        .with_chance(0.05, Fault::ServerError)
+        .with_chance(0.1, Fault::LostAnswer)
+        .with_chance(0.1, Fault::LostShellAnswer)
+        .with_chance(0.1, Fault::Hidden { span: Duration::from_secs(30) })
+        .with_chance(0.1, Fault::StuckDetaching { span })
+        .with_chance(0.2, Fault::SnapshotFails)
+        .with_chance(0.1, Fault::VolumeBreaks)
+        .with_chance(0.2, Fault::UmountBusy { span })
+        .with_rate(20.0, Fault::MachineStops { node: None })
+        .with_rate(20.0, Fault::MachineReboots { node: None, is_in_order: false })
+        .with_rate(30.0, Fault::Unreachable { node: None, span, hangs: true })
+        .with_rate(30.0, Fault::StaleListings { lag: Duration::from_secs(20), span, wavers: true })
+}
+
+/// Does one random thing to the world; most of it is refused, which is part of the history too.
+fn step(lab: &mut Lab, dice: &mut Dice) {
+    let (has_volume, has_instance) =
+        (lab.world.volume_of(&lab.mount).is_some(), lab.world.instance_of(&lab.node).is_some());
+    match dice.roll(12) {
+        0 => drop(lab.world.ask(&lab.run_action())),
+        1 => {
+            let token = format!("token-{}", dice.roll(3));
+            drop(lab.world.ask(&lab.create_volume(&token)));
+        }
+        2 | 3 if has_volume && has_instance => drop(lab.world.ask(&lab.attach())),
+        4 if has_volume && has_instance => drop(lab.world.ask(&lab.detach())),
+        5 if has_volume => drop(lab.world.ask(&lab.snapshot_action())),
+        6 if has_volume => {
+            let Some(address) = lab.address_if_seen() else { return };
+            let actions = [lab.make_filesystem(), lab.mount_action()];
+            for action in &actions {
+                let now = lab.world.now();
+                drop(lab.world.shell(&address, action, now));
+            }
+        }
+        7 => drop(lab.world.write(&lab.mount, "file", "data")),
+        8 if has_volume => {
+            let Some(address) = lab.address_if_seen() else { return };
+            let now = lab.world.now();
+            drop(lab.world.shell(&address, &lab.unmount_action(), now));
+        }
+        9 => drop(lab.world.human(&Human::StartInstance(lab.node.clone()))),
+        10 if has_volume => drop(lab.world.ask(&lab.delete_volume())),
+        _ => drop(lab.world.observe(&lab.cluster)),
+    }
+    lab.world.advance(Duration::from_millis(dice.roll(20_000)));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_history_for_50_random_schedules() {
+    let mut histories = std::collections::BTreeSet::new();
+    for seed in 0..50 {
+        let history = || {
+            let mut lab = Lab::new(World::new(seed).with_faults(everything()));
+            let mut dice = Dice(seed);
+            for _ in 0..200 {
+                step(&mut lab, &mut dice);
+            }
+            lab.world
+        };
+        let (first, second) = (history(), history());
+        assert_eq!(first.trace(), second.trace(), "seed {seed}");
+        assert_eq!(first.trace_digest(), second.trace_digest(), "seed {seed}");
+        histories.insert(first.trace_digest());
+    }
+    assert_eq!(histories.len(), 50, "each seed has a history of its own");
+}
+
+#[test]
+fn a_clone_goes_on_exactly_as_its_original() {
+    let mut lab = Lab::new(World::new(9).with_faults(everything()));
+    let mut dice = Dice(9);
+    for _ in 0..60 {
+        step(&mut lab, &mut dice);
+    }
+    let mut twin = Lab { world: lab.world.clone(), ..Lab::new(World::new(0)) };
+    let mut same_dice = Dice(dice.0);
+    for _ in 0..60 {
+        step(&mut lab, &mut dice);
+        step(&mut twin, &mut same_dice);
+    }
+    assert_eq!(lab.world.trace(), twin.world.trace());
+}
+
+#[test]
+fn adapters_are_deterministic_too_and_an_hour_costs_next_to_nothing() {
+    let history = || {
+        let sim = Sim::new(World::new(4).with_faults(everything()));
+        let lab = Lab::new(World::new(4));
+        wucluster_sim::run(async {
+            let (cloud, shell, clock) = (sim.cloud(), sim.shell(), sim.clock());
+            let begin = clock.now();
+            let run = lab.run_action();
+            let create = lab.create_volume("t");
+            while clock.now().since(begin) < Duration::from_secs(3600) {
+                let batch: Vec<Cleared<CloudAction>> =
+                    [&run, &create].map(|action| Cleared::unguarded(action.clone())).into();
+                let (_, view) = tokio::join!(cloud.issue(&batch), cloud.observe(&lab.cluster));
+                let seen = view.ok().and_then(|view| view.instances.into_iter().next());
+                if let Some(seen) = seen
+                    && let Some(ssh) = seen.ssh
+                {
+                    let address = wucluster_core::action::NodeAddress {
+                        node: lab.node.clone(),
+                        instance: seen.id,
+                        ssh,
+                    };
+                    drop(shell.probe(&address, &Default::default()).await);
+                }
+                clock.sleep(Duration::from_secs(5)).await;
+            }
+        });
+        sim.into_world()
+    };
+    let (first, second) = (history(), history());
+    assert_eq!(first.trace(), second.trace());
+    assert!(first.trace().len() > 500);
+}
