@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
+use crate::observation::AttachmentState;
 use crate::ports::{CloudError, ShellError};
 use crate::time::Timestamp;
 
@@ -18,6 +19,9 @@ pub struct Memory {
     pub subjects: BTreeMap<Subject, SubjectMemory>,
     /// Per mount, the highest write epoch under which data was ever seen, from the cluster's store.
     pub data_epochs: BTreeMap<MountKey, u64>,
+    /// Per mount, in which state its attachment is seen, and since when we have watched it so. The
+    /// provider's own times tell when it was attached, not since when it has been on its way off.
+    pub attachments: BTreeMap<MountKey, (AttachmentState, Timestamp)>,
     /// Per node, since when its running instance has not answered.
     pub silent_since: BTreeMap<NodeName, Timestamp>,
     /// Per node, since when its readiness checks say no.
@@ -45,7 +49,7 @@ pub struct SubjectMemory {
     pub shell_settled_at: Option<Timestamp>,
     /// Nothing is asked again before then.
     pub not_before: Option<Timestamp>,
-    /// The last request's failure; cleared by a success and by a changed state.
+    /// The last request's failure; cleared when the subject is seen in another state.
     pub failure: Option<Failure>,
     /// What was confirmed as made and is not yet seen in a listing.
     pub awaited: Option<Awaited>,

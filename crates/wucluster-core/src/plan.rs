@@ -158,6 +158,15 @@ impl Plan {
                 row.id = volume
                     .map(|volume| volume.id.to_string())
                     .or_else(|| newest.map(|snapshot| snapshot.id.to_string()));
+                if let (Some(volume), Some(defined), None) =
+                    (volume, definition.mount(&mount.key), &row.note)
+                    && volume.size < defined.size
+                {
+                    row.note = Some(format!(
+                        "its volume has {}, the definition says {}: it is not grown yet",
+                        volume.size, defined.size
+                    ));
+                }
                 row.size = volume
                     .map(|volume| volume.size)
                     .or_else(|| definition.mount(&mount.key).map(|defined| defined.size));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::MountKey;
 #[cfg(feature = "ablation")]
 use crate::interlock::Interlock;
 
@@ -13,6 +14,9 @@ use crate::interlock::Interlock;
 pub struct Policy {
     /// What may be deleted.
     pub consent: Consent,
+    /// Mounts whose newest data may be given up: they begin from the newest whole snapshot that is
+    /// left, or blank. Only a person can say so, by name.
+    pub lose: BTreeSet<MountKey>,
     /// How long a running node may stay silent before that becomes a hold.
     ///
     /// Default 5 minutes: sshd answers 20 to 60 s after `running` on EC2, and machines emulated
@@ -35,6 +39,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             consent: Consent::Only(BTreeSet::new()),
+            lose: BTreeSet::new(),
             silence_max: Duration::from_secs(300),
             ready_patience: Duration::from_secs(300),
             attachment_patience: Duration::from_secs(90),

@@ -1,5 +1,6 @@
 //! Each interlock blocks when it must and permits when it may; and switched off, it would have let
 //! the harmful request through. What is lost then, the simulation shows.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
 mod common;
 
@@ -65,10 +66,11 @@ fn assert_permits(world: &World, action: Action) {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn assert_blocks(world: &World, action: Action, interlock: Interlock) {
     match refused(world, action.clone()) {
         Some(Refusal::First(_, hold) | Refusal::Hold(hold)) => {
-            assert_eq!(hold.interlock, interlock, "{hold:?}")
+            assert_eq!(hold.interlock, interlock, "{hold:?}");
         }
         other => panic!("expected {interlock}, got {other:?}"),
     }

@@ -2,6 +2,7 @@
 //! from the listings themselves, not by the rules that the planner uses.
 //!
 //! `PROPTEST_CASES` sets how many observations each property sees.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
 mod common;
 

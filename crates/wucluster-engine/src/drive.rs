@@ -171,25 +171,33 @@ impl<'a, 'e> Drive<'a, 'e> {
         self.show(&plan, &observation);
         let is_met = plan.is_met();
         let actions = plan.actions.clone();
-        let is_stuck = plan.is_stuck() && self.asking == 0;
-        let holds = plan.holds.clone();
+        let moves = self.moves(&plan);
+        let holds = self.held.clone();
         self.observation = Some(observation);
         self.plan = Some(plan);
         if is_met && self.asking == 0 {
             return Some(Outcome::Reached);
         }
-        if is_stuck {
+        if moves || holds.is_empty() {
+            self.held_since = None;
+        } else {
             let since = *self.held_since.get_or_insert(now);
-            let worth_waiting = holds.iter().any(|hold| hold.may_clear)
+            let is_worth_it = holds.iter().any(|hold| hold.may_clear)
                 && now.since(since) < self.pursuit.wait.max(HOLD_GRACE);
-            if !worth_waiting {
+            if !is_worth_it && self.asking == 0 {
                 return Some(Outcome::Held(holds));
             }
-        } else if !actions.is_empty() {
-            self.held_since = None;
         }
         self.ask(actions);
         None
+    }
+
+    /// Says whether anything moves beside what is held: what a held subject is tried with once more, and
+    /// what waits for others only, does not.
+    fn moves(&self, plan: &Plan) -> bool {
+        let is_held = |subject: &Subject| self.held.iter().any(|hold| hold.subject == *subject);
+        plan.actions.iter().any(|action| !is_held(&action.action().subject()))
+            || plan.waits.iter().any(|wait| wait.on != WaitOn::Others && !is_held(&wait.subject))
     }
 
     fn context<'c>(&'c self, observation: &'c Observation, now: Timestamp) -> Context<'c> {
@@ -206,7 +214,21 @@ impl<'a, 'e> Drive<'a, 'e> {
     /// Takes from an observation what later plans need to know.
     fn remember(&mut self, observation: &Observation) {
         let mut seen = Vec::new();
+        let now = self.now();
         for mount in &observation.mounts {
+            let attachment = mount.volume().and_then(|volume| volume.open_attachments().next());
+            match attachment {
+                None => {
+                    self.memory.attachments.remove(&mount.key);
+                }
+                Some(attachment) => {
+                    let watched = self.memory.attachments.entry(mount.key.clone());
+                    let watched = watched.or_insert_with(|| (attachment.state.clone(), now));
+                    if watched.0 != attachment.state {
+                        *watched = (attachment.state.clone(), now);
+                    }
+                }
+            }
             let Some(volume) = mount.volume() else { continue };
             let holds_data = volume.tags.content() == Some(ContentMark::Data)
                 && matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
@@ -227,7 +249,6 @@ impl<'a, 'e> Drive<'a, 'e> {
                 subject.awaited = None;
             }
         }
-        let now = self.now();
         for node in &observation.nodes {
             let asks = self.wants_probe(observation, &node.name);
             match &node.probe {
@@ -275,16 +296,17 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.tell(EventKind::Held(hold.clone()));
             }
         }
-        let released: Vec<Subject> = self
-            .held
-            .iter()
+        // While a refused request is tried once more, what holds it is not over.
+        let (kept, over): (Vec<Hold>, Vec<Hold>) = std::mem::take(&mut self.held)
+            .into_iter()
             .filter(|known| plan.holds.iter().all(|hold| hold.subject != known.subject))
-            .map(|known| known.subject.clone())
-            .collect();
-        for subject in released {
-            self.tell(EventKind::Released { subject });
+            .partition(|known| {
+                self.memory.of(&known.subject).is_some_and(|memory| memory.failure.is_some())
+            });
+        for hold in over {
+            self.tell(EventKind::Released { subject: hold.subject });
         }
-        self.held.clone_from(&plan.holds);
+        self.held = plan.holds.iter().cloned().chain(kept).collect();
         let requests = self.requests;
         self.tell(EventKind::Planned(Progress { rows, holds: plan.holds.clone(), requests }));
     }
@@ -726,8 +748,12 @@ impl<'a, 'e> Drive<'a, 'e> {
         self.next_probe_at.insert(action.mount().node.clone(), now.after(pace::AFTER_ANSWER));
         self.idle_probes.remove(&action.mount().node);
         match result {
-            Ok(_receipt) => {
+            Ok(receipt) => {
                 memory.not_before = None;
+                for (hook, output) in receipt.passed_over {
+                    let subject = subject.clone();
+                    self.tell(EventKind::PassedOver { subject, hook: hook.run, output });
+                }
                 self.done.insert(subject.clone(), Action::Shell(action.clone()));
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: None });
             }
@@ -773,7 +799,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             .map(Outcome::Failed)
     }
 
-    /// Takes the answers that are due, for a bounded time, and one more look to tell where things are.
+    /// Takes the answers that are due, for a bounded time, and tells where things are as last seen.
     async fn drain(&mut self) {
         let due = self.asking;
         self.tell(EventKind::Stopping { due });

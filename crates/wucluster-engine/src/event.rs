@@ -73,6 +73,15 @@ pub enum EventKind {
         /// How many times in a row.
         times: u32,
     },
+    /// A hook said no, and does not block.
+    PassedOver {
+        /// About whom it was asked.
+        subject: Subject,
+        /// The hook's command.
+        hook: String,
+        /// What it printed last.
+        output: String,
+    },
     /// A look at the cloud failed.
     LookFailed {
         /// What went wrong.

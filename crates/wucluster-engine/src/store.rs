@@ -236,7 +236,7 @@ mod tests {
         let lock = store.lock("ann, launch").unwrap();
         match store.lock("bob") {
             Err(StoreError::Locked { holder, .. }) => {
-                assert_eq!(holder.as_deref(), Some("ann, launch"))
+                assert_eq!(holder.as_deref(), Some("ann, launch"));
             }
             other => panic!("{other:?}"),
         }

@@ -3,6 +3,7 @@
 //!
 //! A mixture is a state of the node's instance times a state of each mount. Combinations that no
 //! cloud can be in (attached to an instance that does not exist) are left out.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
 mod world;
 
@@ -139,7 +140,7 @@ fn place(
     let volume =
         |epoch: &str| new().with_tags(tags(epoch, "data", kind)).with_content(data(mount, kind));
     let blank = || new().with_tags(tags("1 live", "blank", kind));
-    let mut snapshot = |world: &mut World, of: &VolumeId, epoch: u64, state: SnapshotState| {
+    let snapshot = |world: &mut World, of: &VolumeId, epoch: u64, state: SnapshotState| {
         let tags = tags(&format!("{epoch} sealed"), "data", kind);
         world.place_snapshot(cluster, mount, of, state, data(mount, kind), &tags);
     };
@@ -171,7 +172,7 @@ fn place(
             match loose {
                 Loose::SealedPending => snapshot(world, &of, 1, SnapshotState::Pending),
                 Loose::SealedWhole | Loose::LiveAgain => {
-                    snapshot(world, &of, 1, SnapshotState::Completed)
+                    snapshot(world, &of, 1, SnapshotState::Completed);
                 }
                 Loose::Deleting => {
                     snapshot(world, &of, 1, SnapshotState::Completed);

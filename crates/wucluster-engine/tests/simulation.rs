@@ -417,3 +417,35 @@ fn time_running_out_destroys_nothing() {
     operator.timeout = None;
     operator.drive(drive.world, Demand::Launched).reached();
 }
+
+#[test]
+fn what_a_person_gives_up_by_name_begins_from_what_is_left() {
+    let mut operator = Operator::new(PAIR);
+    let mut world = operator.drive(quiet(24), Demand::Launched).reached();
+    write_everywhere(&mut world, &operator);
+    let mut world = operator.drive(world, Demand::Away).reached();
+    world.human(&Human::DeleteSnapshots(key("chief/home"))).unwrap();
+    let drive = operator.drive(world, Demand::Launched);
+    assert_eq!(drive.held(), ["data-missing chief/home"]);
+    operator.policy.lose.insert(key("chief/home"));
+    let world = operator.drive(drive.world, Demand::Launched).reached();
+    assert_eq!(world.read(&key("chief/home"), "note").unwrap(), None);
+    assert_eq!(
+        world.read(&key("chief/data"), "note").unwrap().as_deref(),
+        Some("kept by chief/data")
+    );
+}
+
+#[test]
+fn waiting_for_a_busy_mount_ends_after_the_time_that_was_given() {
+    let mut operator = Operator::new(PAIR);
+    operator.wait = Duration::from_secs(600);
+    let mut world = operator.drive(quiet(25), Demand::Launched).reached();
+    world.hold(&key("chief/data"), 4711, "/mnt/data/open").unwrap();
+    let before = world.now();
+    let drive = operator.drive(world, Demand::Away);
+    drive.unharmed();
+    assert_eq!(drive.held(), ["mount-busy chief/data"]);
+    let took = drive.world.now().since(before);
+    assert!((600..900).contains(&took.as_secs()), "{took:?}");
+}

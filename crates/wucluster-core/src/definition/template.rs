@@ -26,8 +26,7 @@ provider = \"local\"        # machines and disks on this host";
 
 const LOCAL_MACHINE: &str = "\
 memory = \"512 MiB\"        # of each machine
-cpus = 1
-# image = \"debian-13\"     # left out: the one that the provider knows itself";
+cpus = 1";
 
 const AWS_CLUSTER: &str = "\
 provider = \"aws\"          # EC2 and EBS

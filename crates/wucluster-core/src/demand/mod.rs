@@ -63,6 +63,22 @@ impl Demand {
             Self::Away => "away",
         }
     }
+
+    /// Returns the command that demands it, without the program's name.
+    #[must_use]
+    pub fn command(self) -> String {
+        match self {
+            Self::Launched => "launch".to_owned(),
+            Self::Away => "put-away".to_owned(),
+            Self::Instantiated
+            | Self::Attached
+            | Self::Mounted
+            | Self::Unmounted
+            | Self::Separated
+            | Self::RecentlySnapshotted
+            | Self::Haltable => format!("become {self}"),
+        }
+    }
 }
 
 impl fmt::Display for Demand {

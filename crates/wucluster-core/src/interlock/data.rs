@@ -247,6 +247,14 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
         let any = with_data.iter().rev().find(|seen| seen.state == SnapshotState::Completed);
         return Ok(any.map_or(Source::Blank, |any| Source::Own((*any).clone())));
     }
+    if ctx.policy.lose.contains(key) {
+        let newest_whole = with_data.iter().find(|seen| seen.state == SnapshotState::Completed);
+        return Ok(match (newest_whole, base) {
+            (Some(whole), _) => Source::Own((*whole).clone()),
+            (None, Some(base)) => Source::Base(base),
+            (None, None) => Source::Blank,
+        });
+    }
     if let Some(known) = known
         && newest.is_none_or(|newest| newest < known)
     {
@@ -303,7 +311,8 @@ fn missing(subject: &Subject, why: String) -> Refusal {
         .why(why)
         .so("no volume was made: neither an older state nor a blank disk takes the place of its data")
         .fix(format!("see what there is:   wucluster snapshots {subject}"))
-        .fix("look in the provider's recycle bin for the missing snapshot")
+        .fix("look for the missing snapshot, in the provider's recycle bin if it has one")
+        .fix(format!("give its newest data up, and begin from what is left:   wucluster launch --lose {subject}"))
         .refuse()
 }
 

@@ -71,12 +71,12 @@ interlocks! {
     UnrecognizedState = "unrecognized-state",
     /// The volume has failed at the provider.
     VolumeFailed = "volume-failed",
-    /// The volume is smaller than the definition, or in another zone.
-    DefinitionDiffers = "definition-differs",
     /// A deletion that nobody said yes to.
     BeyondYes = "beyond-yes",
     /// The provider refuses, and repeating is useless.
     ProviderRefused = "provider-refused",
+    /// The provider does not permit it, or does not know who asks.
+    NotPermitted = "not-permitted",
     /// No capacity now.
     NoCapacity = "no-capacity",
     /// The node fails at what it is asked to do.

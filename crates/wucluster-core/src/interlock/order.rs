@@ -138,10 +138,11 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
         let what = format!("{} halts, and then lets go of it", attachment.instance);
         return Err(Refusal::wait(subject, WaitOn::Cloud, what));
     }
-    let lasted = attachment.since.map(|since| ctx.now.since(since));
+    let watched = ctx.memory.attachments.get(key).filter(|(state, _)| *state == attachment.state);
+    let lasted = watched.map(|(_, since)| ctx.now.since(*since));
     let is_stuck = lasted.is_some_and(|lasted| lasted >= ctx.policy.attachment_patience);
-    let seconds =
-        lasted.map_or_else(|| "some time".to_owned(), |lasted| format!("{}s", lasted.as_secs()));
+    let seconds = lasted
+        .map_or_else(|| "some time".to_owned(), |lasted| format!("{}s at least", lasted.as_secs()));
     let stuck = |what: &str| {
         Hold::new(Interlock::DetachStuck, subject.clone(), what)
             .why(format!(

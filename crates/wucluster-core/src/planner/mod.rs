@@ -27,6 +27,8 @@ pub(crate) enum Step {
     Done,
     /// This request, now.
     Do(Cleared<Action>),
+    /// This request once more, though it was refused so often that a person should know.
+    Again(Cleared<Action>, Box<Hold>),
     /// Nothing yet.
     Wait(Wait),
     /// Nothing without help.
@@ -79,6 +81,10 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
         match step {
             Step::Done => {}
             Step::Do(action) => plan.actions.push(action),
+            Step::Again(action, hold) => {
+                plan.actions.push(action);
+                plan.holds.push(*hold);
+            }
             Step::Wait(wait) => plan.waits.push(wait),
             Step::Hold(hold) => {
                 // A silent node holds all its mounts for one and the same reason: said once.

@@ -37,11 +37,15 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
         },
     };
     let not_yet = memory.not_before.filter(|time| *time > ctx.now);
-    if !is_final && not_yet.is_none() {
-        return Step::Do(cleared);
-    }
-    if is_final || failure.times >= ctx.policy.tries_before_hold {
-        return Step::Hold(hold(subject, cleared.action(), failure));
+    let is_told = is_final || failure.times >= ctx.policy.tries_before_hold;
+    let held = is_told.then(|| hold(ctx, subject.clone(), cleared.action(), failure));
+    match held {
+        None if not_yet.is_none() => return Step::Do(cleared),
+        Some(hold) if !is_final && not_yet.is_none() => {
+            return Step::Again(cleared, Box::new(hold));
+        }
+        Some(hold) => return Step::Hold(hold),
+        None => {}
     }
     Step::from(Refusal::wait(
         subject,
@@ -57,7 +61,7 @@ fn brief(error: &FailureError) -> String {
     }
 }
 
-fn hold(subject: Subject, action: &Action, failure: &Failure) -> Hold {
+fn hold(ctx: &Context<'_>, subject: Subject, action: &Action, failure: &Failure) -> Hold {
     let times = match failure.times {
         1 => "once".to_owned(),
         times => format!("{times} times"),
@@ -68,11 +72,9 @@ fn hold(subject: Subject, action: &Action, failure: &Failure) -> Hold {
                 ErrorClass::Capacity => {
                     (Interlock::NoCapacity, "repeat later, or ask for less in the definition", true)
                 }
-                ErrorClass::Permission => (
-                    Interlock::ProviderRefused,
-                    "get credentials that may do this, and repeat",
-                    false,
-                ),
+                ErrorClass::Permission => {
+                    (Interlock::NotPermitted, "get credentials that may do this, and repeat", false)
+                }
                 ErrorClass::Permanent => {
                     (Interlock::ProviderRefused, "mend what the provider names, and repeat", false)
                 }
@@ -90,7 +92,7 @@ fn hold(subject: Subject, action: &Action, failure: &Failure) -> Hold {
         }
         FailureError::Shell(error) => match error {
             ShellError::Busy { holders, message } => {
-                busy(&subject, failure, &times, holders, message)
+                busy(ctx, &subject, failure, &times, holders, message)
             }
             ShellError::HookRefused { hook, output } => Hold::new(
                 Interlock::UnmountRefused,
@@ -143,6 +145,7 @@ fn look_closer(subject: &Subject) -> String {
 }
 
 fn busy(
+    ctx: &Context<'_>,
     subject: &Subject,
     failure: &Failure,
     times: &str,
@@ -167,7 +170,7 @@ fn busy(
         }
     }
     hold = hold.so("it stays mounted and attached, and its node stays up (and is paid for). Nothing was forced.");
-    hold = hold.fix("let it finish:    wucluster put-away --wait 2h");
+    hold = hold.fix(format!("let it finish:    wucluster {} --wait 2h", ctx.demand.command()));
     if let Some(node) = subject.node() {
         if let Some(first) = holders.first() {
             hold =

@@ -1,4 +1,5 @@
 //! Worlds written down by hand, for tests of the planner.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use wucluster_core::definition::{ClusterDefinition, Size};
@@ -66,8 +67,7 @@ impl World {
     pub fn new(definition: &str) -> Self {
         let definition =
             ClusterDefinition::parse(definition).expect("the test's definition is right");
-        let mut policy = Policy::default();
-        policy.consent = Consent::Everything;
+        let policy = Policy { consent: Consent::Everything, ..Policy::default() };
         let view = CloudView { asked_at: NOW, requests: 3, ..CloudView::default() };
         Self { definition, view, answers: NodeViews::new(), memory: Memory::default(), policy }
     }

@@ -1,4 +1,5 @@
 //! A cluster in the simulator, and an operator who drives it.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::collections::BTreeMap;

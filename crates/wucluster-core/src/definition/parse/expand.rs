@@ -37,7 +37,7 @@ fn warn_of_no_nodes(draft: &ClusterDraft, sink: &mut Sink) {
     for group in draft.groups.iter().filter(|group| group.count == Some(0)) {
         let message = format!("node group `{}` has no nodes now", group.name);
         let span = group.count_span.clone().unwrap_or_else(|| group.key.clone());
-        let help = "nodes that it had before are only put away when told so by name";
+        let help = "nodes that it had before stay as they are until the cluster is put away";
         sink.push(Diagnostic::new(Code::GroupWithoutNodes, message).at(span, "none").help(help));
     }
     let has_errors = sink.found.iter().any(Diagnostic::is_error);
