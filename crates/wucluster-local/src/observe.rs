@@ -1,0 +1,210 @@
+//! A look at the account: states derived from what is there, now, and what was asked for.
+//!
+//! There is no daemon. What follows mechanically from earlier requests is done by whoever looks:
+//! closing a disk whose device is gone, telling a machine again, clearing up after a dead one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use wucluster_core::ids::{ClusterName, InstanceId};
+use wucluster_core::observation::{CloudView, InstanceSeen, InstanceState, SshEndpoint};
+use wucluster_core::time::Timestamp;
+
+use crate::cloud::LocalCloud;
+use crate::devices::Inventory;
+use crate::error::LocalError;
+use crate::machine::{self, Life};
+use crate::qmp::Qmp;
+use crate::records::{InstanceRecord, Record, SnapshotRecord, VolumeRecord, Wanted};
+use crate::store::{Held, now};
+use crate::volumes;
+
+/// How long a terminated instance stays listed. EC2: "usually less than one hour".
+const LISTED_FOR: Duration = Duration::from_secs(600);
+/// How long a machine counts as pending while its node has not said that its ssh is up. After that
+/// it is shown as running all the same: then the reason is for others to find.
+///
+/// Measured under TCG: 7 to 10 s, with four at once on two busy cores up to 40 s.
+const PENDING_MAX: Duration = Duration::from_secs(120);
+/// How often a machine is told again to end: one that boots may not hear.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// One machine, as found in this look.
+pub(crate) struct MachineLook {
+    /// Whether it lives.
+    pub(crate) life: Life,
+    /// The connection to it, if it answers.
+    pub(crate) qmp: Option<Qmp>,
+    /// QEMU's word for its state, if it answers.
+    status: Option<String>,
+    /// What it has plugged in, if it answers.
+    pub(crate) inventory: Option<Inventory>,
+}
+
+impl LocalCloud {
+    /// Looks at all that carries the cluster's tag.
+    pub(crate) async fn look(&self, cluster: &ClusterName) -> Result<CloudView, LocalError> {
+        let held = self.store.hold().await?;
+        let at = now();
+        let mut instances = self.store.list::<InstanceRecord>(&held)?;
+        instances.retain(|record| record.belongs_to(cluster));
+        let mut view = CloudView { asked_at: at, requests: 1, ..CloudView::default() };
+
+        let living = instances.iter().filter(|record| record.terminated_at.is_none());
+        let looks = join_all(living.map(|record| self.look_at(record))).await;
+        let mut machines = BTreeMap::new();
+        for look in looks {
+            let (id, look) = look?;
+            machines.insert(id, look);
+        }
+        for record in &mut instances {
+            let seen = self.see_instance(&held, record, machines.get_mut(&record.id), at).await?;
+            let is_listed = record.terminated_at.is_none_or(|end| at < end.after(LISTED_FOR));
+            view.instances.extend(is_listed.then_some(seen));
+        }
+        for mut record in self.store.list::<VolumeRecord>(&held)? {
+            if !record.belongs_to(cluster) || record.deleted_at.is_some() {
+                continue;
+            }
+            let owner = volumes::owner(&record).cloned();
+            if let Some(owner) = &owner
+                && volumes::is_gone(self.store.get(&held, owner.as_str())?.as_ref())
+            {
+                record.attachment = None;
+                self.store.put(&held, &record)?;
+            }
+            let machine = owner.and_then(|id| machines.get_mut(&id));
+            view.volumes.push(self.see_volume(&held, &mut record, machine, at).await?);
+        }
+        for mut record in self.store.list::<SnapshotRecord>(&held)? {
+            if record.belongs_to(cluster) {
+                let machine = record.taken_by.as_ref().and_then(|id| machines.get_mut(id));
+                view.snapshots.push(self.see_snapshot(&held, &mut record, machine).await?);
+            }
+        }
+        Ok(view)
+    }
+
+    async fn look_at(
+        &self,
+        record: &InstanceRecord,
+    ) -> Result<(InstanceId, MachineLook), LocalError> {
+        let files = machine::files_of(&self.store, &record.id);
+        let life = machine::life(&files)?;
+        let mut look = MachineLook { life, qmp: None, status: None, inventory: None };
+        if life.is_alive()
+            && let Ok(mut qmp) = Qmp::connect(record.id.as_str(), &files.qmp()).await
+        {
+            let asked = async {
+                let status = qmp.execute("query-status", json!({})).await?;
+                Ok::<_, LocalError>((status, Inventory::of(&mut qmp).await?))
+            };
+            // It may be ending right now. What does not answer is known by its life alone.
+            if let Ok((status, inventory)) = asked.await {
+                look.status = status.get("status").and_then(Value::as_str).map(str::to_owned);
+                look.inventory = Some(inventory);
+                look.qmp = Some(qmp);
+            }
+        }
+        Ok((record.id.clone(), look))
+    }
+
+    async fn see_instance(
+        &self,
+        held: &Held,
+        record: &mut InstanceRecord,
+        look: Option<&mut MachineLook>,
+        at: Timestamp,
+    ) -> Result<InstanceSeen, LocalError> {
+        let mut reason = record.state_reason.clone();
+        let state = match look {
+            None => InstanceState::Terminated,
+            Some(look) if look.life.is_alive() => {
+                self.carry_on_ending(held, record, look, at).await?;
+                match record.wanted {
+                    Wanted::Terminated => InstanceState::ShuttingDown,
+                    Wanted::Stopped => InstanceState::Stopping,
+                    Wanted::Running => {
+                        reason = trouble(look);
+                        let files = machine::files_of(&self.store, &record.id);
+                        let is_late = at >= record.started_at.after(PENDING_MAX);
+                        if is_late || machine::is_ssh_up(&files) {
+                            InstanceState::Running
+                        } else {
+                            InstanceState::Pending
+                        }
+                    }
+                }
+            }
+            Some(_) => match record.wanted {
+                Wanted::Terminated => {
+                    self.finish_termination(held, record, at)?;
+                    InstanceState::Terminated
+                }
+                Wanted::Stopped => InstanceState::Stopped,
+                Wanted::Running => {
+                    let files = machine::files_of(&self.store, &record.id);
+                    reason.get_or_insert_with(|| machine::reason_of_death(&files).to_owned());
+                    InstanceState::Stopped
+                }
+            },
+        };
+        let is_up = state == InstanceState::Running;
+        let ssh = SshEndpoint {
+            host: "127.0.0.1".to_owned(),
+            port: record.ssh_port,
+            user: "root".to_owned(),
+            host_key: Some(record.host_key.clone()),
+            identity_file: Some(self.client_key().to_string_lossy().into_owned()),
+        };
+        Ok(InstanceSeen {
+            id: record.id.clone(),
+            state,
+            tags: record.tags.clone(),
+            ssh: is_up.then_some(ssh),
+            address: is_up.then(|| record.address.clone()),
+            zone: record.zone.clone(),
+            launched_at: Some(record.started_at),
+            state_reason: reason,
+        })
+    }
+
+    /// Tells a machine again that it is to end, or pulls its plug when its grace is over.
+    async fn carry_on_ending(
+        &self,
+        held: &Held,
+        record: &mut InstanceRecord,
+        look: &mut MachineLook,
+        at: Timestamp,
+    ) -> Result<(), LocalError> {
+        let Some(ending) = &mut record.ending else { return Ok(()) };
+        if at >= ending.force_after {
+            return machine::kill(&machine::files_of(&self.store, &record.id), &record.id);
+        }
+        if at >= ending.told_at.after(TELL_AGAIN_AFTER) {
+            ending.told_at = at;
+            if let Some(qmp) = &mut look.qmp {
+                // It may just be gone; the next look tells.
+                let _ = machine::ask_to_end(qmp).await;
+            }
+            self.store.put(held, record)?;
+        }
+        Ok(())
+    }
+}
+
+/// Says what is wrong with a machine that lives.
+fn trouble(look: &MachineLook) -> Option<String> {
+    match look.status.as_deref() {
+        None => Some(
+            "Server.InternalError: the machine runs and does not answer its control".to_owned(),
+        ),
+        Some("running" | "prelaunch" | "inmigrate") => None,
+        Some("io-error") => {
+            Some("Server.InternalError: paused, a disk of this host failed or is full".to_owned())
+        }
+        Some(word) => Some(format!("Server.InternalError: the machine is `{word}`")),
+    }
+}
