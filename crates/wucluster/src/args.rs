@@ -1,0 +1,377 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use wucluster_core::definition::{Provider, parse_duration};
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::MountKey;
+
+use crate::topics;
+
+/// Drives a cluster of machines and disks to the state that you demand.
+///
+/// A cluster is nodes with mounts. You say which state it is to be in; wucluster looks at what is,
+/// asks for what is missing, and looks again until it holds. It may start from any mixture of states,
+/// be interrupted anywhere, and be repeated. No byte is lost on the way: what would lose one is held,
+/// with the reason and with what to do.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wucluster",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = topics::FIRST_STEPS,
+)]
+pub(crate) struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Globals {
+    /// The cluster's definition [default: the one `*.cluster.toml` in this folder]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Says yes to what is about to be deleted; the list is printed all the same
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+    /// Stops waiting after this time, such as `20m`; nothing is undone by it
+    #[arg(long, global = true, value_name = "TIME", value_parser = time)]
+    pub(crate) timeout: Option<Duration>,
+    /// Goes on trying so long what may clear by itself: a busy mount, a lock
+    #[arg(long, global = true, value_name = "TIME", value_parser = time)]
+    pub(crate) wait: Option<Duration>,
+    /// Prints JSON: one document, or a line for each event of a drive
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// How a drive is shown: auto, tty, plain, jsonl or quiet
+    #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t)]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub(crate) progress: ProgressKind,
+    /// When to colour: auto, always or never; NO_COLOR is respected
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
+    pub(crate) color: ColorWhen,
+    /// Draws with ASCII characters only
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+    /// Says less: no progress, no next steps
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Says more: each request, and what is folded otherwise
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+/// How a drive shows where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ProgressKind {
+    /// A tree on a terminal, lines elsewhere.
+    #[default]
+    Auto,
+    /// A tree, repainted in place.
+    Tty,
+    /// A line for each change.
+    Plain,
+    /// Each event as a JSON line on standard output.
+    Jsonl,
+    /// Nothing but errors.
+    Quiet,
+}
+
+/// Whether to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Command {
+    /// Writes a commented definition to start from
+    #[command(after_help = topics::INIT)]
+    Init(InitArgs),
+    /// Reads the definition and says what is wrong with it
+    #[command(after_help = topics::CHECK)]
+    Check,
+    /// Shows what a state would take: what is made, moved, deleted, held
+    #[command(after_help = topics::PLAN)]
+    Plan(PlanArgs),
+    /// Brings the cluster into a state
+    #[command(name = "become", after_help = topics::BECOME)]
+    Become(BecomeArgs),
+    /// Brings everything up: the same as `become launched`
+    #[command(after_help = topics::LAUNCH)]
+    Launch(DriveArgs),
+    /// Keeps each mount in a snapshot and lets the rest go: the same as `become away`
+    #[command(after_help = topics::PUT_AWAY)]
+    PutAway(DriveArgs),
+    /// Shows where everything is, with one look
+    #[command(after_help = topics::STATUS)]
+    Status(StatusArgs),
+    /// Tells everything about one node or mount
+    #[command(after_help = topics::EXPLAIN)]
+    Explain(ExplainArgs),
+    /// Lists the snapshots that keep the cluster's data
+    #[command(after_help = topics::SNAPSHOTS)]
+    Snapshots(SnapshotsArgs),
+    /// Opens a shell on a node, or runs one command there
+    #[command(after_help = topics::SSH)]
+    Ssh(SshArgs),
+    /// Runs a command on several nodes at once
+    #[command(after_help = topics::RUN)]
+    Run(RunArgs),
+    /// Looks after the local cloud: image, left-overs, consoles, plugs
+    #[command(subcommand, after_help = topics::LOCAL)]
+    Local(LocalCommand),
+    /// Prints the script that completes commands in a shell
+    #[command(after_help = topics::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Explains a command or a topic: exit-codes, states, hooks, files
+    Help(HelpArgs),
+}
+
+/// What `init` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct InitArgs {
+    /// The cluster's name [default: the name of this folder]
+    pub(crate) name: Option<String>,
+    /// The cloud to live in
+    #[arg(long, value_name = "CLOUD", default_value = "local", value_parser = provider())]
+    pub(crate) provider: Provider,
+}
+
+/// What `plan` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PlanArgs {
+    /// The state; `wucluster help states` explains them
+    #[arg(value_parser = demand())]
+    pub(crate) state: Demand,
+    /// Exits with 3 when the state does not hold already
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// Lists every node, without folding those that are alike
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// What `become` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct BecomeArgs {
+    /// The state; `wucluster help states` explains them
+    #[arg(value_parser = demand())]
+    pub(crate) state: Demand,
+    /// How to drive there.
+    #[command(flatten)]
+    pub(crate) drive: DriveArgs,
+}
+
+/// What all drives take.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DriveArgs {
+    /// Only shows what it would take, as `plan` does
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Gives up the newest data of this mount, and begins from what is left of it; may be repeated
+    ///
+    /// For a mount that is held[data-missing]: its newest snapshot is gone or failed. It then begins
+    /// from the newest whole snapshot that is left, or blank. Nothing is deleted by it.
+    #[arg(long, value_name = "NODE/MOUNT", value_parser = mount_key)]
+    pub(crate) lose: Vec<MountKey>,
+}
+
+fn mount_key(text: &str) -> Result<MountKey, String> {
+    MountKey::try_from(text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// What `status` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StatusArgs {
+    /// Says only whether this state holds: exits with 0 or 3
+    #[arg(long, value_name = "STATE", value_parser = demand(), conflicts_with = "watch")]
+    pub(crate) is: Option<Demand>,
+    /// Lists only what is not where it is wanted, or cannot be seen
+    #[arg(long)]
+    pub(crate) failing: bool,
+    /// Looks again every two seconds, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+}
+
+/// What `explain` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainArgs {
+    /// The node or mount
+    #[arg(value_name = "NODE[/MOUNT]")]
+    pub(crate) subject: String,
+}
+
+/// What `snapshots` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SnapshotsArgs {
+    /// Only those of this node or mount
+    #[arg(value_name = "NODE[/MOUNT]")]
+    pub(crate) subject: Option<String>,
+}
+
+/// What `ssh` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SshArgs {
+    /// The node
+    pub(crate) node: String,
+    /// The command to run there, behind `--`; a shell without it
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// What `run` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    /// The nodes, by name or pattern such as `worker-*` [default: all that run]
+    pub(crate) nodes: Vec<String>,
+    /// The command, behind `--`
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// What `local` does.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum LocalCommand {
+    /// Builds the image that machines start from, if it is not there
+    #[command(after_help = topics::LOCAL_IMAGE)]
+    Image,
+    /// Removes what is of no use to anybody: half-made things, old images
+    #[command(after_help = topics::LOCAL_GC)]
+    Gc,
+    /// Shows what a machine printed on its console
+    Console {
+        /// The node
+        node: String,
+        /// Goes on showing, until Ctrl-C
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Asks a machine to power down; its disks stay
+    #[command(after_help = topics::LOCAL_STOP)]
+    Stop {
+        /// The node
+        node: String,
+    },
+    /// Pulls the plug of a machine; what it had not written is lost
+    #[command(after_help = topics::LOCAL_KILL)]
+    Kill {
+        /// The node
+        node: String,
+    },
+}
+
+/// What `completions` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    pub(crate) shell: Shell,
+}
+
+/// What `help` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HelpArgs {
+    /// A command, or one of exit-codes, states, hooks, files
+    pub(crate) topic: Vec<String>,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| match error.suggestion {
+        Some(suggestion) => format!("{}: write `{suggestion}`", error.explanation),
+        None => error.explanation,
+    })
+}
+
+fn demand() -> impl TypedValueParser<Value = Demand> {
+    PossibleValuesParser::new(Demand::ALL.map(Demand::as_str))
+        .try_map(|word| word.parse::<Demand>())
+}
+
+fn provider() -> impl TypedValueParser<Value = Provider> {
+    PossibleValuesParser::new(["local", "aws", "sim"]).map(|word| match word.as_str() {
+        "aws" => Provider::Aws,
+        "sim" => Provider::Sim,
+        _ => Provider::Local,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_makes_sense_to_clap() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_can_be_read() {
+        for line in [
+            "init",
+            "init gibbon --provider aws",
+            "check --json",
+            "plan launched --exit-code --all",
+            "become recently-snapshotted --wait 2h",
+            "launch --dry-run --timeout 20m",
+            "launch --lose chief/home --lose chief/data",
+            "put-away --yes --progress plain",
+            "--yes put-away",
+            "status --watch --failing",
+            "status --is launched -q",
+            "explain chief/home",
+            "snapshots chief",
+            "ssh chief -- df -h",
+            "run worker-1 worker-2 -- uptime -p",
+            "run -- uptime",
+            "local image",
+            "local gc",
+            "local console chief --follow",
+            "local stop chief",
+            "local kill chief",
+            "completions bash",
+            "help exit-codes",
+        ] {
+            let words = std::iter::once("wucluster").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_demands_command_can_be_read() {
+        for demand in Demand::ALL {
+            let line = demand.command();
+            let words = std::iter::once("wucluster").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_time_without_a_unit_is_told_how_it_is_written() {
+        assert!(time("20").unwrap_err().ends_with("write `20s`"));
+        assert_eq!(time("2h").unwrap(), Duration::from_secs(7200));
+    }
+}

@@ -1,0 +1,64 @@
+//! The question before anything is deleted, and what a yes covers.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, IsTerminal as _};
+
+use wucluster_core::observation::Observation;
+use wucluster_core::time::Timestamp;
+
+use super::Session;
+use crate::deletions::{Deletion, deletions};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::render::deletions::{self as screen, sum};
+
+/// Lists what would be deleted and gets a yes for exactly that.
+///
+/// Returns the ids that the yes covers: none, when there is nothing to delete and nobody was asked.
+///
+/// # Errors
+/// [`Exit::Declined`] when the answer is no, or nobody can be asked.
+pub(crate) fn confirm(
+    session: &Session,
+    cluster: &str,
+    observation: &Observation,
+    now: Timestamp,
+) -> Result<BTreeSet<String>, Fault> {
+    let list = deletions(observation);
+    if list.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let output = &session.output;
+    let is_said = session.globals.yes;
+    if !(is_said && output.is_quiet) {
+        let text = screen::deletions(cluster, &list, observation, now, &output.err);
+        output.aside(&text);
+    }
+    if !is_said {
+        ask(session, &list)?;
+    }
+    Ok(list.into_iter().map(|one| one.id).collect())
+}
+
+fn ask(session: &Session, list: &[Deletion]) -> Result<(), Fault> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
+        let what = sum(list);
+        return Err(Fault::new(
+            Exit::Declined,
+            format!(
+                "deleting {what} needs a yes, and there is no terminal to ask on; nothing was done"
+            ),
+        )
+        .hint("say it beforehand with `--yes`"));
+    }
+    session.output.aside("Go on? [y/N] ");
+    let mut answer = String::new();
+    let read = stdin.lock().read_line(&mut answer);
+    let is_yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+    match (read, is_yes) {
+        (Ok(1..), true) => Ok(()),
+        (Ok(0), _) => Err(Fault::new(Exit::Declined, "no answer; nothing was done")),
+        (_, _) => Err(Fault::new(Exit::Declined, "declined; nothing was done")),
+    }
+}

@@ -1,0 +1,362 @@
+//! `become`, `launch` and `put-away`: drives the cluster to a state.
+
+use std::collections::BTreeSet;
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::demand::Demand;
+use wucluster_core::interlock::{Hold, Interlock};
+use wucluster_core::observation::Observation;
+use wucluster_core::policy::{Consent, Policy};
+use wucluster_engine::store::{Journal, Store};
+use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper};
+
+use super::{Session, confirm, lock, plan};
+use crate::args::{DriveArgs, PlanArgs, ProgressKind};
+use crate::dirs::Dirs;
+use crate::exit::Exit;
+use crate::fault::{Fault, exit_of, with_sources};
+use crate::history::Driver;
+use crate::output::Output;
+use crate::progress::{About, Reporter};
+use crate::render::ending::{reached, still_open, tally, under_way, way_back};
+use crate::render::hold::holds;
+use crate::render::words::span;
+use crate::signals::Interrupts;
+use crate::site::Site;
+
+/// Time between two frames of the live tree.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// Drives the cluster to a state.
+pub(crate) async fn drive(
+    session: &Session,
+    demand: Demand,
+    args: &DriveArgs,
+) -> Result<Exit, Fault> {
+    if args.dry_run {
+        let args = PlanArgs { state: demand, exit_code: false, all: false };
+        return plan::plan(session, &args).await;
+    }
+    let output = &session.output;
+    let definition = session.definition()?;
+    if let Some(stranger) = args.lose.iter().find(|key| definition.mount(key).is_none()) {
+        return Err(Fault::usage(format!("`--lose {stranger}` names no mount of the definition")));
+    }
+    let dirs = Dirs::find()?;
+    let site = Site::open(&definition, &dirs)?;
+    let ourselves = Driver::ourselves(&demand.command(), site.now());
+    let _lock = lock::take(session, &site.store, &ourselves, || site.now()).await?;
+    let data_epochs = site.store.data_epochs()?;
+    let mut consent = BTreeSet::new();
+    if demand == Demand::Away {
+        let observation = site.look_at_cloud(&definition).await?;
+        if demand.verdict(&definition, &observation, site.now()).is_met() {
+            return Ok(already_away(session, &definition, &observation));
+        }
+        consent = confirm::confirm(session, definition.name.as_str(), &observation, site.now())?;
+    }
+    let mut interrupts = Interrupts::listen()?;
+    if demand.is_upward() {
+        get_ready(&definition, &dirs, output, &mut interrupts).await?;
+    }
+    let journal = begin_run(&site.store, output);
+    let run = journal.as_ref().map_or(0, Journal::run);
+    let about = About::new(&definition, demand, run, site.now(), session.globals.verbose);
+    let record = Arc::new(Mutex::new(Record {
+        reporter: Reporter::new(&session.globals, output, about),
+        journal,
+        store: site.store.clone(),
+        output: output.clone(),
+        has_warned: false,
+        has_asked: false,
+    }));
+    let pursuit = Pursuit {
+        definition: definition.clone(),
+        demand,
+        policy: Policy {
+            consent: Consent::Only(consent),
+            lose: args.lose.iter().cloned().collect(),
+            ..Policy::default()
+        },
+        timeout: session.globals.timeout,
+        wait: session.globals.wait.unwrap_or_default(),
+        data_epochs,
+    };
+    let begun = Instant::now();
+    let ending = pursue(&site, pursuit, &record, &mut interrupts).await;
+    let finished =
+        Finished { session, definition: &definition, demand, run, took: begun.elapsed() };
+    finished.tell(&site, &ending, &record)
+}
+
+/// Says that there is nothing to do; no run is begun for it.
+fn already_away(
+    session: &Session,
+    definition: &ClusterDefinition,
+    observation: &Observation,
+) -> Exit {
+    let Session { globals, output } = session;
+    if output.is_json || globals.progress == ProgressKind::Jsonl {
+        let outcome = Outcome::Reached.word().to_owned();
+        let requests = u64::from(observation.requests);
+        let kind = EventKind::Finished { outcome, requests };
+        let event = EngineEvent { at: observation.cloud_asked_at, kind };
+        Reporter::jsonl().event(&event);
+    } else if !output.is_quiet {
+        let name = definition.name.as_str();
+        let seen = Some(observation);
+        output.result(&reached(name, Demand::Away, 0, true, seen, 0, Duration::ZERO));
+        output.next(&["launch", "snapshots"]);
+    }
+    Exit::Done
+}
+
+/// Drives, painting frames in between and heeding interrupts.
+async fn pursue(
+    site: &Site,
+    pursuit: Pursuit,
+    record: &Arc<Mutex<Record>>,
+    interrupts: &mut Interrupts,
+) -> Ending {
+    let (stopper, stop) = Stop::new();
+    let mut emit = {
+        let record = Arc::clone(record);
+        move |event: &EngineEvent| lock_of(&record).take(event)
+    };
+    let engine = site.engine();
+    let drive = engine.pursue(pursuit, stop, &mut emit);
+    tokio::pin!(drive);
+    let mut frames = interval(FRAME);
+    frames.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            ending = &mut drive => return ending,
+            () = interrupts.next() => interrupted(&stopper, record, &mut is_stopping),
+            _ = frames.tick() => {
+                let mut record = lock_of(record);
+                record.reporter.tick(site.now());
+                if record.reporter.is_unheard() && !is_stopping {
+                    is_stopping = true;
+                    stopper.stop();
+                }
+            }
+        }
+    }
+}
+
+fn interrupted(stopper: &Stopper, record: &Arc<Mutex<Record>>, is_stopping: &mut bool) {
+    if *is_stopping {
+        let mut record = lock_of(record);
+        record.reporter.step_aside();
+        record.output.aside(
+            "left at once: what was asked may or may not have happened; the next look tells.\n",
+        );
+        process::exit(i32::from(Exit::Interrupted.code()));
+    }
+    *is_stopping = true;
+    stopper.stop();
+}
+
+/// Everything that is done with events.
+struct Record {
+    reporter: Reporter,
+    journal: Option<Journal>,
+    store: Store,
+    output: Output,
+    has_warned: bool,
+    has_asked: bool,
+}
+
+impl Record {
+    fn take(&mut self, event: &EngineEvent) {
+        // Where everything is, told anew at each look, can be made again of the changes.
+        let is_history = !matches!(event.kind, EventKind::Planned(_));
+        if let Some(journal) = self.journal.as_mut().filter(|_| is_history)
+            && let Err(error) = journal.write(event)
+        {
+            self.journal = None;
+            self.warn(&format!("this run's history is not written: {}", with_sources(&error)));
+        }
+        if let EventKind::DataSeen { mount, epoch } = &event.kind
+            && let Err(error) = self.store.note_data(mount, *epoch)
+        {
+            let text = with_sources(&error);
+            self.warn(&format!("that {mount} holds data could not be noted here: {text}"));
+        }
+        self.has_asked |= matches!(event.kind, EventKind::Asked { .. });
+        self.reporter.event(event);
+    }
+
+    fn warn(&mut self, text: &str) {
+        if !self.has_warned {
+            self.has_warned = true;
+            self.reporter.step_aside();
+            self.output.warn(text);
+        }
+    }
+}
+
+/// Takes the record; a panic elsewhere does not keep us from telling how things stand.
+fn lock_of(record: &Arc<Mutex<Record>>) -> std::sync::MutexGuard<'_, Record> {
+    record.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn begin_run(store: &Store, output: &Output) -> Option<Journal> {
+    match store.begin_run() {
+        Ok(journal) => Some(journal),
+        Err(error) => {
+            output.warn(format!("this run's history is not written: {}", with_sources(&error)));
+            None
+        }
+    }
+}
+
+#[cfg(feature = "local")]
+async fn get_ready(
+    definition: &ClusterDefinition,
+    dirs: &crate::dirs::Dirs,
+    output: &Output,
+    interrupts: &mut Interrupts,
+) -> Result<(), Fault> {
+    interrupts.unless(crate::local_cloud::get_ready(definition, dirs, output)).await
+}
+
+#[cfg(not(feature = "local"))]
+async fn get_ready(
+    _: &ClusterDefinition,
+    _: &crate::dirs::Dirs,
+    _: &Output,
+    _: &mut Interrupts,
+) -> Result<(), Fault> {
+    Ok(())
+}
+
+/// A drive that ended.
+struct Finished<'a> {
+    session: &'a Session,
+    definition: &'a ClusterDefinition,
+    demand: Demand,
+    run: u64,
+    took: Duration,
+}
+
+impl Finished<'_> {
+    /// Tells how it ended and returns with what code.
+    fn tell(
+        &self,
+        site: &Site,
+        ending: &Ending,
+        record: &Arc<Mutex<Record>>,
+    ) -> Result<Exit, Fault> {
+        let Ending { outcome, progress, observation: _, requests: _ } = ending;
+        let mut record = lock_of(record);
+        let is_reached = *outcome == Outcome::Reached;
+        let word = if is_reached { self.demand.as_str() } else { outcome.word() };
+        record.reporter.finish(word, is_reached, progress.as_ref(), site.now(), self.took);
+        let is_spoken = record.reporter.has_sentences();
+        match outcome {
+            Outcome::Reached => {
+                self.reached(ending, !record.has_asked, is_spoken);
+                Ok(Exit::Done)
+            }
+            Outcome::Held(held) => Ok(self.held(ending, held)),
+            Outcome::Stalled => {
+                self.stalled(ending);
+                Ok(Exit::TimedOut)
+            }
+            Outcome::Interrupted => {
+                if !record.reporter.is_unheard() {
+                    self.interrupted(ending);
+                }
+                Ok(Exit::Interrupted)
+            }
+            Outcome::Failed(error) => Err(Fault::new(
+                exit_of(error.class),
+                format!("the cloud cannot be looked at: {error}"),
+            )
+            .hint(format!("nothing was undone; repeat it: {}", self.again()))),
+        }
+    }
+
+    fn output(&self) -> &Output {
+        &self.session.output
+    }
+
+    /// The command that goes on.
+    fn again(&self) -> String {
+        format!("{} {}", self.output().err.program, self.demand.command())
+    }
+
+    fn reached(&self, ending: &Ending, was_so: bool, is_spoken: bool) {
+        if !is_spoken {
+            return;
+        }
+        let output = self.output();
+        output.result(&reached(
+            self.definition.name.as_str(),
+            self.demand,
+            self.run,
+            was_so,
+            ending.observation.as_ref(),
+            ending.requests,
+            self.took,
+        ));
+        let first = self.definition.nodes.keys().next();
+        match (self.demand, first) {
+            (Demand::Launched | Demand::Mounted, Some(first)) => {
+                output.next(&[&format!("ssh {first}"), "status"]);
+            }
+            (Demand::Away, _) => output.next(&["launch", "snapshots"]),
+            (_, _) => output.next(&["status"]),
+        }
+    }
+
+    fn held(&self, ending: &Ending, held: &[Hold]) -> Exit {
+        let output = self.output();
+        let progress = ending.progress.as_ref();
+        let text = format!("\n{}\n{}", holds(held, &output.err), tally(progress, held.len()));
+        output.aside(&text);
+        if held.iter().any(is_permission) { Exit::Denied } else { Exit::Held }
+    }
+
+    fn stalled(&self, ending: &Ending) {
+        let output = self.output();
+        let progress = ending.progress.as_ref();
+        let far = progress.map_or_else(String::new, |progress| {
+            let (there, all) = progress.there();
+            format!("; {there} of {all} there")
+        });
+        output.aside(&format!(
+            "time is up after {}: {} is not {} yet{far}.\n{}{}Nothing is undone. Safe to repeat: {}\n",
+            span(self.took),
+            self.definition.name,
+            self.demand,
+            still_open(progress, &output.err),
+            under_way(progress, ending.observation.as_ref(), &output.err),
+            self.again(),
+        ));
+    }
+
+    fn interrupted(&self, ending: &Ending) {
+        let output = self.output();
+        let rest = under_way(ending.progress.as_ref(), ending.observation.as_ref(), &output.err);
+        output.aside(&format!(
+            "interrupted: run {} after {}.\n{rest}Nothing is undone.   Go on: {}     Turn back: {} {}\n",
+            self.run,
+            span(self.took),
+            self.again(),
+            output.err.program,
+            way_back(self.demand),
+        ));
+    }
+}
+
+/// Says whether a hold is for lack of rights.
+fn is_permission(hold: &Hold) -> bool {
+    hold.interlock == Interlock::NotPermitted
+}

@@ -1,0 +1,60 @@
+//! `init`: writes a definition to start from.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use wucluster_core::definition::template;
+use wucluster_core::ids::ClusterName;
+
+use super::Session;
+use crate::args::InitArgs;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::input::SUFFIX;
+
+/// Writes a definition; never over another file.
+pub(crate) fn init(session: &Session, args: &InitArgs) -> Result<Exit, Fault> {
+    let name = match &args.name {
+        Some(name) => ClusterName::new(name.as_str()).map_err(|error| {
+            Fault::usage(error.to_string())
+                .hint("a name has a-z, 0-9 and - in it, and at most 32 of them")
+        })?,
+        None => folder_name()?,
+    };
+    let path = match &session.globals.file {
+        Some(file) => file.clone(),
+        None => PathBuf::from(format!("{name}{SUFFIX}")),
+    };
+    write(&path, &template(&name, args.provider))?;
+    session.output.result(&format!(
+        "{} is written; look into it and change what you like.\n",
+        path.display()
+    ));
+    session.output.next(&["check", "plan launched"]);
+    Ok(Exit::Done)
+}
+
+fn folder_name() -> Result<ClusterName, Fault> {
+    let here = std::env::current_dir()
+        .map_err(|error| Fault::failed(format!("cannot tell the name of this folder: {error}")))?;
+    let name = here.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    ClusterName::new(name.as_str()).map_err(|error| {
+        Fault::usage(format!("the name of this folder will not do for a cluster: {error}"))
+            .hint("give it a name: `wucluster init NAME`")
+    })
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Fault> {
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error
+            .kind()
+        {
+            ErrorKind::AlreadyExists => {
+                Fault::usage(format!("{} is there already and stays as it is", path.display()))
+                    .hint("give the new one another name: `wucluster init NAME`")
+            }
+            _ => Fault::file("write", path, &error),
+        })?;
+    file.write_all(text.as_bytes()).map_err(|error| Fault::file("write", path, &error))
+}

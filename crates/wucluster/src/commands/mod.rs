@@ -1,0 +1,81 @@
+//! What each command does: it asks, judges and hands over to the screens.
+
+mod check;
+mod completions;
+mod confirm;
+mod drive;
+mod explain;
+mod help;
+mod init;
+#[cfg(feature = "local")]
+mod local;
+mod lock;
+mod plan;
+mod run;
+mod snapshots;
+mod ssh;
+mod status;
+
+use std::future::Future;
+
+use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::demand::Demand;
+
+use crate::args::{Cli, Command, Globals};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::input;
+use crate::output::Output;
+
+/// What every command has at hand.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    /// What was asked for on the command line.
+    pub(crate) globals: Globals,
+    /// Where words go.
+    pub(crate) output: Output,
+}
+
+impl Session {
+    /// Loads the definition; what is wrong with it is printed.
+    pub(crate) fn definition(&self) -> Result<ClusterDefinition, Fault> {
+        input::load(self.globals.file.as_deref(), &self.output)
+    }
+}
+
+/// Carries out a command line.
+///
+/// # Errors
+/// Why it did not do what it says, with the exit code.
+pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
+    let session = Session { globals: cli.globals, output };
+    let session = &session;
+    match cli.command {
+        Command::Init(args) => init::init(session, &args),
+        Command::Check => check::check(session),
+        Command::Plan(args) => block_on(plan::plan(session, &args)),
+        Command::Become(args) => block_on(drive::drive(session, args.state, &args.drive)),
+        Command::Launch(args) => block_on(drive::drive(session, Demand::Launched, &args)),
+        Command::PutAway(args) => block_on(drive::drive(session, Demand::Away, &args)),
+        Command::Status(args) => block_on(status::status(session, &args)),
+        Command::Explain(args) => block_on(explain::explain(session, &args)),
+        Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),
+        Command::Ssh(args) => block_on(ssh::ssh(session, &args)),
+        Command::Run(args) => block_on(run::run(session, &args)),
+        #[cfg(feature = "local")]
+        Command::Local(command) => block_on(local::local(session, &command)),
+        #[cfg(not(feature = "local"))]
+        Command::Local(_) => Err(Fault::usage("this wucluster is built without the local cloud")),
+        Command::Completions(args) => completions::completions(session, &args),
+        Command::Help(args) => help::help(session, &args),
+    }
+}
+
+/// Runs a command that waits for others, on this thread.
+fn block_on(work: impl Future<Output = Result<Exit, Fault>>) -> Result<Exit, Fault> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::failed(format!("cannot begin: {error}")))?
+        .block_on(work)
+}

@@ -1,0 +1,112 @@
+//! `plan`: shows what a state would take.
+
+use serde::Serialize;
+use wucluster_core::definition::Provider;
+use wucluster_core::demand::{Demand, Verdict};
+use wucluster_core::ids::{ClusterName, Subject};
+use wucluster_core::interlock::Hold;
+use wucluster_core::observation::Stranger;
+use wucluster_core::plan::{Row, Wait};
+use wucluster_core::planner::Ask;
+use wucluster_core::time::Timestamp;
+
+use super::Session;
+use crate::args::PlanArgs;
+use crate::deletions::{Deletion, deletions};
+use crate::dirs::Dirs;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::forecast::forecast;
+use crate::render::plan::{self, Forecast};
+use crate::site::{PATIENCE, Site};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    cluster: &'a ClusterName,
+    provider: Provider,
+    demand: Demand,
+    is_met: bool,
+    read_at: Timestamp,
+    requests: u32,
+    rows: Vec<Row>,
+    verdict: &'a Verdict,
+    first_requests: Vec<FirstRequest>,
+    waits: &'a [Wait],
+    holds: &'a [Hold],
+    deletions: &'a [Deletion],
+    strangers: &'a [Stranger],
+}
+
+#[derive(Serialize)]
+struct FirstRequest {
+    subject: Subject,
+    name: &'static str,
+    what: String,
+}
+
+/// Plans without doing.
+pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fault> {
+    let output = &session.output;
+    let definition = session.definition()?;
+    let site = Site::open(&definition, &Dirs::find()?)?;
+    let observation = site.look(&definition, Ask::For(args.state), PATIENCE).await?;
+    let now = site.now();
+    let data_epochs = site.data_epochs(|text| output.warn(text));
+    let made = forecast(&definition, args.state, &observation, data_epochs, now);
+    let list = match args.state {
+        Demand::Away => deletions(&observation),
+        Demand::Instantiated
+        | Demand::Attached
+        | Demand::Mounted
+        | Demand::Launched
+        | Demand::Unmounted
+        | Demand::Separated
+        | Demand::RecentlySnapshotted
+        | Demand::Haltable => Vec::new(),
+    };
+    let exit = if args.exit_code && !made.is_met() { Exit::Differs } else { Exit::Done };
+    if output.is_json {
+        output.json(&Document {
+            schema: "wucluster/plan/1",
+            cluster: &definition.name,
+            provider: definition.provider,
+            demand: args.state,
+            is_met: made.is_met(),
+            read_at: observation.cloud_asked_at,
+            requests: observation.requests,
+            rows: made.rows(&definition, &observation),
+            verdict: &made.verdict,
+            first_requests: made
+                .actions
+                .iter()
+                .map(|action| FirstRequest {
+                    subject: action.action().subject(),
+                    name: action.action().name(),
+                    what: action.action().to_string(),
+                })
+                .collect(),
+            waits: &made.waits,
+            holds: &made.holds,
+            deletions: &list,
+            strangers: &observation.strangers,
+        })?;
+        return Ok(exit);
+    }
+    if output.is_quiet && args.exit_code {
+        return Ok(exit);
+    }
+    let shown = Forecast {
+        definition: &definition,
+        observation: &observation,
+        plan: &made,
+        deletions: &list,
+        now,
+        is_unfolded: args.all || session.globals.verbose,
+    };
+    output.result(&plan::plan(&shown, &output.out));
+    if !made.is_met() {
+        output.next(&[&args.state.command()]);
+    }
+    Ok(exit)
+}

@@ -1,0 +1,172 @@
+//! `status`: shows where everything is.
+
+use std::time::Duration;
+
+use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::demand::Demand;
+use wucluster_core::planner::Ask;
+
+use super::Session;
+use crate::args::StatusArgs;
+use crate::dirs::Dirs;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::forecast::forecast;
+use crate::history;
+use crate::output::size;
+use crate::render::status as screen;
+use crate::signals::Interrupts;
+use crate::site::{GLANCE, PATIENCE, Site};
+use crate::view::{self, Status};
+
+/// Pause between two looks of `--watch`.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Shows where everything is.
+pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit, Fault> {
+    let definition = session.definition()?;
+    let site = Site::open(&definition, &Dirs::find()?)?;
+    if let Some(demand) = args.is {
+        return is(session, &site, &definition, demand).await;
+    }
+    if args.watch {
+        return watch(session, &site, &definition, args.failing).await;
+    }
+    let seen = look(session, &site, &definition).await?;
+    let output = &session.output;
+    if output.is_json {
+        output.json(&seen)?;
+    } else if output.is_out_terminal {
+        output.result(&screen::status(&seen, args.failing, site.now(), &output.out));
+        output.result("\n");
+        output.next(&next(&seen).iter().map(String::as_str).collect::<Vec<_>>());
+    } else {
+        output.result(&screen::tabs(&seen, args.failing, site.now()));
+    }
+    Ok(Exit::Done)
+}
+
+async fn look(
+    session: &Session,
+    site: &Site,
+    definition: &ClusterDefinition,
+) -> Result<Status, Fault> {
+    let last_run = history::last_run(&site.store);
+    let observation = site.look(definition, Ask::State, GLANCE).await?;
+    let now = site.now();
+    let plan = last_run.as_ref().map(|run| {
+        let data_epochs = site.data_epochs(|text| session.output.warn(text));
+        forecast(definition, run.demand, &observation, data_epochs, now)
+    });
+    let driver = history::driver(&site.store, last_run.as_ref());
+    Ok(view::status(definition, &observation, plan.as_ref(), last_run, driver, now))
+}
+
+/// Says by the exit code whether a state holds; what is missing is told aside.
+async fn is(
+    session: &Session,
+    site: &Site,
+    definition: &ClusterDefinition,
+    demand: Demand,
+) -> Result<Exit, Fault> {
+    let observation = site.look(definition, Ask::For(demand), PATIENCE).await?;
+    let verdict = demand.verdict(definition, &observation, site.now());
+    let output = &session.output;
+    if output.is_json {
+        output.json(&verdict)?;
+    } else if !output.is_quiet {
+        let short = verdict.shortfalls().map(|short| format!("{}: {}", short.subject, short.why));
+        let short: Vec<String> = short.collect();
+        if let Some(first) = short.first() {
+            let more = match short.len() {
+                1 => String::new(),
+                several => format!(" (and {} more)", several - 1),
+            };
+            let text = format!("{} is not {demand}: {first}{more}", definition.name);
+            output.aside(&format!("{}\n", crate::render::text::clean(&text)));
+        }
+    }
+    Ok(if verdict.is_met() { Exit::Done } else { Exit::Differs })
+}
+
+/// Looks again and again, repainting a terminal in place.
+async fn watch(
+    session: &Session,
+    site: &Site,
+    definition: &ClusterDefinition,
+    is_failing_only: bool,
+) -> Result<Exit, Fault> {
+    let mut interrupts = Interrupts::listen()?;
+    let output = &session.output;
+    let mut look_at = output.out.clone();
+    let mut is_first = true;
+    loop {
+        let seen = tokio::select! {
+            seen = look(session, site, definition) => seen?,
+            () = interrupts.next() => return Ok(Exit::Done),
+        };
+        if output.is_json {
+            let line = serde_json::to_string(&seen)
+                .map_err(|error| Fault::failed(format!("cannot write JSON: {error}")))?;
+            output.result(&format!("{line}\n"));
+        } else if output.is_out_terminal {
+            let (columns, height) = size(std::io::stdout()).unwrap_or((look_at.width, 24));
+            look_at.width = columns.clamp(40, 250);
+            let text = screen::status(&seen, is_failing_only, site.now(), &look_at);
+            let wipe = if std::mem::take(&mut is_first) { "\u{1b}[2J" } else { "" };
+            output.result(&format!("{wipe}{}", frame(&text, height)));
+        } else {
+            output.result(&format!("{}\n", screen::tabs(&seen, is_failing_only, site.now())));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = interrupts.next() => return Ok(Exit::Done),
+        }
+    }
+}
+
+/// Writes a screen over the one before, cut to the terminal's height.
+fn frame(text: &str, height: usize) -> String {
+    let room = height.saturating_sub(2).max(3);
+    let lines: Vec<&str> = text.lines().collect();
+    let mut out = "\u{1b}[H".to_owned();
+    let shown = if lines.len() > room { room - 1 } else { lines.len() };
+    for line in &lines[..shown] {
+        out.push_str(line);
+        out.push_str("\u{1b}[K\n");
+    }
+    if shown < lines.len() {
+        out.push_str(&format!("... {} more lines\u{1b}[K\n", lines.len() - shown));
+    }
+    out.push_str("\u{1b}[J");
+    out
+}
+
+/// Returns the commands that make sense now.
+fn next(seen: &Status) -> Vec<String> {
+    let failing = seen.rows.iter().find(|row| row.is_held || row.is_uncertain);
+    let explain = failing.map(|row| format!("explain {}", row.name));
+    let first = match (&seen.driver, &seen.last_run) {
+        (Some(_), _) => "status --watch".to_owned(),
+        (None, Some(run)) if seen.rows.iter().any(|row| row.wants.is_some()) => {
+            run.demand.command()
+        }
+        (None, _) if seen.holds.contains(&Demand::Away) => "launch".to_owned(),
+        (None, _) if seen.holds.contains(&Demand::Launched) => "put-away".to_owned(),
+        (None, _) => "launch".to_owned(),
+    };
+    std::iter::once(first).chain(explain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_never_scrolls_the_screen() {
+        let text = (0..50).map(|n| format!("line {n}\n")).collect::<String>();
+        let shown = frame(&text, 10);
+        assert_eq!(shown.matches('\n').count(), 8);
+        assert!(shown.contains("... 43 more lines"), "{shown}");
+    }
+}

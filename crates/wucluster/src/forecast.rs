@@ -1,0 +1,78 @@
+//! What a demand would take from here: one wave, planned and never made.
+
+use std::collections::BTreeMap;
+
+use wucluster_core::action::{Action, CloudAction, ShellAction};
+use wucluster_core::definition::{ClusterDefinition, MachineDefinition};
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::{MountKey, Subject};
+use wucluster_core::interlock::Context;
+use wucluster_core::memory::Memory;
+use wucluster_core::observation::Observation;
+use wucluster_core::plan::Plan;
+use wucluster_core::planner;
+use wucluster_core::policy::{Consent, Policy};
+use wucluster_core::time::Timestamp;
+
+/// Plans as if everything safe were said yes to.
+pub(crate) fn forecast(
+    definition: &ClusterDefinition,
+    demand: Demand,
+    observation: &Observation,
+    data_epochs: BTreeMap<MountKey, u64>,
+    now: Timestamp,
+) -> Plan {
+    let memory = Memory { data_epochs, ..Memory::default() };
+    let policy = Policy { consent: Consent::Everything, ..Policy::default() };
+    planner::plan(&Context {
+        definition,
+        demand,
+        observation,
+        memory: &memory,
+        policy: &policy,
+        now,
+    })
+}
+
+/// Says what the first request about a node or mount would be, in a few words; `None` when there is
+/// none now.
+pub(crate) fn next(plan: &Plan, subject: &Subject) -> Option<String> {
+    let action = plan.actions.iter().find(|action| action.action().subject() == *subject)?;
+    Some(match action.action() {
+        Action::Cloud(action) => match action {
+            CloudAction::RunInstance { machine: wanted, .. } => machine(wanted),
+            CloudAction::StartInstance { .. } => "to be started again".to_owned(),
+            CloudAction::TerminateInstance { .. } => "to be terminated".to_owned(),
+            CloudAction::CreateVolume { from: Some(from), .. } => format!("from {from}"),
+            CloudAction::CreateVolume { from: None, .. } => "blank: no data ever was".to_owned(),
+            CloudAction::AttachVolume { .. } => "to be attached".to_owned(),
+            CloudAction::DetachVolume { .. } => "to be detached".to_owned(),
+            CloudAction::TagVolume { .. } => "to be marked first".to_owned(),
+            CloudAction::CreateSnapshot { .. } => "a snapshot is to be taken".to_owned(),
+            CloudAction::DeleteVolume { kept_by: Some(snapshot), .. } => {
+                format!("to be deleted, kept by {snapshot}")
+            }
+            CloudAction::DeleteVolume { kept_by: None, .. } => {
+                "to be deleted; it never held data".to_owned()
+            }
+        },
+        Action::Shell(action) => match action {
+            ShellAction::MakeFilesystem { fs, .. } => format!("{fs} is to be made on it"),
+            ShellAction::Mount { at, .. } => format!("to be mounted at {at}"),
+            ShellAction::Unmount { .. } => "to be unmounted".to_owned(),
+        },
+    })
+}
+
+/// Describes a machine in a few words.
+pub(crate) fn machine(machine: &MachineDefinition) -> String {
+    let MachineDefinition { image, instance_type, memory_mib, cpus } = machine;
+    let parts = [
+        instance_type.clone(),
+        image.clone(),
+        memory_mib.map(|mib| format!("{mib} MiB")),
+        cpus.map(|cpus| if cpus == 1 { "1 cpu".to_owned() } else { format!("{cpus} cpus") }),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "a new machine".to_owned() } else { parts.join(", ") }
+}

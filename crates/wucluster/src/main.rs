@@ -1,0 +1,41 @@
+//! The program `wucluster`: the command line over the engine and its clouds.
+//!
+//! Commands ask, judge and hand over; screens are pure functions from data to text (`render`); how
+//! each command ends is in one table (`exit`).
+
+mod args;
+mod commands;
+mod deletions;
+mod dirs;
+mod exit;
+mod fault;
+mod forecast;
+mod history;
+mod input;
+#[cfg(feature = "local")]
+mod local_cloud;
+mod output;
+mod progress;
+mod render;
+mod signals;
+mod site;
+#[cfg(test)]
+mod testing;
+mod topics;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    let output = output::Output::new(&cli.globals);
+    match commands::carry_out(cli, output.clone()) {
+        Ok(exit) => exit.into(),
+        Err(fault) => {
+            output.fault(&fault);
+            fault.exit.into()
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! How a drive ended, and what goes on by itself.
+
+use std::time::Duration;
+
+use wucluster_core::demand::Demand;
+use wucluster_core::observation::{Observation, SnapshotState};
+use wucluster_core::plan::Row;
+use wucluster_engine::Progress;
+
+use super::deletions::snapshots;
+use super::look::Look;
+use super::table::{Cell, Column, Table};
+use super::text::clean;
+use super::words::{count, span};
+
+/// Returns the command that goes the other way.
+pub(crate) fn way_back(demand: Demand) -> &'static str {
+    if demand.is_upward() { "put-away" } else { "launch" }
+}
+
+/// Writes the line of a demand that holds.
+pub(crate) fn reached(
+    cluster: &str,
+    demand: Demand,
+    run: u64,
+    was_so: bool,
+    observation: Option<&Observation>,
+    requests: u64,
+    took: Duration,
+) -> String {
+    let already = if was_so { " already" } else { "" };
+    let kept = match (demand, observation) {
+        (Demand::Away, Some(observation)) => kept(observation),
+        (_, _) => String::new(),
+    };
+    let cost = if was_so {
+        "nothing was changed".to_owned()
+    } else {
+        let requests = usize::try_from(requests).unwrap_or(usize::MAX);
+        format!("run {run}, {}, {}", span(took), count(requests, "request"))
+    };
+    format!("{cluster} is {demand}{already}{kept} ({cost}).\n")
+}
+
+fn kept(observation: &Observation) -> String {
+    match observation.mounts.iter().map(|mount| mount.snapshots.len()).sum::<usize>() {
+        0 => "; there is no data to keep".to_owned(),
+        1 => format!("; {} keeps its data", snapshots(observation)),
+        _ => format!("; {} keep its data", snapshots(observation)),
+    }
+}
+
+/// Writes what goes on in the cloud without us, or nothing.
+pub(crate) fn under_way(
+    progress: Option<&Progress>,
+    observation: Option<&Observation>,
+    look: &Look,
+) -> String {
+    let mut table =
+        Table::new([Column::new(""), Column::new(""), Column::new(""), Column::new("").shrinks()])
+            .untitled()
+            .indent(2);
+    for row in progress.map_or(&[][..], |progress| &progress.rows) {
+        if let Some(future) = future(row) {
+            table.row([
+                Cell::new(row.subject.to_string()),
+                Cell::new(&row.state),
+                Cell::new(row.id.as_deref().unwrap_or("-")),
+                Cell::new(future),
+            ]);
+        }
+    }
+    for mount in observation.map_or(&[][..], |observation| &observation.mounts) {
+        for snapshot in mount.snapshots.iter().filter(|one| one.state == SnapshotState::Pending) {
+            table.row([
+                Cell::new(mount.key.to_string()),
+                Cell::new("pending"),
+                Cell::new(snapshot.id.as_str()),
+                Cell::new("snapshot; will be complete"),
+            ]);
+        }
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    format!("By itself, without us:\n{}", table.render(look))
+}
+
+/// Says what becomes of something that nobody drives any more; `None` when it stays as it is.
+fn future(row: &Row) -> Option<&'static str> {
+    Some(match row.state.as_str() {
+        "pending" => "will be running, and paid for from now on",
+        "stopping" => "will be stopped",
+        "shutting-down" => "will be gone",
+        "creating" => "will be available",
+        "attaching" => "will be attached",
+        "detaching" => "will be detached",
+        "busy" => "will be detached once its node lets go",
+        "deleting" => "will be gone",
+        _ => return None,
+    })
+}
+
+/// Writes what is waited for: rows that are not there, with their notes.
+pub(crate) fn still_open(progress: Option<&Progress>, look: &Look) -> String {
+    let mut table = Table::new([Column::new(""), Column::new(""), Column::new("").shrinks()])
+        .untitled()
+        .indent(2);
+    for row in
+        progress.map_or(&[][..], |progress| &progress.rows).iter().filter(|row| !row.is_there)
+    {
+        let wanted = row.wanted.as_deref().unwrap_or("-");
+        table.row([
+            Cell::new(row.subject.to_string()),
+            Cell::new(format!("{} -> {wanted}", row.state)),
+            Cell::new(row.note.as_deref().map(super::tree::in_words).unwrap_or_default()),
+        ]);
+    }
+    table.render(look)
+}
+
+/// Writes the last line of a drive that is held.
+pub(crate) fn tally(progress: Option<&Progress>, holds: usize) -> String {
+    let Some(progress) = progress else { return format!("held {holds}. Safe to repeat.\n") };
+    let (there, all) = progress.there();
+    let held = progress.rows.iter().filter(|row| row.is_held).count();
+    let waiting =
+        all - there - progress.rows.iter().filter(|row| row.is_held && !row.is_there).count();
+    let waits = if waiting > 0 { format!(", waiting for them {waiting}") } else { String::new() };
+    clean(&format!("Held {held}{waits}, other {there} as demanded. Safe to repeat.")) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fold::tests::row;
+    use super::*;
+
+    #[test]
+    fn what_goes_on_by_itself_is_told_with_what_becomes_of_it() {
+        let progress = Progress {
+            rows: vec![
+                row("worker-3", "pending", "launched", ""),
+                row("worker-3/scratch", "available", "mounted", "waits for worker-3 to run"),
+                row("worker-2/scratch", "attaching", "mounted", ""),
+            ],
+            holds: Vec::new(),
+            requests: 3,
+        };
+        insta::assert_snapshot!(under_way(Some(&progress), None, &Look::plain(100)), @r"
+        By itself, without us:
+          worker-3          pending    i-0a3f52c1e8b7d9014    will be running, and paid for from now on
+          worker-2/scratch  attaching  vol-0a3f52c1e8b7d9014  will be attached
+        ");
+        assert_eq!(under_way(None, None, &Look::plain(100)), "");
+    }
+
+    #[test]
+    fn the_end_of_a_held_drive_counts_everything() {
+        let progress = Progress {
+            rows: vec![
+                row("chief", "running", "away", "waits for data"),
+                row("chief/data", "mounted", "away", "it cannot be unmounted"),
+                row("worker-1", "away", "away", ""),
+            ],
+            holds: Vec::new(),
+            requests: 3,
+        };
+        assert_eq!(
+            tally(Some(&progress), 1),
+            "Held 1, waiting for them 1, other 1 as demanded. Safe to repeat.\n"
+        );
+    }
+
+    #[test]
+    fn the_way_back_is_up_or_down() {
+        assert_eq!(way_back(Demand::Separated), "launch");
+        assert_eq!(way_back(Demand::Mounted), "put-away");
+    }
+}

@@ -1,0 +1,294 @@
+//! What a demand would take: the screen of `plan`.
+
+use std::collections::BTreeMap;
+
+use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::Subject;
+use wucluster_core::observation::Observation;
+use wucluster_core::plan::{Plan, Row};
+use wucluster_core::time::Timestamp;
+
+use super::deletions::{kept, snapshots, sum};
+use super::fold::{self, Block};
+use super::hold::holds;
+use super::look::{Look, Tone};
+use super::table::{Cell, Column, Table};
+use super::text::sides;
+use super::words::{ago, count};
+use crate::deletions::Deletion;
+use crate::forecast::next;
+
+/// Everything that the screen shows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Forecast<'a> {
+    /// The definition.
+    pub(crate) definition: &'a ClusterDefinition,
+    /// What was seen.
+    pub(crate) observation: &'a Observation,
+    /// The plan on it.
+    pub(crate) plan: &'a Plan,
+    /// What would be deleted on the way.
+    pub(crate) deletions: &'a [Deletion],
+    /// Now.
+    pub(crate) now: Timestamp,
+    /// Whether nodes that are alike are listed one by one.
+    pub(crate) is_unfolded: bool,
+}
+
+/// What happens to a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sign {
+    Make,
+    MoveOn,
+    Delete,
+    Held,
+    There,
+}
+
+impl Sign {
+    const fn mark(self) -> (&'static str, Tone) {
+        match self {
+            Self::Make => ("+", Tone::Good),
+            Self::MoveOn => ("~", Tone::Moving),
+            Self::Delete => ("-", Tone::Bad),
+            Self::Held => ("!", Tone::Bad),
+            Self::There => ("=", Tone::Dim),
+        }
+    }
+}
+
+/// Writes the screen, the next steps last.
+pub(crate) fn plan(forecast: &Forecast<'_>, look: &Look) -> String {
+    let rows = forecast.plan.rows(forecast.definition, forecast.observation);
+    let mut out = headline(forecast, look);
+    out.push('\n');
+    let (table, is_folded) = table(forecast, &rows);
+    out.push_str(&table.render(look));
+    if is_folded {
+        out.push_str(&look.paint(Tone::Dim, "    (--all lists every node)\n"));
+    }
+    if !forecast.observation.strangers.is_empty() {
+        out.push('\n');
+        out.push_str(&strangers(forecast.observation, look));
+    }
+    if !forecast.plan.holds.is_empty() {
+        out.push('\n');
+        out.push_str(&holds(&forecast.plan.holds, look));
+    }
+    out.push('\n');
+    out.push_str(&summary(forecast, &rows));
+    out
+}
+
+/// Writes the first line: the cluster, how much of it there is, and how old the look is.
+pub(crate) fn headline(forecast: &Forecast<'_>, look: &Look) -> String {
+    let Forecast { definition, observation, now, .. } = forecast;
+    let zone = definition.zone.as_ref().map_or_else(String::new, |zone| format!(" {zone}"));
+    let left = format!(
+        "{}  {}{zone}  {}, {}",
+        definition.name,
+        definition.provider,
+        count(definition.nodes.len(), "node"),
+        count(definition.mounts().count(), "mount"),
+    );
+    let right = read(observation, *now);
+    format!("{}\n", sides(&left, &right, look.width.min(100), look))
+}
+
+/// Says how old a look is and what it cost.
+pub(crate) fn read(observation: &Observation, now: Timestamp) -> String {
+    let requests = usize::try_from(observation.requests).unwrap_or(usize::MAX);
+    format!("read {} with {}", ago(observation.cloud_asked_at, now), count(requests, "request"))
+}
+
+/// Makes the table, and tells whether something in it is folded.
+fn table(forecast: &Forecast<'_>, rows: &[Row]) -> (Table, bool) {
+    let mut table = Table::new([
+        Column::new(""),
+        Column::new("").right(),
+        Column::new(""),
+        Column::new(""),
+        Column::new("").drops(),
+    ])
+    .untitled()
+    .indent(2);
+    let blocks = fold::blocks(rows);
+    let runs: Vec<Vec<Block<'_>>> = if forecast.is_unfolded {
+        blocks.iter().map(|block| vec![*block]).collect()
+    } else {
+        fold::runs(&blocks)
+    };
+    let at: BTreeMap<Subject, &str> = forecast
+        .definition
+        .mounts()
+        .map(|(key, mount)| (Subject::Mount(key), mount.at.as_str()))
+        .collect();
+    let mut is_folded = false;
+    for run in &runs {
+        if let [_, _, ..] = run.as_slice()
+            && run[0].is_there()
+        {
+            folded(run, &mut table);
+            is_folded = true;
+            continue;
+        }
+        for block in run {
+            for row in block.rows() {
+                line(forecast, row, &at, &mut table);
+            }
+        }
+    }
+    (table, is_folded)
+}
+
+fn folded(run: &[Block<'_>], table: &mut Table) {
+    let names: Vec<String> = run.iter().map(Block::name).collect();
+    let mounts = if run[0].mounts.is_empty() { "" } else { "mounts too" };
+    let (mark, tone) = Sign::There.mark();
+    table.row([
+        Cell::toned(tone, format!("{mark} {}", fold::names(&names))),
+        Cell::default(),
+        Cell::new(&run[0].node.state),
+        Cell::new(mounts),
+    ]);
+}
+
+fn line(forecast: &Forecast<'_>, row: &Row, at: &BTreeMap<Subject, &str>, table: &mut Table) {
+    let sign = sign(forecast.plan.demand, row);
+    let (mark, tone) = sign.mark();
+    let name = match &row.subject {
+        Subject::Mount(key) => format!("{mark}   {}", key.mount),
+        subject => format!("{mark} {subject}"),
+    };
+    let state = match (&row.wanted, sign) {
+        (Some(wanted), Sign::Make | Sign::MoveOn) if *wanted != row.state => {
+            format!("{} -> {wanted}", row.state)
+        }
+        _ => row.state.clone(),
+    };
+    let deletion = forecast.deletions.iter().find(|one| one.subject == row.subject);
+    let place = at.get(&row.subject).map(|at| (*at).to_owned());
+    let note = match (sign, deletion) {
+        (Sign::Held, _) => row.note.clone().unwrap_or_default(),
+        (Sign::Delete, Some(deletion)) => kept(&deletion.kept, forecast.now),
+        (Sign::There, _) => place.filter(|_| row.state == "mounted").unwrap_or_default(),
+        (Sign::Make | Sign::MoveOn | Sign::Delete, _) => next(forecast.plan, &row.subject)
+            .or_else(|| row.note.clone())
+            .or(place)
+            .unwrap_or_default(),
+    };
+    // What is made anew has no id yet; the snapshot that it begins from is in the note.
+    let id = row.id.clone().filter(|_| sign != Sign::Make).unwrap_or_default();
+    let name = if row.is_defined { name } else { format!("{name} (not defined)") };
+    table.row([
+        Cell::toned(tone, name),
+        Cell::new(row.size.map_or_else(String::new, |size| size.to_string())),
+        Cell::new(state),
+        Cell::new(id),
+        Cell::new(note),
+    ]);
+}
+
+fn sign(demand: Demand, row: &Row) -> Sign {
+    if row.is_held {
+        Sign::Held
+    } else if row.is_there {
+        Sign::There
+    } else if demand == Demand::Away {
+        Sign::Delete
+    } else if row.state == "away" {
+        Sign::Make
+    } else {
+        Sign::MoveOn
+    }
+}
+
+/// Lists what carries the cluster's tag and fits nowhere.
+pub(crate) fn strangers(observation: &Observation, look: &Look) -> String {
+    let mut table =
+        Table::new([Column::new(""), Column::new(""), Column::new(""), Column::new("").drops()])
+            .untitled()
+            .indent(2);
+    for stranger in &observation.strangers {
+        table.row([
+            Cell::toned(Tone::Bad, "! (not defined)"),
+            Cell::new(&stranger.state),
+            Cell::new(&stranger.id),
+            Cell::new(format!("{}: {}", stranger.kind, stranger.why)),
+        ]);
+    }
+    table.render(look)
+}
+
+fn summary(forecast: &Forecast<'_>, rows: &[Row]) -> String {
+    let Forecast { definition, observation, plan, deletions, .. } = forecast;
+    if plan.is_met() {
+        return format!("{} is {} already: nothing to do.\n", definition.name, plan.demand);
+    }
+    let number = |wanted: Sign| rows.iter().filter(|row| sign(plan.demand, row) == wanted).count();
+    let parts: Vec<String> = [
+        (Sign::Make, "to make"),
+        (Sign::MoveOn, "to move on"),
+        (Sign::Delete, "to put away"),
+        (Sign::Held, "held"),
+        (Sign::There, "there already"),
+    ]
+    .into_iter()
+    .map(|(sign, word)| (number(sign), word))
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, word)| format!("{number} {word}"))
+    .collect();
+    let deleted = match (plan.demand, deletions.is_empty()) {
+        (Demand::Away, false) => format!(
+            "{} would be deleted.\nA volume is deleted only after the snapshot of its last write is \
+             complete.\nStays: {}, the definition, the history.",
+            sum(deletions),
+            snapshots(observation)
+        ),
+        (_, _) => "nothing is deleted.".to_owned(),
+    };
+    format!("Plan: {}; {deleted}\n", parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{deletions, forecast, testing};
+    use super::*;
+
+    fn show(seen: &(ClusterDefinition, Observation), demand: Demand, width: usize) -> String {
+        let (definition, observation) = seen;
+        let made =
+            forecast::forecast(definition, demand, observation, BTreeMap::new(), testing::NOW);
+        let list = if demand == Demand::Away { deletions::deletions(observation) } else { vec![] };
+        let shown = Forecast {
+            definition,
+            observation,
+            plan: &made,
+            deletions: &list,
+            now: testing::NOW,
+            is_unfolded: false,
+        };
+        plan(&shown, &Look::plain(width))
+    }
+
+    #[test]
+    fn launching_what_is_away() {
+        insta::assert_snapshot!(show(&testing::away(), Demand::Launched, 100));
+    }
+
+    #[test]
+    fn launching_a_mixture() {
+        insta::assert_snapshot!(show(&testing::mixed(), Demand::Launched, 100));
+    }
+
+    #[test]
+    fn putting_away_what_runs() {
+        insta::assert_snapshot!(show(&testing::running(), Demand::Away, 80));
+    }
+
+    #[test]
+    fn what_holds_already_says_so() {
+        insta::assert_snapshot!(show(&testing::running(), Demand::Mounted, 80));
+    }
+}

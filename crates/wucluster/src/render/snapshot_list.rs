@@ -1,0 +1,131 @@
+//! The snapshots that keep the cluster's data: the screen of `snapshots`.
+
+use serde::Serialize;
+use wucluster_core::ids::{MountKey, SnapshotId, VolumeId};
+use wucluster_core::observation::{MountObservation, SnapshotState};
+use wucluster_core::time::Timestamp;
+
+use super::look::{Look, Tone};
+use super::table::{Cell, Column, Table};
+use super::words::{ago, date};
+
+/// A snapshot, as the screen and `--json` show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct SnapshotRow {
+    /// The mount that it is of.
+    pub(crate) mount: MountKey,
+    /// Whether the definition has that mount.
+    pub(crate) is_defined: bool,
+    /// Its id.
+    pub(crate) id: SnapshotId,
+    /// Its state, in the provider's word.
+    pub(crate) state: SnapshotState,
+    /// How much of it is copied. Unit: percent.
+    pub(crate) progress_percent: Option<u8>,
+    /// The put-away that it belongs to.
+    pub(crate) generation: Option<u64>,
+    /// The write epoch that it covers.
+    pub(crate) epoch: Option<u64>,
+    /// Its volume's size. Unit: GiB.
+    pub(crate) size_gib: u32,
+    /// When it was taken, by the provider's clock.
+    pub(crate) taken_at: Option<Timestamp>,
+    /// The volume that it was taken of.
+    pub(crate) volume: VolumeId,
+}
+
+/// Lists the snapshots of mounts, newest first within each.
+pub(crate) fn rows<'a>(mounts: impl IntoIterator<Item = &'a MountObservation>) -> Vec<SnapshotRow> {
+    let mut rows = Vec::new();
+    for mount in mounts {
+        let of_mount = mount.snapshots.iter().map(|snapshot| SnapshotRow {
+            mount: mount.key.clone(),
+            is_defined: mount.is_defined,
+            id: snapshot.id.clone(),
+            state: snapshot.state.clone(),
+            progress_percent: snapshot.progress_percent,
+            generation: snapshot.tags.generation(),
+            epoch: snapshot.tags.epoch().map(|epoch| epoch.number),
+            size_gib: snapshot.size.gib(),
+            taken_at: snapshot.started_at,
+            volume: snapshot.volume.clone(),
+        });
+        let first = rows.len();
+        rows.extend(of_mount);
+        rows[first..]
+            .sort_by(|a, b| (b.epoch, b.taken_at, &b.id).cmp(&(a.epoch, a.taken_at, &a.id)));
+    }
+    rows
+}
+
+/// Makes the table.
+pub(crate) fn table(
+    rows: &[SnapshotRow],
+    now: Timestamp,
+    look: &Look,
+    is_for_people: bool,
+) -> Table {
+    let mut table = Table::new([
+        Column::new("MOUNT"),
+        Column::new("SNAPSHOT"),
+        Column::new("STATE"),
+        Column::new("GENERATION").right(),
+        Column::new("EPOCH").right(),
+        Column::new("SIZE").right(),
+        Column::new("TAKEN").shrinks(),
+        Column::new("OF VOLUME"),
+    ]);
+    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    let mut before: Option<&MountKey> = None;
+    for row in rows {
+        let is_same = is_for_people && before == Some(&row.mount);
+        before = Some(&row.mount);
+        let name = match (is_same, row.is_defined) {
+            (true, _) => String::new(),
+            (false, true) => row.mount.to_string(),
+            (false, false) if is_for_people => format!("{} (not defined)", row.mount),
+            (false, false) => row.mount.to_string(),
+        };
+        let tone = match row.state {
+            SnapshotState::Completed => Tone::Good,
+            SnapshotState::Pending | SnapshotState::Recovering => Tone::Moving,
+            SnapshotState::Error | SnapshotState::Recoverable | SnapshotState::Unrecognized(_) => {
+                Tone::Bad
+            }
+        };
+        let state = match (&row.state, row.progress_percent) {
+            (SnapshotState::Pending, Some(percent)) => format!("pending {percent}%"),
+            (state, _) => state.to_string(),
+        };
+        let taken = row.taken_at.map_or_else(
+            || "-".to_owned(),
+            |at| if is_for_people { ago(at, now) } else { date(at, look) },
+        );
+        table.row([
+            Cell::new(name),
+            Cell::new(row.id.as_str()),
+            Cell::toned(tone, state),
+            Cell::new(number(row.generation)),
+            Cell::new(number(row.epoch)),
+            Cell::new(format!("{} GiB", row.size_gib)),
+            Cell::new(taken),
+            Cell::new(row.volume.as_str()),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing;
+    use super::*;
+
+    #[test]
+    fn snapshots_are_listed_by_mount_newest_first() {
+        let (_, observation) = testing::mixed();
+        let rows = rows(&observation.mounts);
+        insta::assert_snapshot!(
+            table(&rows, testing::NOW, &Look::plain(120), true).render(&Look::plain(120))
+        );
+    }
+}

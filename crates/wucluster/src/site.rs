@@ -1,0 +1,165 @@
+//! The cloud that a cluster lives in, opened: how it is looked at, driven and spoken to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wucluster_core::action::NodeAddress;
+use wucluster_core::definition::{ClusterDefinition, Provider};
+use wucluster_core::ids::{MountKey, NodeName};
+use wucluster_core::observation::{InstanceState, NodeObservation, NodeViews, Observation};
+use wucluster_core::planner::Ask;
+use wucluster_core::ports::{Clock as _, Cloud};
+use wucluster_core::time::Timestamp;
+use wucluster_engine::ssh::{SshOptions, SshShell};
+use wucluster_engine::store::Store;
+use wucluster_engine::{Engine, SystemClock};
+
+use crate::dirs::Dirs;
+use crate::fault::{Fault, with_sources};
+
+/// How long `status` waits for nodes that do not answer: a person looks at the screen.
+///
+/// Measured 2026-11: the first answer of an emulated machine on a busy host takes 1 to 2 s.
+pub(crate) const GLANCE: Duration = Duration::from_secs(3);
+
+/// How long nodes are waited for where the answer decides something: `plan`, `explain`, `--is`.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
+
+/// A cluster's cloud and folder, opened.
+pub(crate) struct Site {
+    cloud: Box<dyn Cloud>,
+    /// How nodes are spoken to.
+    pub(crate) shell: SshShell,
+    /// The cluster's folder.
+    pub(crate) store: Store,
+    clock: SystemClock,
+}
+
+impl Site {
+    /// Opens the cloud of a definition.
+    ///
+    /// # Errors
+    /// A usage fault when this build has no such cloud: nothing was touched.
+    pub(crate) fn open(definition: &ClusterDefinition, dirs: &Dirs) -> Result<Self, Fault> {
+        let cloud = cloud_of(definition.provider, dirs)?;
+        let store = Store::open(&dirs.state, definition.provider, &definition.name)?;
+        let options = SshOptions::new(
+            definition.name.clone(),
+            dirs.runtime.clone(),
+            store.folder().join("host-keys"),
+        );
+        let shell = SshShell::new(options, Arc::new(SystemClock))
+            .map_err(|error| Fault::failed(with_sources(&error)))?;
+        Ok(Self { cloud, shell, store, clock: SystemClock })
+    }
+
+    /// Returns the cloud.
+    pub(crate) fn cloud(&self) -> &dyn Cloud {
+        &*self.cloud
+    }
+
+    /// Returns an engine over the cloud.
+    pub(crate) fn engine(&self) -> Engine<'_> {
+        Engine::new(self.cloud(), &self.shell, &self.clock)
+    }
+
+    /// Returns the time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Looks at the cloud and asks the nodes.
+    pub(crate) async fn look(
+        &self,
+        definition: &ClusterDefinition,
+        ask: Ask,
+        patience: Duration,
+    ) -> Result<Observation, Fault> {
+        Ok(self.engine().look(definition, ask, patience).await?)
+    }
+
+    /// Looks at the cloud only; nodes are not asked.
+    pub(crate) async fn look_at_cloud(
+        &self,
+        definition: &ClusterDefinition,
+    ) -> Result<Observation, Fault> {
+        let asked_at = self.now();
+        let mut view = self.cloud().observe(&definition.name).await?;
+        view.asked_at = asked_at;
+        Ok(Observation::assemble(definition, &view, &NodeViews::new()))
+    }
+
+    /// Returns where data was seen, for forecasts; a damaged record is told by `warn`.
+    pub(crate) fn data_epochs(&self, warn: impl FnOnce(String)) -> BTreeMap<MountKey, u64> {
+        self.store.data_epochs().unwrap_or_else(|error| {
+            warn(with_sources(&error));
+            BTreeMap::new()
+        })
+    }
+}
+
+/// Opens a cloud, or says that this build does not have it.
+#[cfg_attr(not(feature = "local"), expect(unused_variables, reason = "no cloud has files here"))]
+fn cloud_of(provider: Provider, dirs: &Dirs) -> Result<Box<dyn Cloud>, Fault> {
+    match provider {
+        #[cfg(feature = "local")]
+        Provider::Local => Ok(Box::new(crate::local_cloud::open(dirs)?)),
+        #[cfg(not(feature = "local"))]
+        Provider::Local => Err(no_cloud(provider).hint("build it with the feature `local`")),
+        Provider::Aws | Provider::Sim => Err(no_cloud(provider)
+            .hint("clusters with `provider = \"local\"` run as machines on this host")),
+    }
+}
+
+/// Says whether this build has a cloud.
+pub(crate) fn has_cloud(provider: Provider) -> bool {
+    match provider {
+        Provider::Local => cfg!(feature = "local"),
+        Provider::Aws | Provider::Sim => false,
+    }
+}
+
+fn no_cloud(provider: Provider) -> Fault {
+    Fault::usage(format!("this wucluster has no cloud `{provider}` yet; nothing was touched"))
+}
+
+/// Returns where a node is reached.
+///
+/// # Errors
+/// Says why it cannot be reached: it is away, does not run yet, or has no address.
+pub(crate) fn address(node: &NodeObservation) -> Result<NodeAddress, String> {
+    let name = &node.name;
+    let instance = match node.instances.as_slice() {
+        [] => return Err(format!("{name} is away")),
+        [one] => one,
+        several => return Err(format!("{} instances carry the name {name}", several.len())),
+    };
+    if instance.state != InstanceState::Running {
+        return Err(format!("{name} is {}, not running", instance.state));
+    }
+    let Some(ssh) = instance.ssh.clone() else {
+        return Err(format!("{name} runs and has no address for ssh yet"));
+    };
+    Ok(NodeAddress { node: name.clone(), instance: instance.id.clone(), ssh })
+}
+
+/// Finds a node by its name, defined or seen.
+///
+/// # Errors
+/// A usage fault that lists the nodes there are.
+pub(crate) fn node_named<'a>(
+    observation: &'a Observation,
+    name: &str,
+) -> Result<&'a NodeObservation, Fault> {
+    let found = NodeName::new(name).ok().and_then(|name| observation.node(&name));
+    found.ok_or_else(|| {
+        let names: Vec<&str> = observation.nodes.iter().map(|node| node.name.as_str()).collect();
+        let fault = Fault::usage(format!("there is no node `{name}` in this cluster"));
+        if names.is_empty() {
+            fault
+        } else {
+            fault.hint(format!("its nodes are {}", names.join(", ")))
+        }
+    })
+}

@@ -1,0 +1,285 @@
+//! Help texts that are longer than a line.
+
+use std::fmt::Write as _;
+
+use wucluster_core::demand::Demand;
+
+use crate::exit::Exit;
+
+pub(crate) const FIRST_STEPS: &str = "\
+First steps:
+  wucluster init          write a definition, then look into it
+  wucluster plan launched show what it would take
+  wucluster launch        bring everything up
+  wucluster status        see where everything is
+  wucluster put-away      keep the data in snapshots, let the rest go
+
+More: wucluster help COMMAND, and the topics exit-codes, states, hooks, files.";
+
+pub(crate) const INIT: &str = "\
+Examples:
+  wucluster init                 write FOLDER.cluster.toml, named after this folder
+  wucluster init gibbon          write gibbon.cluster.toml
+
+A file that is there is never overwritten. Nothing is made in any cloud.
+Exit codes: 0 written, 1 it could not be written, 2 no valid name, or the file is there.";
+
+pub(crate) const CHECK: &str = "\
+Examples:
+  wucluster check
+  wucluster check -f gibbon.cluster.toml --json
+
+All mistakes are told at once, each with its place and, where there is one, the change that would \
+mend it. Nothing but the file is looked at.
+Exit codes: 0 it can be used (there may be warnings), 2 it cannot.";
+
+pub(crate) const PLAN: &str = "\
+Examples:
+  wucluster plan launched
+  wucluster plan away            what would be deleted, and what keeps the data
+  wucluster plan launched --exit-code && echo up
+
+Signs:  = there already   ~ moves on   + is made   - is deleted   ! is held
+
+A plan is a forecast, not a script: a drive judges anew at each look.
+Exit codes: 0 planned, 2 definition error, 3 with --exit-code: the state does not hold, 6 not permitted.";
+
+pub(crate) const BECOME: &str = "\
+Examples:
+  wucluster become mounted
+  wucluster become separated --timeout 10m
+  wucluster become recently-snapshotted --wait 2h
+
+Ctrl-C asks nothing new, takes the answers that are due and tells where things stand; nothing is \
+undone. Only `away` deletes, and only what you said yes to.
+Exit codes: 0 it holds, 1 failed, 2 definition error, 4 held, 5 another command drives the cluster, \
+6 not permitted, 7 --timeout passed, 8 no yes, 130 interrupted.";
+
+pub(crate) const LAUNCH: &str = "\
+Examples:
+  wucluster launch
+  wucluster launch --dry-run     show what it would take
+  wucluster launch --timeout 20m
+  wucluster launch --lose chief/home
+
+Each mount begins from its volume, else from its newest snapshot, else, where no data ever was, blank. \
+Where data was and its newest snapshot is not to be had, nothing takes its place, until `--lose` gives \
+that data up by name.
+Exit codes: as for `wucluster help become`.";
+
+pub(crate) const PUT_AWAY: &str = "\
+Examples:
+  wucluster put-away             list what is deleted, ask, do it
+  wucluster put-away --yes       print the list and do it
+  wucluster put-away --wait 2h   wait for busy mounts to become free
+
+Unmounts, detaches, takes a snapshot of each mount, and deletes a volume only once its snapshot is \
+complete. A yes covers the listed things and nothing that appears later. Without a terminal to ask on, \
+`--yes` is needed.
+Exit codes: as for `wucluster help become`.";
+
+pub(crate) const STATUS: &str = "\
+Examples:
+  wucluster status
+  wucluster status --failing     only what is not where it is wanted
+  wucluster status --is launched && echo up
+  wucluster status --json
+  wucluster status | cut -f1,2   without a terminal: rows with tabs between
+
+Looks, and changes nothing; it may be used while another command drives the cluster.
+Exit codes: 0, 3 with --is: it is not so, 6 not permitted.";
+
+pub(crate) const EXPLAIN: &str = "\
+Examples:
+  wucluster explain chief
+  wucluster explain chief/home
+
+Shows what the cloud says, what the node says and what its tags mean, each with its age; its snapshots; \
+what holds it or what comes next; and what happened to it last.
+Exit codes: 0, 2 there is no such node or mount, 6 not permitted.";
+
+pub(crate) const SNAPSHOTS: &str = "\
+Examples:
+  wucluster snapshots
+  wucluster snapshots chief/home
+  wucluster snapshots --json
+
+Newest first. GENERATION counts put-aways of the cluster; EPOCH counts the times that the mount's \
+volume became writable. `launch` takes the newest complete one.
+Exit codes: 0, 2 there is no such node or mount, 6 not permitted.";
+
+pub(crate) const SSH: &str = "\
+Examples:
+  wucluster ssh chief
+  wucluster ssh chief -- df -h /mnt/home
+
+Uses your own ssh (or the program that WUCLUSTER_SSH names) with the host key that the cloud vouches \
+for: no question about unknown keys.
+Exit codes: those of the remote command; 255 when there is no connection; 1 the node does not run.";
+
+pub(crate) const RUN: &str = "\
+Examples:
+  wucluster run -- uptime
+  wucluster run 'worker-*' -- sudo systemctl restart worker
+  wucluster run chief worker-1 -- 'echo $HOSTNAME; date'
+
+The command is handed to the node's shell as `ssh` does: arguments are joined with blanks. Each line of \
+output is preceded by its node's name.
+Exit codes: 0 all succeeded, 1 one failed or did not run.";
+
+pub(crate) const LOCAL: &str = "\
+The local cloud runs each node as a QEMU machine on this host, with real disks. It needs \
+qemu-system-x86_64 and qemu-img to run machines, and mmdebstrap to build their image; a command that \
+misses one says which package brings it. No root is needed, and no daemon runs: machines go on when \
+wucluster ends, and are found again by the next command.
+
+Machines, volumes and snapshots lie in the state folder, the image in the cache folder \
+(`wucluster help files`). Machines reach each other on a network of their own; from outside they are \
+reached by ssh on 127.0.0.1 only.
+
+Examples:
+  wucluster local image          build the image now instead of at the first launch
+  wucluster local console chief --follow
+  wucluster local stop worker-2  as if somebody pressed its power button
+  wucluster local gc";
+
+pub(crate) const LOCAL_IMAGE: &str = "\
+The image is a small Debian with ssh, ext4 and XFS. It is built from your host's Debian mirror, takes \
+about a minute, and is shared by all machines. `launch` builds it when it is missing.
+Exit codes: 0 it is there, 1 it could not be built.";
+
+pub(crate) const LOCAL_GC: &str = "\
+Never removes a volume, a snapshot or a machine that a cluster could use.
+Exit codes: 0, 1 something could not be removed.";
+
+pub(crate) const LOCAL_STOP: &str = "\
+The machine's system unmounts and powers down; volumes stay attached. `launch` starts it again.
+Exit codes: 0 it was asked, 1 it does not run or did not hear.";
+
+pub(crate) const LOCAL_KILL: &str = "\
+As a power failure: what the machine had not written yet is lost, file systems recover at the next \
+mount. For machines that do not answer any more.
+Exit codes: 0 it is off, 1 it does not run.";
+
+pub(crate) const COMPLETIONS: &str = "\
+Examples:
+  wucluster completions bash > ~/.local/share/bash-completion/completions/wucluster
+  wucluster completions zsh  > ~/.zfunc/_wucluster
+  wucluster completions fish > ~/.config/fish/completions/wucluster.fish";
+
+/// The topics of `help` that are no commands.
+pub(crate) const TOPICS: [&str; 4] = ["exit-codes", "states", "hooks", "files"];
+
+/// Returns the text of a topic.
+pub(crate) fn topic(name: &str) -> Option<String> {
+    match name {
+        "exit-codes" => Some(exit_codes()),
+        "states" => Some(states()),
+        "hooks" => Some(HOOKS.to_owned()),
+        "files" => Some(FILES.to_owned()),
+        _ => None,
+    }
+}
+
+fn exit_codes() -> String {
+    let mut text = "Exit codes, the same for all commands:\n\n".to_owned();
+    for exit in Exit::ALL {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {:>3}  {}", exit.code(), exit.meaning());
+    }
+    text.push_str(
+        "\n`ssh` passes the remote command's code on; 255 means that ssh found no way.\n",
+    );
+    text
+}
+
+fn states() -> String {
+    let mut text = "The states that a cluster can be demanded to be in:\n\n".to_owned();
+    for demand in Demand::ALL {
+        let _ = writeln!(text, "  {:<21} {}", demand.as_str(), describe(demand));
+    }
+    text.push_str(
+        "\nEach is a question about what is, not a stage on a line: `separated` holds for a\n\
+         cluster that is away. What cannot be seen counts for neither yes nor no, and\n\
+         permits nothing that could lose data. Any state can be demanded from any other,\n\
+         or from a mixture.\n",
+    );
+    text
+}
+
+/// Returns when a demand holds, in one line.
+pub(crate) const fn describe(demand: Demand) -> &'static str {
+    match demand {
+        Demand::Instantiated => "every node runs, and every mount has a volume",
+        Demand::Attached => "instantiated, and every volume is attached to its own node",
+        Demand::Mounted => "attached, and every mount is mounted at its mount point",
+        Demand::Launched => "mounted, and every `ready` check says yes",
+        Demand::Unmounted => "nothing is mounted",
+        Demand::Separated => "unmounted, and nothing is attached",
+        Demand::RecentlySnapshotted => "separated, and a snapshot keeps every mount's last write",
+        Demand::Haltable => "separated, and every `before-halt` check says yes",
+        Demand::Away => "no machine and no volume is left; snapshots keep the data",
+    }
+}
+
+const HOOKS: &str = "\
+Hooks are your commands on a node, asked on the way. Exit status 0 means yes.
+
+  [node.worker]
+  ready          = [\"systemctl is-active worker\"]
+  before-unmount = [{ run = \"/usr/local/bin/flush\", timeout = \"5m\" }]
+  before-halt    = [{ run = \"test ! -e /run/job\", blocks = false }]
+
+  hook            asked                                   a no
+  ready           once all mounts of a node are mounted   it is not launched yet
+  before-unmount  before a mount of a node is unmounted   the mount stays mounted
+  before-halt     once nothing is attached to a node      the node stays up
+
+A hook is a command, or { run, timeout, blocks }. `timeout` (60s where it is
+left out) ends it and counts as a no; with `blocks = false` a no is reported
+and passed over. Each runs on its node as `/bin/sh -c COMMAND` and sees:
+
+  WUCLUSTER_CLUSTER       the cluster's name
+  WUCLUSTER_NODE          the node's name
+  WUCLUSTER_HOOK          ready, before-unmount or before-halt
+  WUCLUSTER_MOUNT         before-unmount only: the mount's name
+  WUCLUSTER_MOUNT_POINT   before-unmount only: where it is mounted
+
+A hook may run more than once and must not mind; `ready` and `before-halt`
+should only look.
+";
+
+const FILES: &str = "\
+What wucluster reads and keeps on this machine:
+
+  *.cluster.toml      the definition: the one in this folder, or that of `-f`
+  STATE/clusters/...  per cluster: who drives it, the events of each run,
+                      where data was seen
+  STATE/local/...     the local cloud: machines, volumes and snapshots.
+                      This is your data.
+  CACHE/images/...    the image of local machines; built anew when it is gone
+
+  STATE is WUCLUSTER_STATE, else $XDG_STATE_HOME/wucluster,
+        else ~/.local/state/wucluster
+  CACHE is WUCLUSTER_CACHE, else $XDG_CACHE_HOME/wucluster,
+        else ~/.cache/wucluster
+
+WUCLUSTER_SSH names the ssh program. NO_COLOR and TERM=dumb switch colour off.
+
+What exists is told by the tags of machines, volumes and snapshots themselves.
+Losing STATE/clusters costs the history, and the guard against a mount whose
+snapshots all vanished; nothing else.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topic_has_a_text_that_fits_a_terminal() {
+        for name in TOPICS {
+            let text = topic(name).unwrap();
+            assert!(text.lines().all(|line| line.chars().count() <= 82), "{name}");
+        }
+    }
+}

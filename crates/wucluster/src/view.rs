@@ -1,0 +1,321 @@
+//! Where everything is, as `status` shows it and `--json` prints it.
+
+use serde::Serialize;
+use wucluster_core::definition::{ClusterDefinition, Provider, Size};
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::{ClusterName, MountKey, NodeName, Subject};
+use wucluster_core::interlock::Hold;
+use wucluster_core::observation::{
+    Contents, FilesystemState, MountObservation, NodeObservation, Observation, Observed, Stranger,
+};
+use wucluster_core::plan::{Plan, Row};
+use wucluster_core::time::Timestamp;
+
+use crate::forecast::next;
+use crate::history::{Driver, LastRun};
+use crate::render::words::short_span;
+
+/// Version of the JSON document.
+const SCHEMA: &str = "wucluster/status/1";
+
+/// One look, told whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Status {
+    /// Version of this document.
+    pub(crate) schema: &'static str,
+    /// The cluster.
+    pub(crate) cluster: ClusterName,
+    /// Its cloud.
+    pub(crate) provider: Provider,
+    /// Its zone.
+    pub(crate) zone: Option<String>,
+    /// When the cloud was asked. Unit: milliseconds since 1970, UTC.
+    pub(crate) read_at: Timestamp,
+    /// What the look cost.
+    pub(crate) requests: u32,
+    /// The named states that hold, the strongest first.
+    pub(crate) holds: Vec<Demand>,
+    /// The named state that least is missing to, when none holds.
+    pub(crate) nearest: Option<Nearest>,
+    /// How many nodes and mounts are up.
+    pub(crate) up: usize,
+    /// How many are neither up nor away.
+    pub(crate) part_way: usize,
+    /// How many are away.
+    pub(crate) away: usize,
+    /// The last run.
+    pub(crate) last_run: Option<LastRun>,
+    /// Who drives the cluster now.
+    pub(crate) driver: Option<Driver>,
+    /// Nodes and mounts.
+    pub(crate) rows: Vec<StatusRow>,
+    /// What stands against the last demand.
+    pub(crate) held: Vec<Hold>,
+    /// What carries the cluster's tag and fits nowhere.
+    pub(crate) strangers: Vec<Stranger>,
+    /// Mounts that left the definition and of which only snapshots are left.
+    pub(crate) left_behind: Vec<MountKey>,
+}
+
+/// A state that does not hold, and how much of it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Nearest {
+    /// The state.
+    pub(crate) state: Demand,
+    /// How many nodes and mounts do not fall short of it.
+    pub(crate) there: usize,
+    /// How many there are.
+    pub(crate) all: usize,
+}
+
+/// A node or mount.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct StatusRow {
+    /// Its name: `NODE` or `NODE/MOUNT`.
+    pub(crate) name: String,
+    /// Which node it is or belongs to.
+    pub(crate) node: NodeName,
+    /// Whether it is a mount.
+    pub(crate) is_mount: bool,
+    /// Whether the definition has it.
+    pub(crate) is_defined: bool,
+    /// Its state in a word.
+    pub(crate) state: String,
+    /// Whether the state may be more than the word says, as its node does not answer.
+    pub(crate) is_uncertain: bool,
+    /// Where the last demand wants it, when that is elsewhere.
+    pub(crate) wants: Option<String>,
+    /// Whether something holds it back.
+    pub(crate) is_held: bool,
+    /// The provider's id of its instance, its volume or its newest snapshot.
+    pub(crate) id: Option<String>,
+    /// The size of its volume. Unit: GiB.
+    pub(crate) size_gib: Option<u32>,
+    /// Since when it is so, by the provider's clock.
+    pub(crate) since: Option<Timestamp>,
+    /// What else is to be known, in words.
+    pub(crate) note: String,
+}
+
+impl StatusRow {
+    /// Says whether a person should look at it.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.wants.is_some() || self.is_held || self.is_uncertain || !self.is_defined
+    }
+}
+
+/// Puts the view together.
+///
+/// `plan` is the last demand's, made on this observation; without a demand so far, nothing is wanted.
+pub(crate) fn status(
+    definition: &ClusterDefinition,
+    observation: &Observation,
+    plan: Option<&Plan>,
+    last_run: Option<LastRun>,
+    driver: Option<Driver>,
+    now: Timestamp,
+) -> Status {
+    let blank = Plan {
+        demand: Demand::Launched,
+        verdict: Demand::Launched.verdict(definition, observation, now),
+        actions: Vec::new(),
+        waits: Vec::new(),
+        holds: Vec::new(),
+    };
+    let rows: Vec<StatusRow> = plan
+        .unwrap_or(&blank)
+        .rows(definition, observation)
+        .into_iter()
+        .filter_map(|row| status_row(definition, observation, row, plan, now))
+        .collect();
+    let holds = holding(definition, observation, now);
+    let nearest =
+        if holds.is_empty() { nearest(definition, observation, rows.len(), now) } else { None };
+    let is_up = |row: &&StatusRow| match row.is_mount {
+        true => row.state == "mounted",
+        false => row.state == "running" && !row.is_uncertain,
+    };
+    let up = rows.iter().filter(is_up).count();
+    let away = rows.iter().filter(|row| row.state == "away").count();
+    let left_behind = observation
+        .mounts
+        .iter()
+        .filter(|mount| {
+            !mount.is_defined && mount.volumes.is_empty() && !mount.snapshots.is_empty()
+        })
+        .map(|mount| mount.key.clone())
+        .collect();
+    Status {
+        schema: SCHEMA,
+        cluster: definition.name.clone(),
+        provider: definition.provider,
+        zone: definition.zone.clone(),
+        read_at: observation.cloud_asked_at,
+        requests: observation.requests,
+        holds,
+        nearest,
+        up,
+        part_way: rows.len() - up - away,
+        away,
+        last_run,
+        driver,
+        rows,
+        held: plan.map_or_else(Vec::new, |plan| plan.holds.clone()),
+        strangers: observation.strangers.clone(),
+        left_behind,
+    }
+}
+
+/// Lists the states that hold, the strongest of each direction first.
+fn holding(
+    definition: &ClusterDefinition,
+    observation: &Observation,
+    now: Timestamp,
+) -> Vec<Demand> {
+    [
+        Demand::Launched,
+        Demand::Mounted,
+        Demand::Attached,
+        Demand::Instantiated,
+        Demand::Away,
+        Demand::Haltable,
+        Demand::RecentlySnapshotted,
+        Demand::Separated,
+        Demand::Unmounted,
+    ]
+    .into_iter()
+    .filter(|demand| demand.verdict(definition, observation, now).is_met())
+    .collect()
+}
+
+fn nearest(
+    definition: &ClusterDefinition,
+    observation: &Observation,
+    all: usize,
+    now: Timestamp,
+) -> Option<Nearest> {
+    let far = |state: Demand| {
+        let verdict = state.verdict(definition, observation, now);
+        let mut short: Vec<&Subject> = verdict.shortfalls().map(|one| &one.subject).collect();
+        short.sort();
+        short.dedup();
+        Nearest { state, there: all.saturating_sub(short.len()), all }
+    };
+    // Of equals the first: states that say more stand first in each direction.
+    [Demand::Launched, Demand::Mounted, Demand::Attached, Demand::Instantiated, Demand::Away]
+        .into_iter()
+        .chain([
+            Demand::Haltable,
+            Demand::RecentlySnapshotted,
+            Demand::Separated,
+            Demand::Unmounted,
+        ])
+        .map(far)
+        .reduce(|best, next| if next.there > best.there { next } else { best })
+}
+
+fn status_row(
+    definition: &ClusterDefinition,
+    observation: &Observation,
+    row: Row,
+    plan: Option<&Plan>,
+    now: Timestamp,
+) -> Option<StatusRow> {
+    let (node, is_mount, is_uncertain, since, note) = match &row.subject {
+        Subject::Node(name) => {
+            let seen = observation.node(name)?;
+            let instance = seen.instances.first();
+            let since = instance.and_then(|instance| instance.launched_at);
+            (name.clone(), false, seen.probe.gap().is_some(), since, node_note(seen))
+        }
+        Subject::Mount(key) => {
+            let seen = observation.mount(key)?;
+            let at = definition.mount(key).map(|mount| mount.at.as_str());
+            let is_uncertain = seen.filesystem.gap().is_some();
+            (key.node.clone(), true, is_uncertain, mount_since(seen), mount_note(seen, at, now))
+        }
+        Subject::Cluster | Subject::Stranger(_) => return None,
+    };
+    let wants = row.wanted.clone().filter(|_| plan.is_some() && !row.is_there);
+    let note = match (&row.note, row.is_held, &wants) {
+        (Some(held), true, _) => format!("! {held}"),
+        (Some(more), false, None) if !note.is_empty() => format!("{note}; {more}"),
+        (waits, false, Some(_)) if note.is_empty() => plan
+            .and_then(|plan| next(plan, &row.subject))
+            .or_else(|| waits.clone())
+            .unwrap_or_default(),
+        (_, _, _) => note,
+    };
+    let note = match row.is_defined {
+        true => note,
+        false => format!("not in the definition; {note}").trim_end_matches("; ").to_owned(),
+    };
+    Some(StatusRow {
+        name: row.subject.to_string(),
+        node,
+        is_mount,
+        is_defined: row.is_defined,
+        state: row.state,
+        is_uncertain,
+        wants,
+        is_held: row.is_held,
+        id: row.id,
+        size_gib: row.size.map(Size::gib),
+        since,
+        note,
+    })
+}
+
+fn node_note(node: &NodeObservation) -> String {
+    if let Observed::Unknown(gap) = &node.probe {
+        return format!("? {}", gap.why);
+    }
+    let Some(instance) = node.instances.first() else { return String::new() };
+    instance.address.clone().or_else(|| instance.state_reason.clone()).unwrap_or_default()
+}
+
+fn mount_since(mount: &MountObservation) -> Option<Timestamp> {
+    let Some(volume) = mount.volumes.first() else {
+        return mount.snapshots.iter().filter_map(|snapshot| snapshot.started_at).max();
+    };
+    let attached = volume.open_attachments().next().and_then(|attachment| attachment.since);
+    attached.or(volume.created_at)
+}
+
+fn mount_note(mount: &MountObservation, at: Option<&str>, now: Timestamp) -> String {
+    let newest = mount.snapshots.iter().filter_map(|snapshot| snapshot.started_at).max();
+    let kept = match newest {
+        Some(taken) => {
+            format!("saved {} ago", short_span(now.since(taken)))
+        }
+        None if mount.snapshots.is_empty() => "never saved".to_owned(),
+        None => "saved, it is not known when".to_owned(),
+    };
+    let place = match &mount.filesystem {
+        Observed::Unknown(gap) => Some(format!("? {}", gap.why)),
+        Observed::Absent => None,
+        Observed::Present(state) => match state {
+            FilesystemState::Mounted { at } => Some(at.clone()),
+            FilesystemState::MountedElsewhere { at, why } => {
+                Some(format!("mounted at {} ({why})", at.join(", ")))
+            }
+            FilesystemState::Held { why, .. } => Some(why.clone()),
+            FilesystemState::PointTaken { by, .. } => {
+                Some(format!("{} is taken by {by}", at.unwrap_or("its mount point")))
+            }
+            FilesystemState::NoDevice => Some("its device is not seen yet".to_owned()),
+            FilesystemState::Unmounted { contents } => Some(match contents {
+                Contents::Filesystem { kind, .. } => format!("not mounted, {kind}"),
+                Contents::NotExamined
+                | Contents::Blank
+                | Contents::Other(_)
+                | Contents::Unreadable(_) => format!("not mounted, {contents}"),
+            }),
+        },
+    };
+    match (place, mount.volumes.is_empty(), mount.snapshots.is_empty()) {
+        (Some(place), _, _) => format!("{place}, {kept}"),
+        (None, true, true) => "new: no volume, no snapshot".to_owned(),
+        (None, _, _) => kept,
+    }
+}

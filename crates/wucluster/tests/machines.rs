@@ -1,0 +1,357 @@
+//! The program on real machines: QEMU, OpenSSH, ext4 and xfs. What was written is compared by hash.
+//!
+//! Each test has a state folder of its own, whose machines end with it; the node image is shared, in
+//! `WUCLUSTER_CACHE` or below the build folder.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest time that any one command may take here: many times what it does on two idle cores.
+const PATIENCE: Duration = Duration::from_secs(400);
+
+/// A cluster's definition and state in a folder of their own.
+struct Site {
+    folder: tempfile::TempDir,
+    cache: PathBuf,
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        for pid in self.machines() {
+            // Each has this folder's name on its command line, so it is ours.
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+    }
+}
+
+impl Site {
+    fn new(definition: &str) -> Self {
+        let folder = tempfile::Builder::new().prefix("wucluster-machines-").tempdir().unwrap();
+        fs::write(folder.path().join("gibbon.cluster.toml"), definition).unwrap();
+        let cache = std::env::var_os("WUCLUSTER_CACHE").map_or_else(
+            || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("wucluster-cache"),
+            PathBuf::from,
+        );
+        let site = Self { folder, cache };
+        site.run(&["local", "image"]).expect(0);
+        site
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    fn define(&self, definition: &str) {
+        fs::write(self.folder.path().join("gibbon.cluster.toml"), definition).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wucluster"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env("WUCLUSTER_STATE", self.state())
+            .env("WUCLUSTER_CACHE", &self.cache)
+            .env("HOME", self.folder.path())
+            .env_remove("XDG_RUNTIME_DIR")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let child = self
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let started = Instant::now();
+        let pid = child.id();
+        let (done, finished) = std::sync::mpsc::channel();
+        std::thread::spawn(move || done.send(child.wait_with_output()));
+        let output = finished.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+            panic!("`wucluster {}` took longer than {PATIENCE:?}", arguments.join(" "));
+        });
+        let ran = Ran {
+            arguments: arguments.join(" "),
+            output: output.unwrap(),
+            took: started.elapsed(),
+        };
+        println!(
+            "$ wucluster {} -> {:?} in {:.1?}",
+            ran.arguments,
+            ran.output.status.code(),
+            ran.took
+        );
+        ran
+    }
+
+    /// Runs a command on a node and returns what it printed.
+    #[track_caller]
+    fn on(&self, node: &str, command: &str) -> String {
+        self.run(&["ssh", node, "--", command]).expect(0).stdout()
+    }
+
+    /// Starts a drive and kills it, with -9, as soon as its journal tells of that request.
+    fn kill_when_asked(&self, arguments: &[&str], request: &str) {
+        let before = self.runs();
+        let mut child: Child = self
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let wanted = "\"event\":\"asked\"";
+        let name = format!("\"name\":\"{request}\"");
+        let started = Instant::now();
+        loop {
+            let told = self.runs().difference(&before).any(|run| {
+                let text = fs::read_to_string(run).unwrap_or_default();
+                text.lines().any(|line| line.contains(wanted) && line.contains(&name))
+            });
+            if told {
+                break;
+            }
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!(
+                    "`wucluster {}` ended by itself ({status}) before {request}",
+                    arguments.join(" ")
+                );
+            }
+            assert!(started.elapsed() < PATIENCE, "{request} was never asked");
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        println!("$ wucluster {} -> killed at {request}", arguments.join(" "));
+    }
+
+    fn runs(&self) -> std::collections::BTreeSet<PathBuf> {
+        let folder = self.state().join("clusters/local/gibbon/runs");
+        fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    /// The process ids of the machines of this folder.
+    fn machines(&self) -> Vec<u32> {
+        let ours = self.folder.path().to_string_lossy().into_owned();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+            .filter(|pid| {
+                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                let line = String::from_utf8_lossy(&line).into_owned();
+                let program = line.split('\0').next().unwrap_or_default();
+                program.contains("qemu-system") && line.contains(&ours)
+            })
+            .collect()
+    }
+
+    /// The disks of volumes that exist.
+    fn disks(&self) -> Vec<PathBuf> {
+        let volumes =
+            fs::read_dir(self.state().join("local/volumes")).into_iter().flatten().flatten();
+        volumes.map(|entry| entry.path().join("data.raw")).filter(|disk| disk.exists()).collect()
+    }
+
+    /// For each volume that was ever made: whether its disk is there, or a whole snapshot of it is.
+    #[track_caller]
+    fn assert_nothing_is_lost(&self) {
+        let local = self.state().join("local");
+        let read = |kind: &str| -> BTreeMap<String, (PathBuf, String)> {
+            fs::read_dir(local.join(kind))
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(|entry| {
+                    let meta = fs::read_to_string(entry.path().join("meta.json")).ok()?;
+                    Some((entry.file_name().to_string_lossy().into_owned(), (entry.path(), meta)))
+                })
+                .collect()
+        };
+        let snapshots = read("snapshots");
+        for (id, (folder, _)) in read("volumes") {
+            let is_kept = snapshots
+                .values()
+                .any(|(snapshot, meta)| meta.contains(&id) && snapshot.join("data.raw").exists());
+            assert!(
+                folder.join("data.raw").exists() || is_kept,
+                "{id} is gone and no snapshot keeps it"
+            );
+        }
+    }
+}
+
+/// A command that was run.
+struct Ran {
+    arguments: String,
+    output: Output,
+    took: Duration,
+}
+
+impl Ran {
+    #[track_caller]
+    fn expect(self, status: i32) -> Self {
+        assert_eq!(
+            self.output.status.code(),
+            Some(status),
+            "`wucluster {}` after {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.arguments,
+            self.took,
+            self.stdout(),
+            self.stderr()
+        );
+        self
+    }
+
+    fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.output.stdout).into_owned()
+    }
+
+    fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+
+    #[track_caller]
+    fn says(self, text: &str) -> Self {
+        let told = self.stdout() + &self.stderr();
+        assert!(
+            told.contains(text),
+            "`wucluster {}` does not say {text:?}:\n{told}",
+            self.arguments
+        );
+        self
+    }
+}
+
+const CHIEF: &str = r#"
+[cluster]
+name = "gibbon"
+
+[defaults]
+memory = "384 MiB"
+
+[node.chief]
+mount.home = { at = "/mnt/home", size = "1 GiB", fs = "ext4", mode = "2775" }
+mount.data = { at = "/mnt/data", size = "1 GiB", fs = "xfs", options = ["noatime"] }
+ready = ["test -d /mnt/home && test -d /mnt/data"]
+before-halt = [{ run = "test ! -e /run/busy || { echo a job runs; exit 1; }", timeout = "10s" }]
+"#;
+
+const HASHES: &str = "cd /mnt && sha256sum home/[bn]* data/[bn]*";
+const WRITE: &str = "for m in home data; do dd if=/dev/urandom of=/mnt/$m/bytes bs=1M count=4 status=none; echo $m >/mnt/$m/note; done";
+
+/// Launch, write, hold for every reason that a node can give, put away, launch: the data is there; and
+/// a machine that loses its power is brought back with what was synced.
+#[test]
+fn the_whole_way_with_the_data() {
+    let site = Site::new(CHIEF);
+    site.run(&["launch"]).expect(0);
+    let told = site.on("chief", "stat -c '%a %n' /mnt/home; findmnt -no FSTYPE,OPTIONS /mnt/data");
+    assert!(
+        told.contains("2775 /mnt/home") && told.contains("xfs") && told.contains("noatime"),
+        "{told}"
+    );
+    site.on("chief", WRITE);
+    let before = site.on("chief", HASHES);
+    assert_eq!(before.lines().count(), 4, "{before}");
+
+    // A process has a file open.
+    site.on("chief", "nohup tail -f /mnt/data/note >/dev/null 2>&1 </dev/null &");
+    site.run(&["put-away", "--yes"])
+        .expect(4)
+        .says("held[mount-busy] chief/data")
+        .says("tail -f /mnt/data/note");
+    assert_eq!(site.disks().len(), 1, "the other mount is away");
+    site.on("chief", "pkill -x tail");
+
+    // A process of another name space has it mounted, where no mount table of ours shows it.
+    site.on("chief", "nohup unshare --mount --propagation private sleep 100000 >/dev/null 2>&1 </dev/null & sleep 1");
+    site.run(&["put-away", "--yes"]).expect(4).says("held[mount-busy] chief/data");
+    assert_eq!(site.disks().len(), 1);
+    site.on("chief", "pkill -x sleep");
+
+    // The node may not halt; its mounts go all the same.
+    site.on("chief", "touch /run/busy");
+    site.run(&["put-away", "--yes"]).expect(4).says("held[halt-refused] chief").says("a job runs");
+    assert_eq!((site.disks().len(), site.machines().len()), (0, 1));
+    site.on("chief", "rm /run/busy");
+    site.run(&["put-away", "--yes"]).expect(0);
+    site.run(&["status", "--is", "away"]).expect(0);
+    assert_eq!((site.disks().len(), site.machines().len()), (0, 0));
+    site.assert_nothing_is_lost();
+
+    site.run(&["launch"]).expect(0);
+    assert_eq!(site.on("chief", HASHES), before);
+
+    // Power off in the middle of work: what was synced is there when it is back.
+    site.on("chief", "echo late >/mnt/home/late; echo late >/mnt/data/late; sync; (while :; do echo x >>/mnt/data/grows; done) >/dev/null 2>&1 </dev/null &");
+    let before = site.on("chief", "sha256sum /mnt/*/note /mnt/*/late /mnt/*/bytes");
+    for pid in site.machines() {
+        Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
+    }
+    site.run(&["launch"]).expect(0);
+    assert_eq!(site.on("chief", "sha256sum /mnt/*/note /mnt/*/late /mnt/*/bytes"), before);
+
+    // A readiness check that says no gates `launched`, and undoes nothing.
+    site.define(&CHIEF.replace("test -d /mnt/home && ", "false && "));
+    site.run(&["launch", "--timeout", "20s"]).expect(7).says("says no");
+    site.run(&["become", "mounted"]).expect(0);
+    site.run(&["put-away", "--yes"]).expect(0);
+    assert_eq!((site.disks().len(), site.machines().len()), (0, 0));
+}
+
+/// wucluster itself is killed at the worst moments and run again: reached, nothing lost, nothing twice.
+#[test]
+fn a_killed_wucluster_is_followed_by_one_that_finishes() {
+    let site = Site::new(CHIEF);
+    for request in ["CreateVolume", "AttachVolume", "mkfs", "mount"] {
+        site.kill_when_asked(&["launch"], request);
+        assert!(site.machines().len() <= 1);
+    }
+    site.run(&["launch"]).expect(0);
+    assert_eq!((site.disks().len(), site.machines().len()), (2, 1));
+    site.on("chief", &format!("{WRITE}; sync"));
+    let before = site.on("chief", HASHES);
+    for request in ["umount", "DetachVolume", "CreateSnapshot", "DeleteVolume"] {
+        site.kill_when_asked(&["put-away", "--yes"], request);
+        site.assert_nothing_is_lost();
+    }
+    site.run(&["put-away", "--yes"]).expect(0);
+    assert_eq!((site.disks().len(), site.machines().len()), (0, 0));
+    site.assert_nothing_is_lost();
+    site.run(&["launch"]).expect(0);
+    assert_eq!(site.on("chief", HASHES), before);
+    assert_eq!((site.disks().len(), site.machines().len()), (2, 1));
+}
+
+/// What somebody else put on a disk that we made blank is neither formatted nor mounted.
+#[test]
+fn foreign_content_is_never_formatted() {
+    let definition = "[cluster]\nname = \"gibbon\"\n[defaults]\nmemory = \"384 MiB\"\n\
+                      [node.chief]\nmount.raw = { at = \"/mnt/raw\", size = \"1 GiB\" }\n";
+    let site = Site::new(definition);
+    site.run(&["become", "attached"]).expect(0);
+    let device = "d=$(lsblk -dno PATH,SERIAL | awk '/vol/ { print $1; exit }')";
+    let deadline = Instant::now() + PATIENCE;
+    while !site
+        .run(&["ssh", "chief", "--", &format!("{device}; test -b $d")])
+        .output
+        .status
+        .success()
+    {
+        assert!(Instant::now() < deadline, "the device does not appear");
+    }
+    site.on("chief", &format!("{device}; echo precious | dd of=$d bs=1 seek=1048576 conv=notrunc status=none; mkswap $d; sync"));
+    let look = format!("{device}; head -c 2097152 $d | sha256sum");
+    let before = site.on("chief", &look);
+    site.run(&["launch"]).expect(4).says("held[").says("nothing was written to it");
+    assert_eq!(site.on("chief", &look), before);
+    // It is kept like any other data.
+    site.run(&["put-away", "--yes"]).expect(0);
+    site.assert_nothing_is_lost();
+}

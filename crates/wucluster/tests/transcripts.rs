@@ -1,0 +1,19 @@
+//! Commands that need no machine, run as their users run them: what is printed, and the exit codes.
+//!
+//! Each transcript in `transcripts/` has its folder beside it: `NAME.in` is where its commands run.
+
+#[test]
+fn transcripts_read_as_they_are_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    let path = |name: &str| home.path().join(name).to_string_lossy().into_owned();
+    trycmd::TestCases::new()
+        .env("HOME", path("home"))
+        .env("WUCLUSTER_STATE", path("state"))
+        .env("WUCLUSTER_CACHE", path("cache"))
+        .env("XDG_RUNTIME_DIR", path("run"))
+        .env("LC_ALL", "C.UTF-8")
+        .env("TZ", "UTC")
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "100")
+        .case("tests/transcripts/*.md");
+}
