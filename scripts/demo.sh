@@ -15,7 +15,7 @@ try() { # STATUS COMMAND...
     local wanted=$1 status
     shift
     printf '%s$ %s%s\n' "$bold" "$(shown "$@")" "$plain"
-    "$@"
+    "$@" </dev/null
     status=$?
     if [ "$status" -ne "$wanted" ]; then
         printf '\nThat ended with status %s; the demo expects %s.\n' "$status" "$wanted"
@@ -57,10 +57,9 @@ program=''
 clean_up() {
     # Machines die with the demo, however it ends.
     if [ -n "$work" ]; then
+        # Each has the demo's own folder on its command line.
         local pid
-        for pid in "$work"/state/local/instances/*/qemu.pid; do
-            [ -e "$pid" ] && kill -9 "$(cat "$pid")" 2>/dev/null
-        done
+        for pid in $(pgrep -f "qemu-system.*$work"); do kill -9 "$pid" 2>/dev/null; done
         rm -rf "$work"
     fi
 }

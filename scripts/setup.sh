@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that machines on this host need, if any is missing, and says so.
+# With `test`: also those that the tests need.
 set -euo pipefail
 
 # program:package
@@ -13,6 +14,7 @@ needs=(
     ssh-keygen:openssh-client
     cc:gcc
 )
+[ "${1:-}" != test ] || needs+=(sshd:openssh-server mkfs.xfs:xfsprogs fuser:psmisc python3:python3 losetup:mount)
 [ "$(id -u)" -eq 0 ] || needs+=(newuidmap:uidmap)
 
 missing=()
@@ -40,12 +42,16 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-install() {
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q >>"$log" 2>&1 &&
-        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >>"$log" 2>&1
-}
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$log" 2>&1; }
+install() { apt install -y --no-install-recommends "$@" "${missing[@]}"; }
+apt update || true
 if ! install; then
-    cat "$log" >&2
-    echo "The packages could not be installed; nothing else was done." >&2
-    exit 1
+    # qemu-utils of another release than the qemu-system of this one stand in each other's way.
+    version=$(apt-cache policy qemu-system-x86 | awk '/Candidate:/ { print $2 }')
+    echo "That failed; trying once more with qemu-utils of the same release, $version"
+    if ! install --allow-downgrades "qemu-utils=$version"; then
+        cat "$log" >&2
+        echo "The packages could not be installed; nothing else was done." >&2
+        exit 1
+    fi
 fi

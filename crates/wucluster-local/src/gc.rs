@@ -125,3 +125,71 @@ fn list(dir: &Path) -> Result<Vec<String>, LocalError> {
     names.sort();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use wucluster_core::action::CloudAction;
+    use wucluster_core::definition::Size;
+    use wucluster_core::ids::{ClusterName, MountKey};
+    use wucluster_core::ports::Receipt;
+    use wucluster_core::tags::Tags;
+
+    use crate::cloud::LocalConfig;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_of_no_use_goes_and_data_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = LocalConfig {
+            state_dir: dir.path().join("state"),
+            cache_dir: dir.path().join("cache"),
+        };
+        let cloud = LocalCloud::open(&config).unwrap();
+        let Ok(_) = cloud.image_status() else { return };
+        let held = cloud.store.hold().await.unwrap();
+        let cluster = ClusterName::new("demo").unwrap();
+        let mount = MountKey::try_from("a/data".to_owned()).unwrap();
+        let tags = Tags::for_mount(&cluster, &mount);
+        let make = |token: &str| CloudAction::CreateVolume {
+            mount: mount.clone(),
+            size: Size::from_gib(1),
+            from: None,
+            zone: None,
+            tags: tags.clone(),
+            token: token.to_owned(),
+        };
+        let Receipt::Volume(kept) = cloud.perform(&held, &make("kept")).await.unwrap() else {
+            panic!("no volume")
+        };
+        // Made by somebody who died: a directory without a record, a file half written, and a
+        // snapshot whose copier was never started.
+        let half = cloud.store.root().join("volumes/vol-00000000000000000");
+        fs::create_dir(&half).unwrap();
+        fs::write(half.join("data.raw"), "x").unwrap();
+        let kept_dir = cloud.store.dir::<VolumeRecord>(kept.as_str());
+        fs::write(kept_dir.join(".meta.json.1.tmp"), "{").unwrap();
+        let snapshot = SnapshotRecord {
+            schema: crate::records::RECORD_SCHEMA,
+            id: wucluster_core::ids::SnapshotId::new("snap-0123456789abcdef0"),
+            volume: kept.clone(),
+            size: Size::from_gib(1),
+            tags: tags.clone(),
+            started_at: now(),
+            taken_by: None,
+            message: None,
+            is_failed: false,
+            sha256: None,
+        };
+        cloud.store.put(&held, &snapshot).unwrap();
+
+        let removed = collect(&cloud, &held).unwrap();
+        assert_eq!(removed.failed_snapshots, [snapshot.id.to_string()]);
+        assert_eq!(removed.leftovers.len(), 2, "{removed:?}");
+        assert!(!half.exists() && cloud.store.volume_data(&kept).exists());
+        assert_eq!(collect(&cloud, &held).unwrap(), Removed::default(), "twice is once");
+        drop(held);
+        let view = cloud.look(&cluster).await.unwrap();
+        assert!(view.snapshots.is_empty() && view.volumes.len() == 1);
+    }
+}

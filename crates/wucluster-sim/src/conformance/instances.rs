@@ -73,7 +73,7 @@ pub(super) async fn another_host_key_is_refused_before_anything_is_sent(
     bench: &Bench<'_>,
 ) -> Outcome {
     let mut node = bench.main().await?;
-    let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g";
+    let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g";
     node.ssh.host_key = Some(other.to_owned());
     match bench.harness.shell().probe(&node, &ProbeRequest::default()).await {
         Err(gap) if gap.kind == GapKind::WrongHost => Ok(()),
