@@ -73,7 +73,8 @@ prepare() {
     case $target in /*) ;; *) target=$top/$target ;; esac
     program=$target/debug/wucluster
     work=$(mktemp -d "${TMPDIR:-/tmp}/wucluster-demo.XXXXXX") || return
-    export WUCLUSTER_STATE=$work/state
+    export WUCLUSTER_STATE=$work/state XDG_RUNTIME_DIR=$work/run
+    mkdir -m 700 "$work/run" || return
     cp examples/demo.cluster.toml "$work/" && cd "$work"
 }
 image() { try 0 "$program" local image; }

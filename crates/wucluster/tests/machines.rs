@@ -57,7 +57,7 @@ impl Site {
             .env("WUCLUSTER_STATE", self.state())
             .env("WUCLUSTER_CACHE", &self.cache)
             .env("HOME", self.folder.path())
-            .env_remove("XDG_RUNTIME_DIR")
+            .env("XDG_RUNTIME_DIR", self.folder.path())
             .stdin(Stdio::null());
         command
     }

@@ -106,16 +106,14 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
 }
 
 fn strangers(ctx: &Context<'_>, plan: &mut Plan) {
-    for shortfall in plan.verdict.unmet.clone() {
-        let Subject::Stranger(id) = &shortfall.subject else { continue };
-        plan.holds.push(
-            Hold::new(Interlock::Foreign, shortfall.subject.clone(), "it fits no node or mount")
-                .why(format!("{id}: {}", shortfall.why))
-                .so("it was not touched")
-                .fix(format!(
-                    "if it is not {}'s, take the wucluster tags off it; if it is, set them right",
-                    ctx.definition.name
-                )),
-        );
-    }
+    let found = plan.verdict.unmet.iter().filter_map(|shortfall| {
+        let Subject::Stranger(id) = &shortfall.subject else { return None };
+        let hold =
+            Hold::new(Interlock::Foreign, shortfall.subject.clone(), "it fits no node or mount");
+        Some(hold.why(format!("{id}: {}", shortfall.why)).so("it was not touched").fix(format!(
+            "if it is not {}'s, take the wucluster tags off it; if it is, set them right",
+            ctx.definition.name
+        )))
+    });
+    plan.holds.extend(found);
 }

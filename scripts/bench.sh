@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Timings, as ratios where there is something to compare with. Nothing here is asserted by a test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh
+echo "== building (release)"
+cargo build --release --quiet --package wucluster
+target=${CARGO_TARGET_DIR:-target}
+case $target in /*) ;; *) target=$PWD/$target ;; esac
+program=$target/release/wucluster
+export WUCLUSTER_CACHE=${WUCLUSTER_CACHE:-$target/wucluster-cache}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/wucluster-bench.XXXXXX")
+export WUCLUSTER_STATE=$work/state XDG_RUNTIME_DIR=$work/run
+mkdir -m 700 "$work/run"
+clean_up() {
+    local pid
+    for pid in $(pgrep -f "qemu-system.*$work"); do kill -9 "$pid" 2>/dev/null || true; done
+    rm -rf "$work"
+}
+trap clean_up EXIT
+
+now() { echo "${EPOCHREALTIME/./}"; } # microseconds
+seconds() { awk -v us="$1" 'BEGIN { printf "%.1f s", us / 1e6 }'; }
+
+echo "== size of the program: $(stat -c %s "$program" | awk '{ printf "%.1f MB", $1 / 1e6 }')"
+echo "== plan"
+cargo bench --quiet --package wucluster-engine --bench plan
+
+echo "== start-up (median of 21 runs)"
+cp examples/demo.cluster.toml "$work/"
+start_up() {
+    local at from
+    for at in $(seq 21); do
+        from=$(now)
+        (cd "$work" && "$program" "$@" >/dev/null)
+        echo $(($(now) - from))
+    done | sort -n | sed -n 11p | awk '{ printf "%.1f ms\n", $1 / 1000 }'
+}
+echo "   --help $(start_up --help)"
+echo "   check  $(start_up check)"
+
+echo "== launch of 4 nodes x 2 mounts"
+cat >"$work/demo.cluster.toml" <<'TOML'
+[cluster]
+name = "bench"
+[defaults]
+memory = "384 MiB"
+[node.n]
+count = 4
+mount.a = { at = "/mnt/a", size = "1 GiB" }
+mount.b = { at = "/mnt/b", size = "1 GiB", fs = "xfs" }
+TOML
+cd "$work"
+"$program" local image >/dev/null 2>&1
+for name in new again; do
+    from=$(now)
+    /usr/bin/env time -f '%U %S %M' -o usage "$program" launch --progress quiet || exit 1
+    launch=$(($(now) - from))
+    awk -v name="$name" -v wall="$(seconds $launch)" \
+        '{ printf "   %-5s %s; wucluster itself: %.1f s of a core, %.0f MB\n", name, wall, $1 + $2, $3 / 1024 }' usage
+    eval "launch_$name=$launch"
+    if [ "$name" = new ]; then
+        from=$(now)
+        "$program" put-away --yes --progress quiet 2>/dev/null >/dev/null
+        echo "   put away $(seconds $(($(now) - from)))"
+    fi
+done
+
+# The same four machines by hand: the very command lines, each on a new overlay of the same image, all
+# at once, until each says on its console that its ssh is up.
+echo "== the same four machines booted by hand, all at once"
+lines=()
+for pid in $(pgrep -f "qemu-system.*$work"); do
+    cp "/proc/$pid/cmdline" "line.$pid"
+    lines+=("line.$pid")
+done
+for pid in $(pgrep -f "qemu-system.*$work"); do kill -9 "$pid"; done
+while pgrep -f "qemu-system.*$work" >/dev/null; do :; done
+image=$(find "$WUCLUSTER_CACHE/images" -name root.img | xargs ls -t | head -1)
+consoles=()
+from=$(now)
+for line in "${lines[@]}"; do
+    mapfile -d '' -t words <"$line"
+    root=$(printf '%s\n' "${words[@]}" | grep -o '[^=,]*root\.qcow2' | head -1)
+    console=$(dirname "$root")/console.log
+    rm -f "$root" "$console"
+    qemu-img create -q -f qcow2 -b "$image" -F raw "$root"
+    (cd "$(dirname "$root")" && "${words[@]}")
+    consoles+=("$console")
+done
+for console in "${consoles[@]}"; do
+    until grep -q 'wucluster: ssh is up' "$console" 2>/dev/null; do sleep 0.05; done
+    slowest=$(($(now) - from))
+done
+echo "   slowest until its ssh is up: $(seconds "$slowest")"
+awk -v launch="$launch_new" -v again="$launch_again" -v boot="$slowest" \
+    'BEGIN { printf "== ratio of launch to slowest boot by hand: %.2f new, %.2f again (aim 1.25)\n", launch / boot, again / boot }'
