@@ -69,6 +69,8 @@ pub(crate) struct Drive<'a, 'e> {
     renewing: BTreeMap<Subject, Cleared<Action>>,
     is_looking: bool,
     probing: BTreeSet<NodeName>,
+    /// Nodes whose next answer the last plan waits for.
+    awaited: BTreeSet<NodeName>,
     /// Nodes whose answer to a request is due: asking them meanwhile would show a half-done state.
     busy_nodes: BTreeSet<NodeName>,
     asking: usize,
@@ -108,6 +110,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             renewing: BTreeMap::new(),
             is_looking: false,
             probing: BTreeSet::new(),
+            awaited: BTreeSet::new(),
             busy_nodes: BTreeSet::new(),
             asking: 0,
             next_look_at: Timestamp::default(),
@@ -173,6 +176,14 @@ impl<'a, 'e> Drive<'a, 'e> {
         let actions = plan.actions.clone();
         let moves = self.moves(&plan);
         let holds = self.held.clone();
+        self.awaited = plan
+            .waits
+            .iter()
+            .filter_map(|wait| match &wait.on {
+                WaitOn::Node(node) => Some(node.clone()),
+                WaitOn::Cloud | WaitOn::Answer | WaitOn::Time(_) | WaitOn::Others => None,
+            })
+            .collect();
         self.observation = Some(observation);
         self.plan = Some(plan);
         if is_met && self.asking == 0 {
@@ -195,9 +206,12 @@ impl<'a, 'e> Drive<'a, 'e> {
     /// Says whether anything moves beside what is held: what a held subject is tried with once more, and
     /// what waits for others only, does not.
     fn moves(&self, plan: &Plan) -> bool {
-        let is_held = |subject: &Subject| self.held.iter().any(|hold| hold.subject == *subject);
-        plan.actions.iter().any(|action| !is_held(&action.action().subject()))
-            || plan.waits.iter().any(|wait| wait.on != WaitOn::Others && !is_held(&wait.subject))
+        let held: BTreeSet<&Subject> = self.held.iter().map(|hold| &hold.subject).collect();
+        plan.actions.iter().any(|action| !held.contains(&action.action().subject()))
+            || plan
+                .waits
+                .iter()
+                .any(|wait| wait.on != WaitOn::Others && !held.contains(&wait.subject))
     }
 
     fn context<'c>(&'c self, observation: &'c Observation, now: Timestamp) -> Context<'c> {
@@ -362,6 +376,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             self.next_look_at = Timestamp::default();
             for node in renewing.keys().filter_map(Subject::node) {
                 self.next_probe_at.insert(node.clone(), Timestamp::default());
+                self.awaited.insert(node.clone());
             }
         }
         self.renewing = renewing;
@@ -488,6 +503,25 @@ impl<'a, 'e> Drive<'a, 'e> {
         self.pursuit.definition.nodes.get(name).is_some_and(|defined| !defined.mounts.is_empty())
     }
 
+    /// Tells when a node is to be asked; `None` while its answer does not matter.
+    ///
+    /// A node whose answer is waited for is asked at its own pace; any other only now and then, since
+    /// each question costs the node a part of the second that its work needs.
+    fn probe_due_at(&self, observation: &Observation, name: &NodeName) -> Option<Timestamp> {
+        if !self.wants_probe(observation, name) {
+            return None;
+        }
+        let due = self.next_probe_at.get(name).copied().unwrap_or_default();
+        let instance = observation.node(name)?.instance().map(|instance| &instance.id);
+        let answer = self.answers.get(name).filter(|answer| Some(&answer.instance) == instance);
+        let Some(answer) = answer.filter(|answer| answer.probe.is_ok()) else { return Some(due) };
+        Some(if self.awaited.contains(name) {
+            due
+        } else {
+            due.max(answer.asked_at.after(pace::UNASKED_PROBE))
+        })
+    }
+
     /// Begins the looks and probes that are due.
     fn look_about(&mut self) {
         let now = self.now();
@@ -504,12 +538,8 @@ impl<'a, 'e> Drive<'a, 'e> {
         }
         let Some(observation) = self.observation.take() else { return };
         for node in &observation.nodes {
-            let is_due = self.next_probe_at.get(&node.name).is_none_or(|due| *due <= now);
-            let is_asked = self.busy_nodes.contains(&node.name);
-            if !is_due
-                || is_asked
-                || self.probing.contains(&node.name)
-                || !self.wants_probe(&observation, &node.name)
+            let is_due = self.probe_due_at(&observation, &node.name).is_some_and(|due| due <= now);
+            if !is_due || self.busy_nodes.contains(&node.name) || self.probing.contains(&node.name)
             {
                 continue;
             }
@@ -561,11 +591,8 @@ impl<'a, 'e> Drive<'a, 'e> {
             times.push(self.next_look_at);
         }
         if let Some(observation) = &self.observation {
-            for (node, due) in &self.next_probe_at {
-                if !self.probing.contains(node) && self.wants_probe(observation, node) {
-                    times.push(*due);
-                }
-            }
+            let free = self.next_probe_at.keys().filter(|node| !self.probing.contains(*node));
+            times.extend(free.filter_map(|node| self.probe_due_at(observation, node)));
         }
         if let Some(plan) = &self.plan {
             times.extend(plan.waits.iter().filter_map(|wait| match wait.on {

@@ -12,6 +12,9 @@ pub(crate) const FIRST_LOOK: Duration = Duration::from_millis(20);
 /// has moved on.
 pub(crate) const AFTER_ANSWER: Duration = Duration::from_millis(1);
 
+/// How often a node is asked at most while nothing waits for its answer.
+pub(crate) const UNASKED_PROBE: Duration = Duration::from_secs(5);
+
 /// Longest pause between two tries of a request that fails.
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 
