@@ -502,3 +502,26 @@ mod switched_off {
         assert_guard(&claimed, attach(), Interlock::SnapshotOlder);
     }
 }
+
+#[test]
+fn an_answer_from_before_the_attachment_says_nothing_about_the_device() {
+    let mount = || {
+        Action::Shell(ShellAction::Mount {
+            mount: home(),
+            serial: volume().serial(),
+            at: "/mnt/home".to_owned(),
+            kind: "ext4".to_owned(),
+            options: Vec::new(),
+            owner: None,
+            group: None,
+            mode: None,
+        })
+    };
+    let later = NOW.after(std::time::Duration::from_secs(1));
+    let mut world = attached();
+    assert_permits(&world, mount());
+    let state = wucluster_core::observation::AttachmentState::Attached;
+    world.memory.attachments.insert(home(), (state, later));
+    assert_waits(&world, mount());
+    assert_waits(&world, detach());
+}

@@ -151,11 +151,16 @@ impl Site {
             .collect()
     }
 
-    /// The disks of volumes that exist.
+    /// The disks of volumes that exist. One without a record is none: a process that was killed while
+    /// it made the volume left it, and `local gc` takes it away.
     fn disks(&self) -> Vec<PathBuf> {
         let volumes =
             fs::read_dir(self.state().join("local/volumes")).into_iter().flatten().flatten();
-        volumes.map(|entry| entry.path().join("data.raw")).filter(|disk| disk.exists()).collect()
+        volumes
+            .filter(|entry| entry.path().join("meta.json").exists())
+            .map(|entry| entry.path().join("data.raw"))
+            .filter(|disk| disk.exists())
+            .collect()
     }
 
     /// For each volume that was ever made: whether its disk is there, or a whole snapshot of it is.
@@ -327,6 +332,10 @@ fn a_killed_wucluster_is_followed_by_one_that_finishes() {
     site.run(&["launch"]).expect(0);
     assert_eq!(site.on("chief", HASHES), before);
     assert_eq!((site.disks().len(), site.machines().len()), (2, 1));
+    site.run(&["local", "gc"]).expect(0);
+    let folders = fs::read_dir(site.state().join("local/volumes")).unwrap().flatten();
+    let unknown = folders.filter(|entry| !entry.path().join("meta.json").exists()).count();
+    assert_eq!(unknown, 0, "what the killed ones left half made is taken away");
 }
 
 /// What somebody else put on a disk that we made blank is neither formatted nor mounted.

@@ -247,6 +247,9 @@ fn device<'a>(
         return Err(Refusal::wait(subject, WaitOn::Cloud, "it must be attached first"));
     }
     let filesystem = ctx.observation.mount(key).map(|mount| &mount.filesystem);
+    if matches!(filesystem, Some(Observed::Present(_))) {
+        order::probe_is_fresh(ctx, key)?;
+    }
     match filesystem {
         Some(Observed::Present(state)) => Ok((seen, state)),
         Some(Observed::Unknown(gap)) => Err(order::silent(ctx, &subject, &node.name, gap)),

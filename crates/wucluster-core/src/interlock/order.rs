@@ -43,17 +43,26 @@ pub(crate) fn unmounted(
     }
 }
 
-/// Passes when the node's answer is newer than everything that was last asked about the mount.
-fn probe_is_fresh(ctx: &Context<'_>, key: &MountKey) -> Result<(), Refusal> {
+/// Passes when the node's answer is newer than everything that was last asked of it about the mount,
+/// and than the present state of the volume's attachment: an answer of before tells of a device that
+/// may have come or gone since.
+pub(super) fn probe_is_fresh(ctx: &Context<'_>, key: &MountKey) -> Result<(), Refusal> {
     let subject = Subject::Mount(key.clone());
     let settled = ctx.memory.of(&subject).and_then(|memory| memory.shell_settled_at);
-    let asked = ctx.observation.node(&key.node).and_then(|node| node.probed_at);
-    match (settled, asked) {
-        (Some(settled), Some(asked)) if asked <= settled => {
-            Err(Refusal::wait(subject, WaitOn::Node(key.node.clone()), "the node is asked again"))
-        }
-        _ => Ok(()),
+    let attached = ctx.memory.attachments.get(key).map(|(_, since)| *since);
+    let Some(asked) = ctx.observation.node(&key.node).and_then(|node| node.probed_at) else {
+        return Ok(());
+    };
+    if settled.is_some_and(|settled| asked <= settled)
+        || attached.is_some_and(|since| asked < since)
+    {
+        return Err(Refusal::wait(
+            subject,
+            WaitOn::Node(key.node.clone()),
+            "the node is asked again",
+        ));
     }
+    Ok(())
 }
 
 /// Tells what a node's silence means: a wait, or a hold once it has lasted too long.

@@ -29,8 +29,9 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
             ErrorClass::Retry | ErrorClass::Ambiguous | ErrorClass::Capacity => false,
         },
         FailureError::Shell(error) => match error {
-            ShellError::Refused(_) => true,
-            ShellError::Busy { .. }
+            // What the node found may have changed under our eyes: it looks again before it is final.
+            ShellError::Refused(_)
+            | ShellError::Busy { .. }
             | ShellError::HookRefused { .. }
             | ShellError::Failed { .. }
             | ShellError::NoAnswer(_) => false,
