@@ -141,6 +141,14 @@ fn detach_waits_for_a_silent_node_and_is_held_when_it_stays_silent() {
 }
 
 #[test]
+fn a_running_node_without_an_address_is_as_silent_as_one_that_does_not_answer() {
+    let mut world = attached().without_address("chief");
+    assert_waits(&world, detach());
+    world.memory.silent_since.insert(common::node("chief"), Timestamp::from_millis(0));
+    assert_blocks(&world, detach(), Interlock::NodeSilent);
+}
+
+#[test]
 fn detach_is_permitted_once_unmounted() {
     assert_permits(&attached(), detach());
 }

@@ -374,7 +374,10 @@ impl<'a, 'e> Drive<'a, 'e> {
         }
         if !renewing.is_empty() {
             self.next_look_at = Timestamp::default();
-            for node in renewing.keys().filter_map(Subject::node) {
+            // What a node does, it proves by itself once more; what the cloud does, it must say first.
+            let cloud_only =
+                renewing.iter().filter(|(_, cleared)| matches!(cleared.action(), Action::Cloud(_)));
+            for node in cloud_only.filter_map(|(subject, _)| subject.node()) {
                 self.next_probe_at.insert(node.clone(), Timestamp::default());
                 self.awaited.insert(node.clone());
             }
@@ -487,10 +490,11 @@ impl<'a, 'e> Drive<'a, 'e> {
                         matches!(one.state, AttachmentState::Detaching | AttachmentState::Busy)
                     })
                 }),
-            Demand::Mounted => node.is_defined && self.has_mounts(name),
+            // Before a device can be there, a node has nothing to tell.
+            Demand::Mounted => node.is_defined && is_attached,
             Demand::Launched => {
-                node.is_defined
-                    && (self.has_mounts(name) || hooks.is_some_and(|hooks| !hooks.ready.is_empty()))
+                let is_checked = hooks.is_some_and(|hooks| !hooks.ready.is_empty());
+                node.is_defined && (is_attached || is_checked && !self.has_mounts(name))
             }
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => is_attached,
             Demand::Haltable | Demand::Away => {
@@ -512,6 +516,12 @@ impl<'a, 'e> Drive<'a, 'e> {
             return None;
         }
         let due = self.next_probe_at.get(name).copied().unwrap_or_default();
+        // One round trip serves all devices that come at once.
+        let arriving = observation.mounts_of(name).filter_map(|mount| {
+            let (state, since) = self.memory.attachments.get(&mount.key)?;
+            (*state == AttachmentState::Attaching).then(|| since.after(pace::ARRIVAL))
+        });
+        let due = arriving.filter(|end| *end > self.now()).fold(due, Timestamp::max);
         let instance = observation.node(name)?.instance().map(|instance| &instance.id);
         let answer = self.answers.get(name).filter(|answer| Some(&answer.instance) == instance);
         let Some(answer) = answer.filter(|answer| answer.probe.is_ok()) else { return Some(due) };
@@ -808,10 +818,19 @@ impl<'a, 'e> Drive<'a, 'e> {
     fn waits_for_cloud(&self) -> bool {
         self.asking > 0
             || !self.renewing.is_empty()
+            || self.observation.as_ref().is_some_and(|seen| self.lacks_an_address(seen))
             || self
                 .plan
                 .as_ref()
                 .is_none_or(|plan| plan.waits.iter().any(|wait| wait.on == WaitOn::Cloud))
+    }
+
+    /// Says whether a node is to be asked whose address only the cloud can tell.
+    fn lacks_an_address(&self, observation: &Observation) -> bool {
+        observation.nodes.iter().any(|node| {
+            node.instance().is_some_and(|one| one.ssh.is_none())
+                && self.wants_probe(observation, &node.name)
+        })
     }
 
     fn last_blindness(&mut self, error: CloudError) {

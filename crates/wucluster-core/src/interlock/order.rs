@@ -68,20 +68,25 @@ pub(super) fn probe_is_fresh(ctx: &Context<'_>, key: &MountKey) -> Result<(), Re
 /// Tells what a node's silence means: a wait, or a hold once it has lasted too long.
 pub(crate) fn silent(ctx: &Context<'_>, subject: &Subject, node: &NodeName, gap: &Gap) -> Refusal {
     match gap.kind {
-        GapKind::NotAsked => Refusal::wait(subject.clone(), WaitOn::Node(node.clone()), gap.why.clone()),
         GapKind::WrongHost => Hold::new(Interlock::HostKeyChanged, Subject::Node(node.clone()), "it is not spoken to")
             .why(gap.why.clone())
             .so("nothing was sent to it; what is mounted there is not known, so nothing is detached or deleted")
             .fix("find out who answers at its address; if its keys were renewed on purpose, terminate it by hand")
             .refuse(),
-        GapKind::NoAnswer => {
+        // A node that should be asked and cannot be, as nobody knows its address, is as silent as one that
+        // does not answer.
+        GapKind::NotAsked | GapKind::NoAnswer => {
             let since = ctx.memory.silent_since.get(node).copied();
             let lasted = since.map_or(std::time::Duration::ZERO, |since| ctx.now.since(since));
             if lasted < ctx.policy.silence_max {
                 return Refusal::wait(subject.clone(), WaitOn::Node(node.clone()), gap.why.clone());
             }
+            let said = match gap.kind {
+                GapKind::NoAnswer => format!("ssh says: {}", gap.why),
+                GapKind::NotAsked | GapKind::WrongHost => gap.why.clone(),
+            };
             Hold::new(Interlock::NodeSilent, Subject::Node(node.clone()), "it does not answer")
-                .why(format!("no answer for {}s; ssh says: {}", lasted.as_secs(), gap.why))
+                .why(format!("no answer for {}s; {said}", lasted.as_secs()))
                 .so("what is mounted on it is not known, so nothing of it is unmounted, detached or deleted")
                 .fix("look at its console, and repeat once it answers")
                 .fix("or stop the machine: its system unmounts, and then it is known")

@@ -178,6 +178,9 @@ impl Found {
         let probe = match instances.as_slice() {
             [] => Observed::Absent,
             [one] => match &one.state {
+                InstanceState::Running if answer.is_none() && one.ssh.is_none() => {
+                    not_asked("boots; it has no address for ssh yet")
+                }
                 InstanceState::Stopped | InstanceState::Terminated => Observed::Absent,
                 InstanceState::Pending => not_asked("the machine is starting"),
                 InstanceState::Stopping | InstanceState::ShuttingDown => {

@@ -242,6 +242,16 @@ impl World {
         self
     }
 
+    /// The cloud says nowhere yet how the node is reached, and so it was never asked.
+    pub fn without_address(mut self, name: &str) -> Self {
+        let wanted = Tags::for_node(&self.definition.name, &node(name));
+        for instance in self.view.instances.iter_mut().filter(|one| one.tags == wanted) {
+            instance.ssh = None;
+        }
+        self.answers.remove(&node(name));
+        self
+    }
+
     pub fn observe(&self) -> Observation {
         Observation::assemble(&self.definition, &self.view, &self.answers)
     }

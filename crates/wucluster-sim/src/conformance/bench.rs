@@ -125,7 +125,8 @@ impl<'a> Bench<'a> {
                     return Ok(None);
                 };
                 match seen.state {
-                    InstanceState::Running => Ok(Some(seen.clone())),
+                    InstanceState::Running if seen.ssh.is_some() => Ok(Some(seen.clone())),
+                    InstanceState::Running => Ok(None),
                     InstanceState::Pending => {
                         before.push(seen.clone());
                         Ok(None)
