@@ -10,6 +10,7 @@ use wucluster_core::ports::CloudError;
 use wucluster_core::tags::{KEY_MOUNT, KEY_NODE};
 
 use crate::arguments::{MEMORY_DEFAULT_MIB, MEMORY_OVERHEAD_MIB};
+use crate::copies;
 use crate::error::{LocalError, refuse};
 use crate::files;
 use crate::store::Store;
@@ -137,7 +138,7 @@ pub(crate) fn refusals(
         let newest =
             view.snapshots.iter().filter(|seen| is_it(&seen.tags)).max_by_key(|s| s.started_at);
         need.disk += newest.map_or(BLANK_SPACE, |snapshot| {
-            files::allocated_bytes(&store.snapshot_dir(&snapshot.id).join("data.raw"))
+            files::allocated_bytes(&copies::kept_in(&store.snapshot_dir(&snapshot.id)))
         });
     }
     Ok(need.refusals(memory_available(), files::free_bytes(store.root())?))

@@ -178,13 +178,31 @@ pub(crate) async fn ask_to_end(qmp: &mut Qmp) -> Result<(), LocalError> {
     qmp.execute("send-key", json!({ "keys": keys })).await.map(drop)
 }
 
-/// Says whether the node has told on its console that its ssh is up.
+/// How far a living machine has booted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Boot {
+    /// Its firmware or kernel is at work.
+    Firmware,
+    /// Its system has begun; it takes and gives devices.
+    System,
+    /// Its ssh answers.
+    SshIsUp,
+}
+
+/// Tells how far a machine has booted, by what its node says on the console.
 ///
 /// Knocking at the port instead costs more than it tells: the port is open from the start, a
 /// connection made too early hangs for seconds, and each that comes too early for a node under TCG
 /// takes the processor from those that count (measured: 60 s to the first answer instead of 9).
-pub(crate) fn is_ssh_up(files: &MachineFiles) -> bool {
-    files::tail(&files.console(), 64 << 10).contains("wucluster: ssh is up")
+pub(crate) fn boot(files: &MachineFiles) -> Boot {
+    let said = files::tail(&files.console(), 64 << 10);
+    if said.contains("wucluster: ssh is up") {
+        Boot::SshIsUp
+    } else if said.contains("wucluster: the system has begun") {
+        Boot::System
+    } else {
+        Boot::Firmware
+    }
 }
 
 /// Says how a dead machine came to its end, as far as its console tells.

@@ -15,7 +15,7 @@ use wucluster_core::time::Timestamp;
 use crate::cloud::LocalCloud;
 use crate::devices::Inventory;
 use crate::error::LocalError;
-use crate::machine::{self, Life};
+use crate::machine::{self, Boot, Life};
 use crate::qmp::Qmp;
 use crate::records::{InstanceRecord, Record, SnapshotRecord, VolumeRecord, Wanted};
 use crate::store::{Held, now};
@@ -23,11 +23,11 @@ use crate::volumes;
 
 /// How long a terminated instance stays listed. EC2: "usually less than one hour".
 const LISTED_FOR: Duration = Duration::from_secs(600);
-/// How long a machine counts as pending while its node has not said that its ssh is up. After that
-/// it is shown as running all the same: then the reason is for others to find.
+/// How long a node may take to say that its ssh is up. After that it is shown as running with its address
+/// all the same: then the reason is for others to find.
 ///
 /// Measured under TCG: 7 to 10 s, with four at once on two busy cores up to 40 s.
-const PENDING_MAX: Duration = Duration::from_secs(120);
+const SILENT_MAX: Duration = Duration::from_secs(120);
 /// How often a machine is told again to end: one that boots may not hear.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -119,6 +119,7 @@ impl LocalCloud {
         at: Timestamp,
     ) -> Result<InstanceSeen, LocalError> {
         let mut reason = record.state_reason.clone();
+        let mut boot = Boot::Firmware;
         let state = match look {
             None => InstanceState::Terminated,
             Some(look) if look.life.is_alive() => {
@@ -129,11 +130,13 @@ impl LocalCloud {
                     Wanted::Running => {
                         reason = trouble(look);
                         let files = machine::files_of(&self.store, &record.id);
-                        let is_late = at >= record.started_at.after(PENDING_MAX);
-                        if is_late || machine::is_ssh_up(&files) {
-                            InstanceState::Running
-                        } else {
-                            InstanceState::Pending
+                        boot = machine::boot(&files);
+                        if at >= record.started_at.after(SILENT_MAX) {
+                            boot = Boot::SshIsUp;
+                        }
+                        match boot {
+                            Boot::Firmware => InstanceState::Pending,
+                            Boot::System | Boot::SshIsUp => InstanceState::Running,
                         }
                     }
                 }
@@ -163,7 +166,7 @@ impl LocalCloud {
             id: record.id.clone(),
             state,
             tags: record.tags.clone(),
-            ssh: is_up.then_some(ssh),
+            ssh: (boot == Boot::SshIsUp).then_some(ssh),
             address: is_up.then(|| record.address.clone()),
             zone: record.zone.clone(),
             launched_at: Some(record.started_at),

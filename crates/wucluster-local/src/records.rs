@@ -140,7 +140,7 @@ pub(crate) struct SnapshotRecord {
     pub(crate) message: Option<String>,
     /// It failed; it never turns into anything else.
     pub(crate) is_failed: bool,
-    /// Set once it is whole and durable: the checksum of its content.
+    /// Set once it is whole and durable: the checksum of the file that keeps it.
     pub(crate) sha256: Option<String>,
 }
 

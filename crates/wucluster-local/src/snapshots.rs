@@ -21,7 +21,7 @@ use wucluster_core::tags::Tags;
 
 use crate::admission::check_copy;
 use crate::cloud::LocalCloud;
-use crate::copies::{self, Copy, Progress};
+use crate::copies::{self, Copy, Progress, Work};
 use crate::devices::Inventory;
 use crate::error::{LocalError, refuse};
 use crate::files;
@@ -124,12 +124,8 @@ impl LocalCloud {
     }
 
     fn copy_of(&self, record: &SnapshotRecord) -> Copy {
-        Copy {
-            source: self.store.volume_data(&record.volume),
-            dir: self.store.snapshot_dir(&record.id),
-            expected: None,
-            bytes: record.size.bytes(),
-        }
+        let disk = self.store.volume_data(&record.volume);
+        Copy { work: Work::Save { disk }, dir: self.store.snapshot_dir(&record.id) }
     }
 
     /// Finds the running machine that has the volume's file open.
@@ -194,8 +190,8 @@ impl LocalCloud {
                 Job::Done => {
                     record.taken_by = None;
                     self.store.put(held, record)?;
-                    // Without a source: what the machine wrote is checked, made durable and named.
-                    Copy { source: "".into(), ..self.copy_of(record) }.start()?;
+                    let dir = self.store.snapshot_dir(&record.id);
+                    Copy { work: Work::Save { disk: dir.join(copies::TAKEN) }, dir }.start()?;
                 }
                 Job::Failed(why) => self.fail(held, record, why)?,
             }
@@ -243,7 +239,7 @@ async fn begin_job(
     record: &SnapshotRecord,
     dir: &std::path::Path,
 ) -> Result<(), LocalError> {
-    let part = dir.join("data.part");
+    let part = dir.join(copies::TAKEN);
     OpenOptions::new()
         .write(true)
         .create_new(true)

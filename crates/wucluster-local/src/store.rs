@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wucluster_core::ids::{InstanceId, SnapshotId, VolumeId};
 use wucluster_core::time::Timestamp;
 
+use crate::copies;
 use crate::error::LocalError;
 use crate::files;
 use crate::records::{InstanceRecord, RECORD_SCHEMA, Record, SnapshotRecord, VolumeRecord};
@@ -64,7 +65,7 @@ impl Store {
 
     /// Returns the file that holds a volume's content.
     pub(crate) fn volume_data(&self, id: &VolumeId) -> PathBuf {
-        self.dir::<VolumeRecord>(id.as_str()).join("data.raw")
+        self.dir::<VolumeRecord>(id.as_str()).join(copies::DISK)
     }
 
     /// Returns the directory of a snapshot.

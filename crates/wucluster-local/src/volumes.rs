@@ -14,7 +14,7 @@ use wucluster_core::time::Timestamp;
 use crate::admission::check_copy;
 use crate::arguments::SLOTS;
 use crate::cloud::LocalCloud;
-use crate::copies::{self, Copy, Progress};
+use crate::copies::{self, Copy, Progress, Work};
 use crate::devices::{self, Inventory};
 use crate::error::{LocalError, refuse};
 use crate::files;
@@ -82,19 +82,20 @@ impl LocalCloud {
         if let Some(snapshot) = source {
             // First the record: a copy that nobody knows of would be lost space.
             self.store.put(held, &record)?;
-            let copy = Copy {
-                source: self.store.snapshot_dir(&snapshot.id).join("data.raw"),
-                dir,
-                expected: snapshot.sha256,
+            let work = Work::Restore {
+                kept: copies::kept_in(&self.store.snapshot_dir(&snapshot.id)),
+                // A snapshot that is whole has one; an empty one fits nothing.
+                sum: snapshot.sha256.unwrap_or_default(),
                 bytes: size.bytes(),
             };
+            let copy = Copy { work, dir };
             if let Err(error) = copy.start() {
                 record.error = Some(error.to_string());
                 self.store.put(held, &record)?;
                 return Err(error.into());
             }
         } else {
-            let data = dir.join("data.raw");
+            let data = dir.join(copies::DISK);
             OpenOptions::new()
                 .write(true)
                 .create_new(true)
@@ -132,7 +133,7 @@ impl LocalCloud {
         }
         check_copy(
             &self.store,
-            files::allocated_bytes(&self.store.snapshot_dir(id).join("data.raw")),
+            files::allocated_bytes(&copies::kept_in(&self.store.snapshot_dir(id))),
         )?;
         Ok(snapshot)
     }
@@ -277,7 +278,7 @@ impl LocalCloud {
         }
         let dir = self.store.dir::<VolumeRecord>(record.id.as_str());
         let source = record.from_snapshot.as_ref().map(|id| self.store.snapshot_dir(id));
-        match copies::progress(&dir, &source.unwrap_or_default().join("data.raw"))? {
+        match copies::progress(&dir, &copies::kept_in(&source.unwrap_or_default()))? {
             Progress::Running { .. } => return Ok(()),
             Progress::Done { .. } => {}
             Progress::Failed { why } => {

@@ -182,7 +182,7 @@ impl Site {
         for (id, (folder, _)) in read("volumes") {
             let is_kept = snapshots
                 .values()
-                .any(|(snapshot, meta)| meta.contains(&id) && snapshot.join("data.raw").exists());
+                .any(|(snapshot, meta)| meta.contains(&id) && snapshot.join("data.qcow2").exists());
             assert!(
                 folder.join("data.raw").exists() || is_kept,
                 "{id} is gone and no snapshot keeps it"

@@ -77,6 +77,7 @@ mkdir -p "$root/usr/lib/wucluster" "$units/sysinit.target.wants" "$units/multi-u
 cat >"$root/usr/lib/wucluster/identity" <<'END'
 #!/bin/sh
 # Network, names, host key and authorized keys, from the credentials that the host passed in.
+echo "wucluster: the system has begun" >/dev/ttyS0
 c=/run/credentials/@system
 modprobe -a virtio_pci virtio_net
 address=$(cat $c/wucluster.address)
@@ -143,7 +144,7 @@ Before=shutdown.target sysinit.target
 ExecStart=/usr/sbin/sshd -D
 # The host reads this line on the console, and need not knock at the port to find out.
 ExecStartPost=/bin/sh -c 'echo "wucluster: ssh is up" >/dev/ttyS0'
-StartupCPUWeight=5000
+Slice=wucluster.slice
 KillMode=process
 Restart=on-failure
 Type=notify
@@ -153,6 +154,16 @@ RuntimeDirectory=sshd
 RuntimeDirectoryMode=0755
 [Install]
 WantedBy=sysinit.target
+END
+# What is asked for by ssh goes before what the system does beside it, as long as it boots and after: a
+# slice of its own, as the first process and its helpers would else get the same share.
+cat >"$units/wucluster.slice" <<'END'
+[Unit]
+Description=What is asked for by ssh
+DefaultDependencies=no
+Before=slices.target
+[Slice]
+CPUWeight=10000
 END
 rm -f "$units/multi-user.target.wants/ssh.service"
 ln -sf ../ssh.service "$units/sysinit.target.wants/ssh.service"

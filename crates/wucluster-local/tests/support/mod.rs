@@ -212,7 +212,13 @@ impl Host {
     /// Waits for the node's ssh, and returns how long that took.
     pub async fn answers(&self, id: &InstanceId) -> Duration {
         let since = Instant::now();
-        let endpoint = self.in_state(id, InstanceState::Running).await.ssh.unwrap();
+        let endpoint = self
+            .until("reachable", |view| {
+                let seen =
+                    instance(view, id).filter(|seen| seen.state == InstanceState::Running)?;
+                seen.ssh.clone()
+            })
+            .await;
         let console = self.console(id).await;
         assert!(has_banner(endpoint.port).await, "{id} does not answer; its console: {console}");
         since.elapsed()
