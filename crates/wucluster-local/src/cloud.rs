@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::json;
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{ClusterName, InstanceId, SnapshotId};
@@ -21,7 +20,6 @@ use crate::image::{ImageCache, ImageProgress, ImageStatus};
 use crate::keys;
 use crate::machine;
 use crate::program::{self, MACHINE_TOOLS};
-use crate::qmp::Qmp;
 use crate::records::Wanted;
 use crate::store::Store;
 
@@ -126,20 +124,6 @@ impl LocalCloud {
         let held = self.store.hold().await?;
         self.instance(&held, id)?;
         machine::kill(&machine::files_of(&self.store, id), id)
-    }
-
-    /// Pushes an instance's reset button, which a boot that hangs may need.
-    ///
-    /// What its programs had not synced is gone: only for a node on which nothing is mounted.
-    ///
-    /// # Errors
-    /// [`LocalError::NoSuchInstance`]; or when its machine does not answer.
-    pub async fn reset(&self, id: &InstanceId) -> Result<(), LocalError> {
-        let held = self.store.hold().await?;
-        self.instance(&held, id)?;
-        let files = machine::files_of(&self.store, id);
-        let mut qmp = Qmp::connect(id.as_str(), &files.qmp()).await?;
-        qmp.execute("system_reset", json!({})).await.map(drop)
     }
 
     /// Deletes a snapshot.

@@ -96,6 +96,8 @@ impl LocalCloud {
             wanted: Wanted::Running,
             created_at: now(),
             started_at: now(),
+            starts: 0,
+            resets: None,
             ending: None,
             terminated_at: None,
             state_reason: None,
@@ -130,6 +132,8 @@ impl LocalCloud {
             .map(|other| other.ssh_port)
             .collect();
         let mut failed = None;
+        record.starts += 1;
+        record.resets = None;
         for _ in machine::port_tries() {
             record.ssh_port =
                 network::free_port(Some(record.ssh_port).filter(|p| *p != 0), &taken)?;

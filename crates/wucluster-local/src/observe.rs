@@ -17,7 +17,7 @@ use crate::devices::Inventory;
 use crate::error::LocalError;
 use crate::machine::{self, Boot, Life};
 use crate::qmp::Qmp;
-use crate::records::{InstanceRecord, Record, SnapshotRecord, VolumeRecord, Wanted};
+use crate::records::{InstanceRecord, Record, Resets, SnapshotRecord, VolumeRecord, Wanted};
 use crate::store::{Held, now};
 use crate::volumes;
 
@@ -27,7 +27,9 @@ const LISTED_FOR: Duration = Duration::from_secs(600);
 /// all the same: then the reason is for others to find.
 ///
 /// Measured under TCG: 7 to 10 s, with four at once on two busy cores up to 40 s.
-const SILENT_MAX: Duration = Duration::from_secs(120);
+const SILENT_MAX: Duration = Duration::from_secs(240);
+/// How long a boot may take before it counts as hung.
+const HUNG_AFTER: Duration = Duration::from_secs(90);
 /// How often a machine is told again to end: one that boots may not hear.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -131,6 +133,13 @@ impl LocalCloud {
                         reason = trouble(look);
                         let files = machine::files_of(&self.store, &record.id);
                         boot = machine::boot(&files);
+                        if is_hung(record, boot, at) {
+                            self.begin_anew(held, record, look, at).await?;
+                        }
+                        if let Some(Resets { count, .. }) = record.resets {
+                            let told = format!("its boot hung and was begun anew {count} times");
+                            reason.get_or_insert(told);
+                        }
                         if at >= record.started_at.after(SILENT_MAX) {
                             boot = Boot::SshIsUp;
                         }
@@ -174,6 +183,24 @@ impl LocalCloud {
         })
     }
 
+    /// Pushes the reset button of a machine.
+    async fn begin_anew(
+        &self,
+        held: &Held,
+        record: &mut InstanceRecord,
+        look: &mut MachineLook,
+        at: Timestamp,
+    ) -> Result<(), LocalError> {
+        let count = record.resets.map_or(0, |before| before.count) + 1;
+        record.resets = Some(Resets { count, last_at: at });
+        self.store.put(held, record)?;
+        if let Some(qmp) = &mut look.qmp {
+            // It may just be gone; the next look tells.
+            let _ = qmp.execute("system_reset", json!({})).await;
+        }
+        Ok(())
+    }
+
     /// Tells a machine again that it is to end, or pulls its plug when its grace is over.
     async fn carry_on_ending(
         &self,
@@ -198,6 +225,22 @@ impl LocalCloud {
     }
 }
 
+/// Says whether a boot hangs, and may be begun anew as nothing of a volume can be in use: its system has
+/// not begun, or it is the first boot of a fresh root disk, which names no volume, and ssh was never up.
+///
+/// Seen under TCG about once in 40 boots on a busy host: the kernel idles and never gets on.
+fn is_hung(record: &InstanceRecord, boot: Boot, at: Timestamp) -> bool {
+    let is_untouched = match boot {
+        Boot::Firmware => true,
+        Boot::System => record.starts == 1,
+        Boot::SshIsUp => false,
+    };
+    let (count, since) =
+        record.resets.map_or((0, record.started_at), |before| (before.count, before.last_at));
+    // Longer each time: on a host that is only slow, the next boot must get further.
+    is_untouched && at >= since.after(HUNG_AFTER.saturating_mul(1 << count.min(5)))
+}
+
 /// Says what is wrong with a machine that lives.
 fn trouble(look: &MachineLook) -> Option<String> {
     match look.status.as_deref() {
@@ -209,5 +252,59 @@ fn trouble(look: &MachineLook) -> Option<String> {
             Some("Server.InternalError: paused, a disk of this host failed or is full".to_owned())
         }
         Some(word) => Some(format!("Server.InternalError: the machine is `{word}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wucluster_core::definition::MachineDefinition;
+    use wucluster_core::ids::NodeName;
+    use wucluster_core::tags::Tags;
+
+    use super::*;
+
+    fn record(starts: u32, resets: Option<Resets>) -> InstanceRecord {
+        let start = Timestamp::from_millis(1_000_000);
+        InstanceRecord {
+            schema: crate::records::RECORD_SCHEMA,
+            id: InstanceId::new("i-0"),
+            node: NodeName::new("a").unwrap(),
+            cluster: ClusterName::new("demo").unwrap(),
+            machine: MachineDefinition::default(),
+            zone: None,
+            tags: Tags::default(),
+            token: String::new(),
+            image: String::new(),
+            ssh_port: 1,
+            host_key: String::new(),
+            address: String::new(),
+            wanted: Wanted::Running,
+            created_at: start,
+            started_at: start,
+            starts,
+            resets,
+            ending: None,
+            terminated_at: None,
+            state_reason: None,
+        }
+    }
+
+    #[test]
+    fn a_boot_that_hangs_is_begun_anew_only_while_nothing_can_be_mounted() {
+        let after = |seconds: u64| record(1, None).started_at.after(Duration::from_secs(seconds));
+        let first = record(1, None);
+        assert!(!is_hung(&first, Boot::Firmware, after(89)));
+        assert!(is_hung(&first, Boot::Firmware, after(90)));
+        assert!(is_hung(&first, Boot::System, after(90)));
+        assert!(
+            !is_hung(&first, Boot::SshIsUp, after(9000)),
+            "somebody may have mounted something"
+        );
+        let later = record(2, None);
+        assert!(is_hung(&later, Boot::Firmware, after(90)));
+        assert!(!is_hung(&later, Boot::System, after(9000)), "its own files may mount volumes");
+        let again = record(1, Some(Resets { count: 1, last_at: after(90) }));
+        assert!(!is_hung(&again, Boot::Firmware, after(90 + 179)));
+        assert!(is_hung(&again, Boot::Firmware, after(90 + 180)));
     }
 }

@@ -66,12 +66,25 @@ pub(crate) struct InstanceRecord {
     pub(crate) created_at: Timestamp,
     /// When it was last started.
     pub(crate) started_at: Timestamp,
+    /// How often it was started. What is mounted in a later boot, its own files may say.
+    #[serde(default)]
+    pub(crate) starts: u32,
+    /// The resets of the boot at hand.
+    #[serde(default)]
+    pub(crate) resets: Option<Resets>,
     /// When its end was asked for, and until when it may take its time.
     pub(crate) ending: Option<Ending>,
     /// Set once it is terminated, root disk removed.
     pub(crate) terminated_at: Option<Timestamp>,
     /// Why it is in its state.
     pub(crate) state_reason: Option<String>,
+}
+
+/// How often a boot that hung was begun anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Resets {
+    pub(crate) count: u32,
+    pub(crate) last_at: Timestamp,
 }
 
 /// An end that was asked for.
