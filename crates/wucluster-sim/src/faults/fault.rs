@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wucluster_core::ids::{MountKey, NodeName};
 
+use super::kind::FaultKind;
 use crate::world::Human;
 
 /// A fault. Where a `node` or `mount` is `None`, any one is befallen; where a `span` is `None`, it
@@ -106,8 +107,69 @@ pub enum Fault {
     Human(Human),
 }
 
+/// What a fault befalls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// The world, at any time.
+    World,
+    /// Any request to the cloud, listings included.
+    Cloud,
+    /// Any request to the cloud that changes something.
+    CloudChange,
+    /// Requests of these names.
+    Named(&'static [&'static str]),
+    /// Any request to a node, looks included.
+    Shell,
+}
+
+/// Names of what is asked of nodes.
+const SHELL: &[&str] = &["probe", "mkfs", "mount", "umount"];
+
+impl Target {
+    fn has(self, request: &str) -> bool {
+        let is_shell = SHELL.contains(&request);
+        match self {
+            Self::World => true,
+            Self::Cloud => !is_shell,
+            Self::CloudChange => !is_shell && !request.starts_with("Describe"),
+            Self::Named(names) => names.contains(&request),
+            Self::Shell => is_shell,
+        }
+    }
+}
+
 impl Fault {
-    /// Returns the name under which its effects are counted.
+    /// Returns the kind that it is a case of.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::Throttle => FaultKind::Throttle,
+            Self::ServerError => FaultKind::ServerError,
+            Self::Denied => FaultKind::Denied,
+            Self::LostAnswer => FaultKind::LostAnswer,
+            Self::NoCapacity | Self::LaunchFails => FaultKind::NoCapacity,
+            Self::StuckAttaching { .. } | Self::StuckDetaching { .. } => FaultKind::StuckAttachment,
+            Self::VolumeBreaks | Self::VolumeFails { .. } => FaultKind::LateFailure,
+            Self::SnapshotFails => FaultKind::BrokenSnapshot,
+            Self::SnapshotSlow { .. } => FaultKind::SlowSnapshot,
+            Self::Hidden { .. } | Self::StaleListings { wavers: false, .. } => {
+                FaultKind::StaleListing
+            }
+            Self::StaleListings { wavers: true, .. } => FaultKind::WaveringListing,
+            Self::UmountBusy { .. } => FaultKind::Busy,
+            Self::LostShellAnswer => FaultKind::ShellCut,
+            Self::Unreachable { hangs: false, .. } | Self::WrongHost { .. } => {
+                FaultKind::ShellRefused
+            }
+            Self::Unreachable { hangs: true, .. } => FaultKind::ShellHangs,
+            Self::MachineStops { .. }
+            | Self::MachineTerminates { .. }
+            | Self::MachineReboots { .. } => FaultKind::UnaskedMachine,
+            Self::Human(what) => what.kind(),
+        }
+    }
+
+    /// Returns the name under which its effects are counted; it begins with the kind's id.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -125,64 +187,49 @@ impl Fault {
             Self::Hidden { .. } => "C6 hidden",
             Self::UmountBusy { .. } => "N4 umount busy",
             Self::LostShellAnswer => "N3 lost answer",
-            Self::StaleListings { .. } => "C6 stale listings",
-            Self::Unreachable { .. } => "N1 unreachable",
+            Self::StaleListings { wavers: false, .. } => "C6 stale listings",
+            Self::StaleListings { wavers: true, .. } => "C7 wavering listings",
+            Self::Unreachable { hangs: false, .. } => "N1 unreachable",
+            Self::Unreachable { hangs: true, .. } => "N2 hangs",
             Self::WrongHost { .. } => "N1 wrong host",
             Self::MachineStops { .. } => "K2 machine stops",
             Self::MachineTerminates { .. } => "K2 machine terminates",
             Self::MachineReboots { .. } => "K2 machine reboots",
             Self::VolumeFails { .. } => "C9 volume fails",
-            Self::Human(_) => "H human",
+            Self::Human(what) => match what.kind() {
+                FaultKind::HumanTags => "H1 human tags",
+                FaultKind::HumanDeletes => "H2 human deletes",
+                _ => "H3 human hands",
+            },
         }
     }
 
     /// Says whether it befalls one request, and not the world.
     #[must_use]
     pub fn is_about_requests(&self) -> bool {
-        match self {
-            Self::Throttle
-            | Self::ServerError
-            | Self::Denied
-            | Self::LostAnswer
-            | Self::NoCapacity
-            | Self::LaunchFails
-            | Self::StuckAttaching { .. }
-            | Self::StuckDetaching { .. }
-            | Self::VolumeBreaks
-            | Self::SnapshotFails
-            | Self::SnapshotSlow { .. }
-            | Self::Hidden { .. }
-            | Self::UmountBusy { .. }
-            | Self::LostShellAnswer => true,
-            Self::StaleListings { .. }
-            | Self::Unreachable { .. }
-            | Self::WrongHost { .. }
-            | Self::MachineStops { .. }
-            | Self::MachineTerminates { .. }
-            | Self::MachineReboots { .. }
-            | Self::VolumeFails { .. }
-            | Self::Human(_) => false,
-        }
+        self.target() != Target::World
     }
 
     /// Says whether it can befall a request of that name.
     #[must_use]
     pub fn applies_to(&self, request: &str) -> bool {
-        let is_shell = matches!(request, "probe" | "mkfs" | "mount" | "umount");
-        let is_listing = request.starts_with("Describe");
+        self.target().has(request)
+    }
+
+    fn target(&self) -> Target {
         match self {
-            Self::Throttle | Self::ServerError | Self::Denied => !is_shell,
-            Self::LostAnswer => !is_shell && !is_listing,
-            Self::NoCapacity | Self::LaunchFails => request == "RunInstances",
-            Self::StuckAttaching { .. } => request == "AttachVolume",
-            Self::StuckDetaching { .. } => request == "DetachVolume",
-            Self::VolumeBreaks => request == "CreateVolume",
-            Self::SnapshotFails | Self::SnapshotSlow { .. } => request == "CreateSnapshot",
+            Self::Throttle | Self::ServerError | Self::Denied => Target::Cloud,
+            Self::LostAnswer => Target::CloudChange,
+            Self::NoCapacity | Self::LaunchFails => Target::Named(&["RunInstances"]),
+            Self::StuckAttaching { .. } => Target::Named(&["AttachVolume"]),
+            Self::StuckDetaching { .. } => Target::Named(&["DetachVolume"]),
+            Self::VolumeBreaks => Target::Named(&["CreateVolume"]),
+            Self::SnapshotFails | Self::SnapshotSlow { .. } => Target::Named(&["CreateSnapshot"]),
             Self::Hidden { .. } => {
-                matches!(request, "RunInstances" | "CreateVolume" | "CreateSnapshot")
+                Target::Named(&["RunInstances", "CreateVolume", "CreateSnapshot"])
             }
-            Self::UmountBusy { .. } => request == "umount",
-            Self::LostShellAnswer => is_shell,
+            Self::UmountBusy { .. } => Target::Named(&["umount"]),
+            Self::LostShellAnswer => Target::Shell,
             Self::StaleListings { .. }
             | Self::Unreachable { .. }
             | Self::WrongHost { .. }
@@ -190,7 +237,7 @@ impl Fault {
             | Self::MachineTerminates { .. }
             | Self::MachineReboots { .. }
             | Self::VolumeFails { .. }
-            | Self::Human(_) => true,
+            | Self::Human(_) => Target::World,
         }
     }
 }

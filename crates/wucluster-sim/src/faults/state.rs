@@ -7,6 +7,7 @@ use wucluster_core::ids::NodeName;
 use wucluster_core::time::Timestamp;
 
 use super::fault::Fault;
+use super::kind::FaultKind;
 use super::plan::{Faults, When, lag_of};
 use crate::rng::Rng;
 
@@ -193,6 +194,16 @@ impl FaultState {
 
     pub(crate) fn fired_counts(&self) -> &BTreeMap<&'static str, u64> {
         &self.fired
+    }
+
+    pub(crate) fn fired_kinds(&self) -> BTreeMap<FaultKind, u64> {
+        let mut kinds = BTreeMap::new();
+        for (name, count) in &self.fired {
+            if let Some(kind) = FaultKind::of_name(name) {
+                *kinds.entry(kind).or_default() += count;
+            }
+        }
+        kinds
     }
 
     pub(crate) fn pick<'a, T>(&mut self, things: &'a [T]) -> Option<&'a T> {

@@ -13,6 +13,7 @@ use super::state::World;
 use super::user::UserError;
 use super::volume::{NewVolume, Volume};
 use crate::content::{Content, Shape};
+use crate::faults::FaultKind;
 
 /// Something that a human does behind wucluster's back, in the console or on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,32 @@ pub enum Human {
 }
 
 impl Human {
+    /// Returns the kind of fault that it is.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::TagVolume(..)
+            | Self::UntagVolume(..)
+            | Self::TagInstance(..)
+            | Self::UntagInstance(..)
+            | Self::CopyVolume(_)
+            | Self::CopyInstance(_) => FaultKind::HumanTags,
+            Self::DeleteVolume(_)
+            | Self::DeleteNewestSnapshot(_)
+            | Self::DeleteSnapshots(_)
+            | Self::TerminateInstance(_)
+            | Self::SetDeleteOnTermination(..) => FaultKind::HumanDeletes,
+            Self::TakeSnapshot(_)
+            | Self::StopInstance(_)
+            | Self::StartInstance(_)
+            | Self::Attach(..)
+            | Self::ForceDetach(_)
+            | Self::Mount(..)
+            | Self::Unmount(_)
+            | Self::Write(..) => FaultKind::HumanHands,
+        }
+    }
+
     /// Returns the node that it touches.
     #[must_use]
     pub fn node(&self) -> &NodeName {

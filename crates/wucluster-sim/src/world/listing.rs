@@ -100,7 +100,8 @@ impl World {
     /// Counts lateness once it showed something else than the truth.
     fn felt_stale(&mut self, is_stale: bool) {
         if is_stale {
-            let fault = Fault::StaleListings { lag: Duration::ZERO, span: None, wavers: false };
+            let wavers = self.faults.staleness(self.now).is_some_and(|(_, wavers)| wavers);
+            let fault = Fault::StaleListings { lag: Duration::ZERO, span: None, wavers };
             self.fired(fault.name());
         }
     }
@@ -131,7 +132,7 @@ impl World {
         };
         let mut draw = |attribute: &str| {
             let number = if wavers {
-                self.listing_rng.next()
+                self.listing_rng.number()
             } else {
                 Digest::new(self.seed).with(id).with(attribute).value()
             };

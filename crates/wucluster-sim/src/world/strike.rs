@@ -5,7 +5,7 @@ use wucluster_core::observation::{AttachmentState, SnapshotState, VolumeState};
 
 use super::event::Event;
 use super::state::World;
-use crate::faults::{Fault, FaultState, Faults, Upset, When};
+use crate::faults::{Fault, FaultKind, FaultState, Faults, Upset, When};
 
 impl World {
     /// Replaces the plan of faults; its times count from now.
@@ -73,7 +73,19 @@ impl World {
         self.publish();
     }
 
-    /// Lists how often the effect of each kind of fault was felt, by its name.
+    /// Lists how often the effect of each kind of fault was felt: not how often it was planned.
+    #[must_use]
+    pub fn kinds_fired(&self) -> std::collections::BTreeMap<FaultKind, u64> {
+        self.faults.fired_kinds()
+    }
+
+    /// Counts an effect of a kind that strikes outside of the world: of operators, of the store, of
+    /// a changed definition or demand.
+    pub fn count_fault(&mut self, kind: FaultKind) {
+        self.fired(kind.id());
+    }
+
+    /// Lists how often the effect of each case of a fault was felt, by its name.
     #[must_use]
     pub fn faults_fired(&self) -> &std::collections::BTreeMap<&'static str, u64> {
         self.faults.fired_counts()
