@@ -143,3 +143,43 @@ fn adapters_are_deterministic_too_and_an_hour_costs_next_to_nothing() {
     assert_eq!(first.trace(), second.trace());
     assert!(first.trace().len() > 500);
 }
+
+#[test]
+fn a_kind_taken_out_of_the_plan_leaves_the_luck_of_all_others_as_it_was() {
+    let without = |with: bool| {
+        let mut faults = Faults::none().with_chance(0.2, Fault::Throttle);
+        if with {
+            faults = faults.with_chance(0.3, Fault::StuckAttaching { span: None });
+        }
+        let faults = faults.with_chance(0.4, Fault::Hidden { span: Duration::from_secs(30) });
+        let mut lab = Lab::attached_in(World::new(5), wucluster_sim::Content::blank());
+        lab.world.set_faults(faults);
+        for nth in 0..200 {
+            drop(lab.world.ask(&lab.create_volume(&format!("token-{nth}"))));
+            drop(lab.world.ask(&lab.attach()));
+            drop(lab.world.ask(&lab.detach()));
+            lab.world.advance(Duration::from_secs(30));
+        }
+        let made: Vec<_> = lab.world.volumes_of(&lab.mount);
+        (lab.world.faults_fired().get("C6 hidden").copied(), made)
+    };
+    assert_eq!(without(true), without(false), "ids, throttling and hiding do not shift");
+}
+
+#[test]
+fn how_long_a_thing_takes_does_not_depend_on_what_else_is_made() {
+    let begun = |others: usize| {
+        let mut lab = Lab::new(World::new(6));
+        for nth in 0..others {
+            lab.world.ask(&lab.create_volume(&format!("other-{nth}"))).expect("it is made");
+        }
+        lab.world.ask(&lab.run_action()).expect("it is made");
+        let id = lab.instance();
+        let start = lab.world.now();
+        while !lab.world.is_up(&id) {
+            lab.world.advance(Duration::from_millis(1));
+        }
+        (id, lab.world.now().since(start))
+    };
+    assert_eq!(begun(0), begun(7));
+}

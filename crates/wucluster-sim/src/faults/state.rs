@@ -1,6 +1,7 @@
 //! Faults that are in force, waiting, or were felt.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use wucluster_core::ids::NodeName;
@@ -9,7 +10,7 @@ use wucluster_core::time::Timestamp;
 use super::fault::Fault;
 use super::kind::FaultKind;
 use super::plan::{Faults, When, lag_of};
-use crate::rng::Rng;
+use crate::rng::{Rng, mix};
 
 /// Until when something lasts; `None`: until calm.
 type Until = Option<Timestamp>;
@@ -21,7 +22,11 @@ pub(crate) struct FaultState {
     plan: Faults,
     /// Number of the plan in force; events of an earlier one are void.
     number: u64,
-    rng: Rng,
+    seed: u64,
+    /// One generator for each entry of the plan, in its order: first the chances, then the rates.
+    /// Taking an entry out of the plan leaves the luck of all others as it is.
+    chances: Vec<Rng>,
+    rates: Vec<Rng>,
     /// Faults of requests that wait for the next request they apply to.
     armed: Vec<Fault>,
     outages: BTreeMap<NodeName, (Until, bool)>,
@@ -37,7 +42,9 @@ impl FaultState {
         Self {
             plan: Faults::none(),
             number: 0,
-            rng: Rng::new(seed, "faults"),
+            seed,
+            chances: Vec::new(),
+            rates: Vec::new(),
             armed: Vec::new(),
             outages: BTreeMap::new(),
             impostors: BTreeMap::new(),
@@ -50,8 +57,10 @@ impl FaultState {
     /// Puts a plan in force, and returns its number.
     pub(crate) fn begin(&mut self, plan: Faults) -> u64 {
         self.staleness_max = self.staleness_max.max(plan.lag_max());
-        self.plan = plan;
         self.number += 1;
+        self.chances = generators(self.seed ^ self.number, &plan.chances);
+        self.rates = generators(self.seed ^ self.number, &plan.rates);
+        self.plan = plan;
         self.number
     }
 
@@ -98,7 +107,7 @@ impl FaultState {
     pub(crate) fn next_recurrence(&mut self, index: usize) -> Option<Duration> {
         let (per_hour, _) = self.plan.rates.get(index).filter(|(per_hour, _)| *per_hour > 0.0)?;
         let average = Duration::try_from_secs_f64(3600.0 / per_hour).ok()?;
-        Some(self.rng.between(Duration::ZERO, average * 2))
+        Some(self.rates.get_mut(index)?.between(Duration::ZERO, average * 2))
     }
 
     /// Lets a fault of requests wait for the next one that it applies to.
@@ -120,10 +129,11 @@ impl FaultState {
             .partition(|fault: &Fault| fault.applies_to(name));
         self.armed = waiting;
         faults.extend::<Vec<Fault>>(struck);
-        for (request, probability, fault) in &self.plan.chances {
+        for ((request, probability, fault), rng) in self.plan.chances.iter().zip(&mut self.chances)
+        {
             let is_meant = request.is_none_or(|request| request == name);
             // Drawn for each request that it could befall, whether or not another fault did.
-            if is_meant && fault.applies_to(name) && self.rng.chance(*probability) {
+            if is_meant && fault.applies_to(name) && rng.chance(*probability) {
                 faults.push(fault.clone());
             }
         }
@@ -206,8 +216,9 @@ impl FaultState {
         kinds
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, things: &'a [T]) -> Option<&'a T> {
-        self.rng.pick(things)
+    /// Picks whom a fault without a name befalls, by the time alone.
+    pub(crate) fn pick<'a, T>(&self, what: &str, now: Timestamp, things: &'a [T]) -> Option<&'a T> {
+        Rng::new(self.seed ^ now.as_millis().unsigned_abs(), what).pick(things)
     }
 }
 
@@ -219,6 +230,20 @@ impl Faults {
         let rates = self.rates.iter().map(|(_, fault)| fault);
         scheduled.chain(chances).chain(rates).map(lag_of).max().unwrap_or_default()
     }
+}
+
+/// Makes a generator for each entry of a plan, which follows from the entry itself and from how many
+/// of the same are before it.
+fn generators<T: Debug>(seed: u64, entries: &[T]) -> Vec<Rng> {
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    let texts = entries.iter().map(|entry| format!("{entry:?}"));
+    texts
+        .map(|text| {
+            let nth = seen.entry(text.clone()).or_default();
+            *nth += 1;
+            Rng::new(seed ^ mix(*nth), &text)
+        })
+        .collect()
 }
 
 fn is_on(until: Option<Timestamp>, now: Timestamp) -> bool {

@@ -111,7 +111,7 @@ impl World {
         });
         let turn = volume.turn;
         if !is_stuck {
-            let after = self.draw(self.durations.attach);
+            let after = self.draw(id.as_str(), self.durations.attach);
             self.schedule(after, Event::Attached { volume: id.clone(), turn });
         }
     }
@@ -156,7 +156,7 @@ impl World {
         attachment.is_stuck = false;
         let instance = attachment.instance.clone();
         self.note(format!("attached {id} to {instance}"));
-        let after = self.draw(self.durations.device);
+        let after = self.draw(id.as_str(), self.durations.device);
         self.schedule(after, Event::DeviceAppears { volume: id.clone(), instance, turn });
     }
 
@@ -190,7 +190,7 @@ impl World {
         let due = Event::DetachDue { volume: id.clone(), turn };
         match sticks {
             None => {
-                let after = self.draw(self.durations.detach);
+                let after = self.draw(id.as_str(), self.durations.detach);
                 self.schedule(after, due);
             }
             Some((fault, span)) => {
@@ -215,7 +215,7 @@ impl World {
         attachment.is_stuck = false;
         let instance = attachment.instance.clone();
         if self.is_held(id, &instance) {
-            let after = self.draw(self.durations.busy);
+            let after = self.draw(id.as_str(), self.durations.busy);
             self.schedule(after, Event::DetachBusy { volume: id.clone(), turn });
             return;
         }
@@ -256,7 +256,7 @@ impl World {
             matches!(attachment.state, AttachmentState::Detaching | AttachmentState::Busy);
         if is_waiting && !attachment.is_stuck && !self.is_held(id, &attachment.instance) {
             let turn = volume.turn;
-            let after = self.draw(self.durations.detach);
+            let after = self.draw(id.as_str(), self.durations.detach);
             self.schedule(after, Event::DetachDue { volume: id.clone(), turn });
         }
     }

@@ -162,7 +162,7 @@ impl World {
             Human::TakeSnapshot(mount) => {
                 let volume = self.one_volume(mount)?;
                 let (id, size, content) = (volume.id.clone(), volume.size, volume.content.clone());
-                let takes = self.snapshot_time(size);
+                let takes = self.snapshot_time(id.as_str(), size);
                 self.add_snapshot(NewSnapshot {
                     volume: id,
                     size,
@@ -257,6 +257,7 @@ impl World {
             Human::CopyVolume(mount) => {
                 let volume = self.one_volume(mount)?;
                 let new = NewVolume {
+                    asked_by: format!("copy of {}", volume.id),
                     tags: volume.tags.clone(),
                     zone: volume.zone.clone(),
                     size: volume.size,
@@ -266,7 +267,7 @@ impl World {
                     hidden_for: std::time::Duration::ZERO,
                 };
                 let id = self.add_volume(new);
-                let after = self.draw(self.durations.create_volume);
+                let after = self.draw(id.as_str(), self.durations.create_volume);
                 self.schedule(after, Event::VolumeMade { id, is_broken: false });
             }
             Human::CopyInstance(node) => {
@@ -274,9 +275,14 @@ impl World {
                 let (tags, zone) =
                     (self.instances[&id].tags.clone(), self.instances[&id].zone.clone());
                 let hidden_for = std::time::Duration::ZERO;
-                let id =
-                    self.add_instance(NewInstance { tags, zone, maker: Maker::Human, hidden_for });
-                let after = self.draw(self.durations.launch);
+                let id = self.add_instance(NewInstance {
+                    asked_by: format!("copy of {id}"),
+                    tags,
+                    zone,
+                    maker: Maker::Human,
+                    hidden_for,
+                });
+                let after = self.draw(id.as_str(), self.durations.launch);
                 let state = wucluster_core::observation::InstanceState::Running;
                 self.schedule(after, Event::InstanceReaches { id, state, turn: 0 });
             }

@@ -109,6 +109,8 @@ impl Instance {
 
 /// What a new instance is made of.
 pub(super) struct NewInstance {
+    /// What it follows from: a token, or the like.
+    pub(super) asked_by: String,
     pub(super) tags: Tags,
     pub(super) zone: String,
     pub(super) maker: Maker,
@@ -155,8 +157,9 @@ impl World {
             ));
         }
         self.judge_new_instance(by, tags);
-        let hidden_for = self.hidden_for(upset);
+        let hidden_for = self.hidden_for(token, upset);
         let new = NewInstance {
+            asked_by: token.to_owned(),
             tags: tags.clone(),
             zone: zone.clone(),
             maker: Maker::Operator,
@@ -170,13 +173,13 @@ impl World {
             if let Some(instance) = self.instance_mut(&id) {
                 instance.reason = Some(reason.clone());
             }
-            let after = self.draw(self.durations.launch);
+            let after = self.draw(id.as_str(), self.durations.launch);
             self.schedule(
                 after,
                 Event::InstanceReaches { id: id.clone(), state: InstanceState::Terminated, turn },
             );
         } else {
-            let after = self.draw(self.durations.launch);
+            let after = self.draw(id.as_str(), self.durations.launch);
             self.schedule(
                 after,
                 Event::InstanceReaches { id: id.clone(), state: InstanceState::Running, turn },
@@ -187,9 +190,9 @@ impl World {
 
     /// Adds a pending instance; whoever calls schedules what becomes of it.
     pub(super) fn add_instance(&mut self, new: NewInstance) -> InstanceId {
-        let (number, id) = self.make_id("i");
+        let (number, id) = self.make_id("i", &new.asked_by);
         let id = InstanceId::new(id);
-        let NewInstance { tags, zone, maker, hidden_for } = new;
+        let NewInstance { asked_by: _, tags, zone, maker, hidden_for } = new;
         let instance = Instance {
             id: id.clone(),
             number,

@@ -37,7 +37,7 @@ impl World {
     ) -> Result<(), CloudError> {
         view.requests += self.listing_request("DescribeInstances", self.instances.len())?;
         let mut ids: Vec<_> = self.instances.keys().cloned().collect();
-        self.shuffle(&mut ids);
+        self.shuffle("DescribeInstances", &mut ids);
         let mut is_stale = false;
         for id in &ids {
             let late = self.lateness(id.as_str());
@@ -57,7 +57,7 @@ impl World {
     ) -> Result<(), CloudError> {
         view.requests += self.listing_request("DescribeVolumes", self.volumes.len())?;
         let mut ids: Vec<_> = self.volumes.keys().cloned().collect();
-        self.shuffle(&mut ids);
+        self.shuffle("DescribeVolumes", &mut ids);
         let mut is_stale = false;
         for id in &ids {
             let late = self.lateness(id.as_str());
@@ -77,7 +77,7 @@ impl World {
     ) -> Result<(), CloudError> {
         view.requests += self.listing_request("DescribeSnapshots", self.snapshots.len())?;
         let mut ids: Vec<_> = self.snapshots.keys().cloned().collect();
-        self.shuffle(&mut ids);
+        self.shuffle("DescribeSnapshots", &mut ids);
         let mut is_stale = false;
         for id in &ids {
             let late = self.lateness(id.as_str());
@@ -119,9 +119,9 @@ impl World {
         Ok(u32::try_from(pages).unwrap_or(u32::MAX))
     }
 
-    fn shuffle<T>(&mut self, ids: &mut [T]) {
+    fn shuffle<T>(&mut self, listing: &str, ids: &mut [T]) {
         if self.limits.is_shuffled {
-            self.listing_rng.shuffle(ids);
+            self.luck(listing).shuffle(ids);
         }
     }
 
@@ -130,12 +130,10 @@ impl World {
         let Some((lag, wavers)) = self.faults.staleness(self.now) else {
             return Lateness::default();
         };
-        let mut draw = |attribute: &str| {
-            let number = if wavers {
-                self.listing_rng.number()
-            } else {
-                Digest::new(self.seed).with(id).with(attribute).value()
-            };
+        // What wavers is late by another time at each look.
+        let look = if wavers { self.luck(&format!("look {id}")).number() } else { self.seed };
+        let draw = |attribute: &str| {
+            let number = Digest::new(look).with(id).with(attribute).value();
             let millis = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX - 1);
             Duration::from_millis(number % (millis + 1))
         };

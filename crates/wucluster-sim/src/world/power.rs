@@ -16,7 +16,7 @@ impl World {
         match state {
             InstanceState::Running => {
                 self.boot(id);
-                let after = self.draw(self.durations.ssh);
+                let after = self.draw(id.as_str(), self.durations.ssh);
                 self.schedule(after, Event::SshAnswers { id: id.clone(), turn });
             }
             InstanceState::Stopped => self.halt(id),
@@ -53,7 +53,7 @@ impl World {
         instance.turn += 1;
         instance.starts += 1;
         let turn = instance.turn;
-        let after = self.draw(self.durations.launch);
+        let after = self.draw(id.as_str(), self.durations.launch);
         self.schedule(
             after,
             Event::InstanceReaches { id: id.clone(), state: InstanceState::Running, turn },
@@ -99,7 +99,7 @@ impl World {
             self.durations.stop
         };
         // Recorded: a stopped instance is terminated at once, there is nothing to shut down.
-        let after = if was_dead { std::time::Duration::ZERO } else { self.draw(span) };
+        let after = if was_dead { std::time::Duration::ZERO } else { self.draw(id.as_str(), span) };
         self.schedule(after, Event::InstanceReaches { id: id.clone(), state: to, turn });
     }
 
@@ -116,7 +116,7 @@ impl World {
             })
             .map(|volume| volume.id.clone())
             .collect();
-        self.rng.shuffle(&mut attached);
+        self.luck(id.as_str()).shuffle(&mut attached);
         if let Some(instance) = self.instances.get_mut(id) {
             instance.machine.boots += 1;
             instance.machine.is_up = false;
@@ -226,7 +226,7 @@ impl World {
         self.drop_caches(id, "rebooted");
         self.devices_let_go(id);
         self.boot(id);
-        let after = self.draw(self.durations.reboot);
+        let after = self.draw(id.as_str(), self.durations.reboot);
         self.schedule(after, Event::SshAnswers { id: id.clone(), turn });
         self.note(format!("rebooted {id}"));
         self.publish();

@@ -181,8 +181,8 @@ impl World {
     }
 
     /// Draws how long a new thing stays out of listings.
-    pub(super) fn hidden_for(&mut self, upset: &Upset) -> Duration {
-        let usual = self.draw(self.durations.visibility);
+    pub(super) fn hidden_for(&mut self, about: &str, upset: &Upset) -> Duration {
+        let usual = self.draw(about, self.durations.visibility);
         match upset.hides {
             Some((fault, span)) => {
                 self.fired(fault);

@@ -116,7 +116,7 @@ impl World {
         if let Some(volume) = self.volume_mut(id) {
             volume.snapshot_at = Some(now);
         }
-        let mut takes = self.snapshot_time(size);
+        let mut takes = self.snapshot_time(id.as_str(), size);
         if let Some((fault, span)) = upset.snapshot_takes {
             self.fired(fault);
             takes = takes.max(span);
@@ -124,7 +124,7 @@ impl World {
         if let Some(fault) = upset.snapshot_fails {
             self.fired(fault);
         }
-        let hidden_for = self.hidden_for(upset);
+        let hidden_for = self.hidden_for(id.as_str(), upset);
         let id = self.add_snapshot(NewSnapshot {
             volume: id.clone(),
             size,
@@ -137,13 +137,13 @@ impl World {
         Ok(Receipt::Snapshot(id))
     }
 
-    pub(super) fn snapshot_time(&mut self, size: Size) -> Duration {
-        self.draw(self.durations.snapshot) + self.durations.snapshot_per_gib * size.gib()
+    pub(super) fn snapshot_time(&mut self, about: &str, size: Size) -> Duration {
+        self.draw(about, self.durations.snapshot) + self.durations.snapshot_per_gib * size.gib()
     }
 
     /// Adds a pending snapshot with its end scheduled.
     pub(super) fn add_snapshot(&mut self, new: NewSnapshot) -> SnapshotId {
-        let (number, id) = self.make_id("snap");
+        let (number, id) = self.make_id("snap", new.volume.as_str());
         let id = SnapshotId::new(id);
         let NewSnapshot { volume, size, tags, content, takes, fails, hidden_for } = new;
         let snapshot = Snapshot {

@@ -33,8 +33,8 @@ pub const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 pub struct World {
     pub(super) now: Timestamp,
     pub(super) seed: u64,
-    pub(super) rng: Rng,
-    pub(super) listing_rng: Rng,
+    /// Draws so far, by what they are about: what befalls one thing shifts no other's luck.
+    pub(super) draws: BTreeMap<String, u64>,
     pub(super) durations: Durations,
     pub(super) limits: Limits,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
@@ -71,8 +71,7 @@ impl World {
         Self {
             now: EPOCH,
             seed,
-            rng: Rng::new(seed, "world"),
-            listing_rng: Rng::new(seed, "listing"),
+            draws: BTreeMap::new(),
             durations: Durations::default(),
             limits: Limits::default(),
             instances: BTreeMap::new(),
@@ -221,14 +220,29 @@ impl World {
         self.next_event += 1;
     }
 
-    pub(super) fn draw(&mut self, span: Span) -> Duration {
-        self.rng.between(span.min, span.max)
+    /// Draws how long something takes, from the luck of what it is about.
+    pub(super) fn draw(&mut self, about: &str, span: Span) -> Duration {
+        if span.min >= span.max {
+            return span.min;
+        }
+        self.luck(about).between(span.min, span.max)
     }
 
-    /// Makes the next id of a kind: 17 hexadecimal digits that begin with 0, as EC2's do.
-    pub(super) fn make_id(&mut self, prefix: &str) -> (u64, String) {
+    /// Makes the generator of the next draw about something.
+    pub(super) fn luck(&mut self, about: &str) -> Rng {
+        let nth = match self.draws.get_mut(about) {
+            Some(nth) => nth,
+            None => self.draws.entry(about.to_owned()).or_default(),
+        };
+        *nth += 1;
+        Rng::new(self.seed ^ mix(*nth), about)
+    }
+
+    /// Makes an id: 17 hexadecimal digits that begin with 0, as EC2's do, and the number in the
+    /// order of making. The id follows from what asked for it, such as a token.
+    pub(super) fn make_id(&mut self, prefix: &str, asked_by: &str) -> (u64, String) {
         self.next_id += 1;
-        let digits = mix(self.seed.rotate_left(17) ^ mix(self.next_id));
+        let digits = self.luck(&format!("{prefix} {asked_by}")).number();
         (self.next_id, format!("{prefix}-0{digits:016x}"))
     }
 

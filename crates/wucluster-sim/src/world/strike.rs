@@ -45,10 +45,10 @@ impl World {
             .collect();
         for (volume, state, turn) in stuck {
             if state == AttachmentState::Attaching {
-                let after = self.draw(self.durations.attach);
+                let after = self.draw(volume.as_str(), self.durations.attach);
                 self.schedule(after, Event::Attached { volume, turn });
             } else {
-                let after = self.draw(self.durations.detach);
+                let after = self.draw(volume.as_str(), self.durations.detach);
                 self.schedule(after, Event::DetachDue { volume, turn });
             }
         }
@@ -59,7 +59,7 @@ impl World {
             .map(|found| (found.id.clone(), found.size, found.due_at))
             .collect();
         for (id, size, due_at) in slow {
-            let usual = self.now.after(self.snapshot_time(size));
+            let usual = self.now.after(self.snapshot_time(id.as_str(), size));
             if due_at > usual {
                 let turn = self.snapshot_mut(&id).map_or(0, |snapshot| {
                     snapshot.turn += 1;
@@ -206,7 +206,7 @@ impl World {
         true
     }
 
-    fn any_node(&mut self, node: Option<&NodeName>) -> Option<NodeName> {
+    fn any_node(&self, node: Option<&NodeName>) -> Option<NodeName> {
         if let Some(node) = node {
             return Some(node.clone());
         }
@@ -214,26 +214,28 @@ impl World {
         self.instances.get(&id)?.owner.as_ref().map(|owner| owner.node().clone())
     }
 
-    fn any_machine(&mut self, node: Option<&NodeName>) -> Option<InstanceId> {
+    fn any_machine(&self, node: Option<&NodeName>) -> Option<InstanceId> {
         if let Some(node) = node {
             return self.instance_of(node);
         }
+        let now = self.now;
         let running: Vec<InstanceId> = self
             .instances
             .values()
             .filter(|found| found.is_running())
             .map(|found| found.id.clone())
             .collect();
-        self.faults.pick(&running).cloned()
+        self.faults.pick("machine", now, &running).cloned()
     }
 
-    fn any_volume(&mut self) -> Option<VolumeId> {
+    fn any_volume(&self) -> Option<VolumeId> {
+        let now = self.now;
         let living: Vec<VolumeId> = self
             .volumes
             .values()
             .filter(|found| found.is_living())
             .map(|found| found.id.clone())
             .collect();
-        self.faults.pick(&living).cloned()
+        self.faults.pick("volume", now, &living).cloned()
     }
 }

@@ -77,6 +77,8 @@ impl Volume {
 
 /// What a new volume is made of.
 pub(super) struct NewVolume {
+    /// What it follows from: a token, or the like.
+    pub(super) asked_by: String,
     pub(super) tags: Tags,
     pub(super) zone: String,
     pub(super) size: Size,
@@ -133,8 +135,9 @@ impl World {
             return Err(refuse("VolumeLimitExceeded", "you have reached your limit of volumes"));
         }
         self.judge_new_volume(by, asked.tags, asked.from);
-        let hidden_for = self.hidden_for(upset);
+        let hidden_for = self.hidden_for(asked.token, upset);
         let id = self.add_volume(NewVolume {
+            asked_by: asked.token.to_owned(),
             tags: asked.tags.clone(),
             zone: zone.clone(),
             size: asked.size,
@@ -147,7 +150,7 @@ impl World {
         if let Some(fault) = upset.volume_breaks {
             self.fired(fault);
         }
-        let after = self.draw(self.durations.create_volume);
+        let after = self.draw(id.as_str(), self.durations.create_volume);
         self.schedule(
             after,
             Event::VolumeMade { id: id.clone(), is_broken: upset.volume_breaks.is_some() },
@@ -157,9 +160,9 @@ impl World {
 
     /// Adds a volume that is being made; whoever calls schedules what becomes of it.
     pub(super) fn add_volume(&mut self, new: NewVolume) -> VolumeId {
-        let (number, id) = self.make_id("vol");
+        let (number, id) = self.make_id("vol", &new.asked_by);
         let id = VolumeId::new(id);
-        let NewVolume { tags, zone, size, from, content, maker, hidden_for } = new;
+        let NewVolume { asked_by: _, tags, zone, size, from, content, maker, hidden_for } = new;
         let volume = Volume {
             id: id.clone(),
             number,
@@ -257,7 +260,7 @@ impl World {
         if let Some(volume) = self.volume_mut(id) {
             volume.state = VolumeState::Deleting;
         }
-        let after = self.draw(self.durations.delete_volume);
+        let after = self.draw(id.as_str(), self.durations.delete_volume);
         self.schedule(after, Event::VolumeGone { id: id.clone() });
     }
 
