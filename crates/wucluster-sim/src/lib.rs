@@ -22,7 +22,10 @@ mod world;
 pub use adapters::{Sim, SimClock, SimCloud, SimShell, run, sim_runtime};
 pub use content::{Content, Shape};
 pub use durations::{Durations, Span};
-pub use faults::{Fault, FaultKind, Faults, Names, Striker, When};
+pub use faults::{
+    Cut, Denial, Fault, FaultKind, Faults, Greeting, Grip, Leaves, Lie, Names, Room, Sickness,
+    Striker, Tear, When,
+};
 pub use limits::{Bucket, Limits};
 pub use rng::Rng;
 pub use world::{

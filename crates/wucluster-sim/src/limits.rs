@@ -23,6 +23,8 @@ pub struct Limits {
     pub snapshots_pending_max: usize,
     /// Shortest time between two snapshots of one volume. Default 15 s.
     pub snapshot_interval_min: Duration,
+    /// How long a client token is remembered. Default 24 h (EC2 developer guide).
+    pub token_lifetime: Duration,
     /// How long a new thing may stay out of listings, as the cloud promises. Default 5 min (EC2
     /// developer guide, "Eventual consistency").
     pub visibility_lag_max: Duration,
@@ -47,6 +49,7 @@ impl Default for Limits {
             snapshots_per_volume_pending_max: 5,
             snapshots_pending_max: 100,
             snapshot_interval_min: Duration::from_secs(15),
+            token_lifetime: Duration::from_secs(24 * 3600),
             visibility_lag_max: Duration::from_secs(300),
             is_throttled: true,
             is_shuffled: true,
@@ -95,6 +98,14 @@ impl Bucket {
             _ => (50, 5),
         };
         Self { capacity, refill_per_second, level_millis: capacity * 1000, filled_at: now }
+    }
+
+    /// Makes the full bucket of a request that is limited to so many a second.
+    #[must_use]
+    pub fn tight(per_second: u64, now: Timestamp) -> Self {
+        let capacity = per_second.max(1);
+        let level_millis = capacity * 1000;
+        Self { capacity, refill_per_second: per_second, level_millis, filled_at: now }
     }
 
     /// Takes a token; says no when there is none.

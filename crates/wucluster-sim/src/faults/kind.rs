@@ -157,7 +157,7 @@ impl FaultKind {
     /// stores, and are counted by [`World::count_fault`](crate::World::count_fault).
     #[must_use]
     pub fn is_simulated(self) -> bool {
-        self.striker() == Striker::World && !super::random::is_missing(self)
+        self.striker() == Striker::World
     }
 
     /// Returns the kind whose row has that id.

@@ -6,6 +6,7 @@ use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{MountKey, NodeName};
 use wucluster_core::tags::{KEY_CLUSTER, KEY_CONTENT, KEY_EPOCH, KEY_MOUNT, KEY_NODE};
 
+use super::cases::{Cut, Denial, Greeting, Grip, Leaves, Lie, Room, Sickness, Tear};
 use super::fault::Fault;
 use super::kind::FaultKind;
 use super::plan::Faults;
@@ -32,31 +33,18 @@ impl Names {
     }
 }
 
-/// Kinds that the world is to let strike, and cannot yet.
-pub(super) const fn is_missing(kind: FaultKind) -> bool {
-    matches!(
-        kind,
-        FaultKind::SlowCall
-            | FaultKind::Hang
-            | FaultKind::DelayedEffect
-            | FaultKind::RepeatedEffect
-            | FaultKind::Reuse
-            | FaultKind::OddDevice
-            | FaultKind::TornPages
-            | FaultKind::ZoneOutage
-            | FaultKind::TornBatch
-            | FaultKind::TwinSnapshot
-            | FaultKind::MkfsFails
-            | FaultKind::MountsItself
-            | FaultKind::LyingProbe
-            | FaultKind::ForeignContent
-            | FaultKind::SickNode
-            | FaultKind::OperatorClock
-            | FaultKind::TokenLifetime
-            | FaultKind::ProviderClock
-            | FaultKind::Namesake
-    )
-}
+/// Names of requests that change something.
+const CHANGES: [&str; 9] = [
+    "RunInstances",
+    "StartInstances",
+    "TerminateInstances",
+    "CreateVolume",
+    "AttachVolume",
+    "DetachVolume",
+    "CreateTags",
+    "CreateSnapshot",
+    "DeleteVolume",
+];
 
 const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -75,17 +63,51 @@ impl Fault {
         let mount = rng.pick(&names.mounts).cloned();
         let (some_node, some_mount) =
             if rng.chance(0.5) { (None, None) } else { (node.clone(), mount.clone()) };
-        // 48 of 64: an end; the others last until calm.
-        let endless = rng.chance(0.25);
-        let mut until = |min, max| {
-            let span = rng.span(seconds(min), seconds(max));
-            (!endless).then_some(span)
+        // Three of four have an end; the others last until calm.
+        let (is_endless, luck) = (rng.chance(0.25), rng.number());
+        let until = |min, max| {
+            let span = Rng::new(luck, "span").span(seconds(min), seconds(max));
+            (!is_endless).then_some(span)
         };
         let fault = match kind {
-            FaultKind::Throttle => Self::Throttle,
-            FaultKind::ServerError => Self::ServerError,
-            FaultKind::Denied => Self::Denied,
+            FaultKind::Throttle => {
+                let span = until(1, 600);
+                match rng.below(2) {
+                    0 => Self::Throttle,
+                    _ => Self::TightRate { per_second: rng.magnitude(1, 100), span },
+                }
+            }
+            FaultKind::ServerError => match rng.below(2) {
+                0 => Self::ServerError,
+                _ => Self::ServerErrors { run: 1 + u32::try_from(rng.below(20)).unwrap_or(0) },
+            },
+            FaultKind::Denied => {
+                let span = until(10, 7200);
+                let denials = [Denial::Expired, Denial::Unauthorized, Denial::Clock];
+                match (rng.below(3), rng.pick(&denials)) {
+                    (1, Some(denial)) => Self::DeniedFor { denial: *denial, request: None, span },
+                    (2, Some(denial)) => {
+                        let request = rng.pick(&CHANGES).map(|name| (*name).to_owned());
+                        Self::DeniedFor { denial: *denial, request, span }
+                    }
+                    (_, _) => Self::Denied,
+                }
+            }
+            FaultKind::SlowCall => Self::SlowCall {
+                span: rng.span(Duration::from_millis(10), seconds(300)),
+                is_before: rng.chance(0.5),
+            },
+            FaultKind::Hang => Self::Hang { takes_effect: rng.chance(0.5) },
             FaultKind::LostAnswer => Self::LostAnswer,
+            FaultKind::DelayedEffect => Self::DelayedEffect {
+                span: rng.span(Duration::from_millis(100), seconds(900)),
+                is_answered: rng.chance(0.5),
+            },
+            FaultKind::RepeatedEffect => match rng.below(3) {
+                0 => Self::Repeated { after: Duration::ZERO },
+                1 => Self::Repeated { after: rng.span(Duration::from_millis(100), seconds(900)) },
+                _ => Self::TokenUsed { is_listed: rng.chance(0.5) },
+            },
             FaultKind::StaleListing => {
                 let span = until(60, 3600);
                 if rng.chance(0.3) {
@@ -101,73 +123,156 @@ impl Fault {
             }
             FaultKind::StuckAttachment => {
                 let span = until(60, 7200);
-                if rng.chance(0.5) {
-                    Self::StuckAttaching { span }
-                } else {
-                    Self::StuckDetaching { span }
+                match rng.below(3) {
+                    0 => Self::StuckAttaching { span },
+                    1 => Self::StuckDetaching { span },
+                    _ => Self::StuckBusy { span },
                 }
             }
             FaultKind::LateFailure => {
-                if rng.chance(0.5) {
-                    Self::VolumeBreaks
-                } else {
-                    Self::VolumeFails { mount: some_mount }
+                let span = until(60, 7200);
+                match rng.below(5) {
+                    0 => Self::VolumeBreaks,
+                    1 => Self::VolumeVanishes,
+                    2 => Self::VolumeFails { mount: some_mount },
+                    3 => Self::VolumeImpaired { mount: some_mount, span },
+                    _ => Self::SnapshotVanishes { mount: some_mount },
                 }
             }
+            FaultKind::Reuse => Self::AddressReused { node: some_node },
+            FaultKind::OddDevice => {
+                let span = until(1, 600);
+                match rng.below(3) {
+                    0 => Self::DeviceLate { span },
+                    1 => Self::DeviceRenamed,
+                    _ => Self::DeviceWrongSize { mount: some_mount, span },
+                }
+            }
+            FaultKind::TornPages => {
+                let tears = [Tear::Missing, Tear::Twice, Tear::Expired];
+                Self::TornPages { tear: *rng.pick(&tears)? }
+            }
+            FaultKind::ZoneOutage => Self::ZoneOutage { zone: None, span: until(60, 4 * 3600) },
+            FaultKind::TornBatch => Self::TornBatch,
             FaultKind::NoCapacity => {
-                if rng.chance(0.5) {
-                    Self::NoCapacity
-                } else {
-                    Self::LaunchFails
+                let span = until(60, 7200);
+                let rooms = [Room::Instances, Room::Volumes, Room::Attachments, Room::Snapshots];
+                match (rng.below(3), rng.pick(&rooms)) {
+                    (0, Some(room)) => Self::NoRoom { room: *room, span },
+                    (1, _) => Self::NoCapacity,
+                    (_, _) => Self::LaunchFails,
                 }
             }
-            FaultKind::UnaskedMachine => match rng.below(4) {
+            FaultKind::UnaskedMachine => match rng.below(6) {
                 0 => Self::MachineStops { node: some_node },
                 1 => Self::MachineTerminates { node: some_node },
                 2 => Self::MachineReboots { node: some_node, is_in_order: true },
-                _ => Self::MachineReboots { node: some_node, is_in_order: false },
+                3 => Self::MachineReboots { node: some_node, is_in_order: false },
+                4 => Self::MachineRetires { node: some_node },
+                // Source: EC2 user guide, "Spot Instance interruption notices".
+                _ => Self::SpotInterrupts { node: some_node, notice: seconds(120) },
             },
             FaultKind::SlowSnapshot => {
                 Self::SnapshotSlow { span: rng.span(seconds(1), seconds(8 * 3600)) }
             }
-            FaultKind::BrokenSnapshot => Self::SnapshotFails,
+            FaultKind::BrokenSnapshot => {
+                let span = until(60, 4 * 3600);
+                match rng.below(3) {
+                    0 => Self::SnapshotFails,
+                    1 => {
+                        let percent = u8::try_from(rng.below(100)).unwrap_or(99);
+                        Self::SnapshotStuck { percent, span }
+                    }
+                    _ => Self::SnapshotBinned { mount: some_mount, span },
+                }
+            }
+            FaultKind::TwinSnapshot => Self::SnapshotTwice,
             FaultKind::ShellRefused => {
                 let span = until(1, 7200);
-                if rng.chance(0.5) {
-                    Self::Unreachable { node: some_node, span, hangs: false }
-                } else {
-                    Self::WrongHost { node: some_node, span }
+                let greetings = [Greeting::LoginRefused, Greeting::Banner, Greeting::OtherProtocol];
+                match (rng.below(3), rng.pick(&greetings)) {
+                    (0, Some(greeting)) => {
+                        Self::OddGreeting { node: some_node, greeting: *greeting, span }
+                    }
+                    (1, _) => Self::WrongHost { node: some_node, span },
+                    (_, _) => Self::Unreachable { node: some_node, span, hangs: false },
                 }
             }
             FaultKind::ShellHangs => {
                 let span = until(1, 3600);
-                Self::Unreachable { node: some_node, span, hangs: true }
+                match rng.below(2) {
+                    0 => Self::Unreachable { node: some_node, span, hangs: true },
+                    _ => Self::ShellLate { span: rng.span(seconds(1), seconds(900)) },
+                }
             }
-            FaultKind::ShellCut => Self::LostShellAnswer,
-            FaultKind::Busy => Self::UmountBusy { span: until(1, 7200) },
+            FaultKind::ShellCut => match rng.below(3) {
+                0 => Self::ShellCut { cut: Cut::Before },
+                1 => Self::ShellCut { cut: Cut::During },
+                _ => Self::LostShellAnswer,
+            },
+            FaultKind::Busy => {
+                let span = until(1, 7200);
+                let grips = [Grip::OtherNamespace, Grip::Nested, Grip::Swap, Grip::Mapper];
+                match (rng.below(2), rng.pick(&grips)) {
+                    (0, Some(grip)) => Self::Gripped { mount: some_mount, grip: *grip, span },
+                    (_, _) => Self::UmountBusy { span },
+                }
+            }
+            FaultKind::MkfsFails => {
+                let span = until(1, 600);
+                match rng.below(3) {
+                    0 => Self::MkfsFails { leaves: Leaves::Nothing },
+                    1 => Self::MkfsFails { leaves: Leaves::Torn },
+                    _ => Self::DeviceUnreadable { span },
+                }
+            }
+            FaultKind::MountsItself => {
+                let span = until(60, 7200);
+                match rng.below(2) {
+                    0 => Self::RemountsItself {
+                        after: rng.span(Duration::from_millis(100), seconds(60)),
+                    },
+                    _ => Self::MountsAtBoot { mount: some_mount, span },
+                }
+            }
+            FaultKind::LyingProbe => {
+                let lies = [Lie::Garbage, Lie::NoDevices, Lie::Unreadable, Lie::Blank];
+                Self::ProbeLies { lie: *rng.pick(&lies)? }
+            }
+            FaultKind::ForeignContent => {
+                let whats = ["dos partition table", "crypto_LUKS", "LVM2_member", "zfs_member", ""];
+                let what = (*rng.pick(&whats)?).to_owned();
+                Self::ForeignContent { mount: some_mount, what }
+            }
+            FaultKind::SickNode => {
+                let sicknesses = [
+                    Sickness::RootFull,
+                    Sickness::RootReadOnly,
+                    Sickness::ToolMissing,
+                    Sickness::SudoAsks,
+                ];
+                let (sickness, span) = (*rng.pick(&sicknesses)?, until(60, 7200));
+                Self::SickNode { node: some_node, sickness, span }
+            }
+            FaultKind::OperatorClock => {
+                let years = seconds(10 * 365 * 24 * 3600);
+                let leap = rng.span(seconds(1), years);
+                let rate_percent = 50 + u32::try_from(rng.below(151)).unwrap_or(50);
+                Self::OperatorClock { leap, is_ahead: rng.chance(0.5), rate_percent }
+            }
+            FaultKind::TokenLifetime => {
+                let lifetime = rng.span(seconds(15 * 60), seconds(24 * 3600));
+                Self::ShortTokens { lifetime, span: None }
+            }
+            FaultKind::ProviderClock => {
+                let offset = rng.span(seconds(1), seconds(3600));
+                Self::ProviderClock { offset, is_ahead: rng.chance(0.5) }
+            }
             FaultKind::HumanTags => Self::Human(human_tags(rng, mount?, node?)),
             FaultKind::HumanDeletes => Self::Human(human_deletes(rng, mount?, node?)),
             FaultKind::HumanHands => Self::Human(human_hands(rng, mount?, node?)),
-            FaultKind::SlowCall
-            | FaultKind::Hang
-            | FaultKind::DelayedEffect
-            | FaultKind::RepeatedEffect
-            | FaultKind::Reuse
-            | FaultKind::OddDevice
-            | FaultKind::TornPages
-            | FaultKind::ZoneOutage
-            | FaultKind::TornBatch
-            | FaultKind::TwinSnapshot
-            | FaultKind::MkfsFails
-            | FaultKind::MountsItself
-            | FaultKind::LyingProbe
-            | FaultKind::ForeignContent
-            | FaultKind::SickNode
-            | FaultKind::OperatorClock
-            | FaultKind::TokenLifetime
-            | FaultKind::ProviderClock
-            | FaultKind::Namesake
-            | FaultKind::OperatorKilled
+            FaultKind::Namesake => Self::Namesake { mount: some_mount },
+            FaultKind::OperatorKilled
             | FaultKind::OperatorPaused
             | FaultKind::SeveralOperators
             | FaultKind::LeaseLost
@@ -231,12 +336,14 @@ fn human_tags(rng: &mut Rng, mount: MountKey, node: NodeName) -> Human {
     let key = rng.pick(&keys).copied().unwrap_or(KEY_EPOCH).to_owned();
     let values = ["", "0", "1 sealed", "7 live", "blank", "data", "somebody"];
     let value = rng.pick(&values).copied().unwrap_or_default().to_owned();
-    match rng.below(6) {
+    match rng.below(8) {
         0 => Human::TagVolume(mount, key, value),
         1 => Human::UntagVolume(mount, key),
         2 => Human::TagInstance(node, key, value),
         3 => Human::UntagInstance(node, key),
-        4 => Human::CopyVolume(mount),
+        4 => Human::TagSnapshot(mount, key, value),
+        5 => Human::UntagSnapshot(mount, key),
+        6 => Human::CopyVolume(mount),
         _ => Human::CopyInstance(node),
     }
 }
@@ -252,7 +359,7 @@ fn human_deletes(rng: &mut Rng, mount: MountKey, node: NodeName) -> Human {
 }
 
 fn human_hands(rng: &mut Rng, mount: MountKey, node: NodeName) -> Human {
-    match rng.below(8) {
+    match rng.below(10) {
         0 => Human::TakeSnapshot(mount),
         1 => Human::StopInstance(node),
         2 => Human::StartInstance(node),
@@ -260,6 +367,8 @@ fn human_hands(rng: &mut Rng, mount: MountKey, node: NodeName) -> Human {
         4 => Human::ForceDetach(mount),
         5 => Human::Mount(mount, "/by-hand".to_owned()),
         6 => Human::Unmount(mount),
+        7 => Human::LookAlike(mount),
+        8 => Human::Protect(node, true),
         _ => Human::Write(mount, "by hand".to_owned()),
     }
 }

@@ -7,13 +7,12 @@ use std::time::Duration;
 use wucluster_core::ids::NodeName;
 use wucluster_core::time::Timestamp;
 
+use super::clock::OperatorClock;
+use super::conditions::{Conditions, Until};
 use super::fault::Fault;
 use super::kind::FaultKind;
 use super::plan::{Faults, When, lag_of};
 use crate::rng::{Rng, mix};
-
-/// Until when something lasts; `None`: until calm.
-type Until = Option<Timestamp>;
 
 /// The plan and what has come of it. Its randomness is its own, so that a world without faults goes
 /// the same way whatever a plan would have drawn.
@@ -32,6 +31,10 @@ pub(crate) struct FaultState {
     outages: BTreeMap<NodeName, (Until, bool)>,
     impostors: BTreeMap<NodeName, Until>,
     stale: Option<(Duration, Until, bool)>,
+    pub(crate) conditions: Conditions,
+    pub(crate) clock: OperatorClock,
+    /// How many more requests fail with a 5xx.
+    failing_run: u32,
     /// Longest lateness that was ever possible.
     staleness_max: Duration,
     fired: BTreeMap<&'static str, u64>,
@@ -49,6 +52,9 @@ impl FaultState {
             outages: BTreeMap::new(),
             impostors: BTreeMap::new(),
             stale: None,
+            conditions: Conditions::default(),
+            clock: OperatorClock::default(),
+            failing_run: 0,
             staleness_max: Duration::ZERO,
             fired: BTreeMap::new(),
         }
@@ -71,6 +77,8 @@ impl FaultState {
         self.outages.clear();
         self.impostors.clear();
         self.stale = None;
+        self.conditions.end();
+        self.failing_run = 0;
     }
 
     /// Ends chances and rates of a plan, if it is still in force.
@@ -115,26 +123,37 @@ impl FaultState {
         self.armed.push(fault);
     }
 
-    /// Collects all that befalls the `nth` request of a name.
-    pub(crate) fn on_request(&mut self, name: &str, nth: u64) -> Vec<Fault> {
+    /// Collects all that befalls the `nth` request of a name: on its way, or else once it arrived.
+    pub(crate) fn on_request(&mut self, name: &str, nth: u64, is_on_its_way: bool) -> Vec<Fault> {
+        let is_now = |fault: &Fault| fault.strikes_on_the_way() == is_on_its_way;
         let mut faults: Vec<Fault> = self
             .plan
             .scheduled
             .iter()
             .filter(|(when, _)| matches!(when, When::Call(request, at) if *request == name && *at == nth))
+            .filter(|(_, fault)| is_now(fault))
             .map(|(_, fault)| fault.clone())
             .collect();
         let (struck, waiting) = std::mem::take(&mut self.armed)
             .into_iter()
-            .partition(|fault: &Fault| fault.applies_to(name));
+            .partition(|fault: &Fault| is_now(fault) && fault.applies_to(name));
         self.armed = waiting;
         faults.extend::<Vec<Fault>>(struck);
         for ((request, probability, fault), rng) in self.plan.chances.iter().zip(&mut self.chances)
         {
             let is_meant = request.is_none_or(|request| request == name);
             // Drawn for each request that it could befall, whether or not another fault did.
-            if is_meant && fault.applies_to(name) && rng.chance(*probability) {
+            if is_meant && is_now(fault) && fault.applies_to(name) && rng.chance(*probability) {
                 faults.push(fault.clone());
+            }
+        }
+        if !is_on_its_way && self.failing_run > 0 && Fault::ServerError.applies_to(name) {
+            self.failing_run -= 1;
+            faults.push(Fault::ServerErrors { run: self.failing_run });
+        }
+        for fault in &faults {
+            if let Fault::ServerErrors { run } = fault {
+                self.failing_run = self.failing_run.max(run.saturating_sub(1));
             }
         }
         faults

@@ -6,13 +6,16 @@ use wucluster_core::ids::ClusterName;
 use wucluster_core::observation::{
     CloudView, InstanceSeen, SnapshotSeen, SnapshotState, VolumeSeen,
 };
-use wucluster_core::ports::CloudError;
+use wucluster_core::ports::{CloudError, ErrorClass};
 use wucluster_core::tags::{KEY_CLUSTER, Tags};
+use wucluster_core::time::Timestamp;
 
 use super::published::Published;
+use super::requests::no_answer;
 use super::state::World;
 use crate::digest::Digest;
-use crate::faults::Fault;
+use crate::error::{refuse, with_class};
+use crate::faults::{Fault, Tear, server_error};
 
 /// How many things one page of a listing holds. Source: EC2 API reference, `MaxResults`.
 const PAGE: usize = 500;
@@ -35,7 +38,9 @@ impl World {
         cluster: &ClusterName,
         view: &mut CloudView,
     ) -> Result<(), CloudError> {
-        view.requests += self.listing_request("DescribeInstances", self.instances.len())?;
+        let (requests, tear) = self.listing_request("DescribeInstances", self.instances.len())?;
+        view.requests += requests;
+        let first = view.instances.len();
         let mut ids: Vec<_> = self.instances.keys().cloned().collect();
         self.shuffle("DescribeInstances", &mut ids);
         let mut is_stale = false;
@@ -47,6 +52,11 @@ impl World {
             view.instances.extend(seen.filter(|seen| is_of(&seen.tags, cluster)));
         }
         self.felt_stale(is_stale);
+        let offset = self.provider_offset();
+        for seen in &mut view.instances[first..] {
+            shift(&mut seen.launched_at, offset);
+        }
+        self.tear(tear, &mut view.instances);
         Ok(())
     }
 
@@ -55,7 +65,9 @@ impl World {
         cluster: &ClusterName,
         view: &mut CloudView,
     ) -> Result<(), CloudError> {
-        view.requests += self.listing_request("DescribeVolumes", self.volumes.len())?;
+        let (requests, tear) = self.listing_request("DescribeVolumes", self.volumes.len())?;
+        view.requests += requests;
+        let first = view.volumes.len();
         let mut ids: Vec<_> = self.volumes.keys().cloned().collect();
         self.shuffle("DescribeVolumes", &mut ids);
         let mut is_stale = false;
@@ -67,6 +79,14 @@ impl World {
             view.volumes.extend(seen.filter(|seen| is_of(&seen.tags, cluster)));
         }
         self.felt_stale(is_stale);
+        let offset = self.provider_offset();
+        for seen in &mut view.volumes[first..] {
+            shift(&mut seen.created_at, offset);
+            for attachment in &mut seen.attachments {
+                shift(&mut attachment.since, offset);
+            }
+        }
+        self.tear(tear, &mut view.volumes);
         Ok(())
     }
 
@@ -75,7 +95,9 @@ impl World {
         cluster: &ClusterName,
         view: &mut CloudView,
     ) -> Result<(), CloudError> {
-        view.requests += self.listing_request("DescribeSnapshots", self.snapshots.len())?;
+        let (requests, tear) = self.listing_request("DescribeSnapshots", self.snapshots.len())?;
+        view.requests += requests;
+        let first = view.snapshots.len();
         let mut ids: Vec<_> = self.snapshots.keys().cloned().collect();
         self.shuffle("DescribeSnapshots", &mut ids);
         let mut is_stale = false;
@@ -94,7 +116,36 @@ impl World {
             view.snapshots.extend(seen.filter(|seen| is_of(&seen.tags, cluster)));
         }
         self.felt_stale(is_stale);
+        let offset = self.provider_offset();
+        for seen in &mut view.snapshots[first..] {
+            shift(&mut seen.started_at, offset);
+        }
+        self.tear(tear, &mut view.snapshots);
         Ok(())
+    }
+
+    /// Returns by how much the provider's timestamps are off, in milliseconds.
+    fn provider_offset(&mut self) -> i64 {
+        let Some((fault, (offset, is_ahead))) = self.faults.conditions.provider_clock(self.now)
+        else {
+            return 0;
+        };
+        self.fired(fault);
+        let millis = i64::try_from(offset.as_millis()).unwrap_or(0);
+        if is_ahead { millis } else { -millis }
+    }
+
+    /// Takes one thing out of a listing, or puts it in twice.
+    fn tear<T: Clone>(&mut self, tear: Option<Tear>, listed: &mut Vec<T>) {
+        let Some(tear) = tear.filter(|_| !listed.is_empty()) else { return };
+        let index = self.luck("tear").below(listed.len() as u64);
+        let index = usize::try_from(index).unwrap_or(0);
+        match tear {
+            Tear::Missing => drop(listed.remove(index)),
+            Tear::Twice => listed.push(listed[index].clone()),
+            Tear::Expired => return,
+        }
+        self.fired(Fault::TornPages { tear }.name());
     }
 
     /// Counts lateness once it showed something else than the truth.
@@ -106,17 +157,52 @@ impl World {
         }
     }
 
-    fn listing_request(&mut self, name: &'static str, things: usize) -> Result<u32, CloudError> {
+    /// Asks for a listing of so many things; says how many requests it took, and how it is torn.
+    fn listing_request(
+        &mut self,
+        name: &'static str,
+        things: usize,
+    ) -> Result<(u32, Option<Tear>), CloudError> {
         let nth = self.count_asked(name);
         let upset = self.upset(name, nth);
-        if let Some((fault, error)) = upset.refuses {
+        if let Some((fault, _)) = upset.hangs() {
+            self.fired(fault);
+            self.keep_waiting(self.durations.client_timeout);
+            return Err(no_answer(name));
+        }
+        if let Some((fault, error)) = upset.refuses(name) {
             self.fired(fault);
             return Err(error);
         }
-        self.throttle(name)?;
+        if let Some((fault, error)) = self.faults.conditions.denial(name, self.now) {
+            self.fired(fault);
+            return Err(error);
+        }
+        // Listings of instances fail as a whole while any zone is out of order.
+        if name == "DescribeInstances" && self.faults.conditions.outages(self.now).next().is_some()
+        {
+            self.fired(Fault::ZoneOutage { zone: None, span: None }.name());
+            return Err(server_error(name));
+        }
+        let pages = u32::try_from(things.div_ceil(PAGE).max(1)).unwrap_or(u32::MAX);
+        for _ in 0..pages {
+            self.throttle(name)?;
+        }
+        if let Some((fault, span)) = upset.is_slow_after() {
+            self.fired(fault);
+            self.keep_waiting(span.min(self.durations.client_timeout));
+            if span > self.durations.client_timeout {
+                return Err(no_answer(name));
+            }
+        }
+        let tear = upset.tears_pages();
+        if let Some((fault, Tear::Expired)) = tear {
+            self.fired(fault);
+            let error = refuse("InvalidNextToken", "the token of the next page is not valid");
+            return Err(with_class(error, ErrorClass::Retry));
+        }
         self.count_done(name);
-        let pages = things.div_ceil(PAGE).max(1);
-        Ok(u32::try_from(pages).unwrap_or(u32::MAX))
+        Ok((pages, tear.map(|(_, tear)| tear)))
     }
 
     fn shuffle<T>(&mut self, listing: &str, ids: &mut [T]) {
@@ -175,6 +261,12 @@ impl Lateness {
             seen.tags = other.tags.clone();
         }
         Some(seen)
+    }
+}
+
+fn shift(at: &mut Option<Timestamp>, millis: i64) {
+    if let Some(at) = at {
+        *at = Timestamp::from_millis(at.as_millis().saturating_add(millis));
     }
 }
 

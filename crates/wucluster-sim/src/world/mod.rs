@@ -1,11 +1,13 @@
 //! The world: a cloud and its nodes as one synchronous state machine with explicit time.
 
+mod afflict;
 mod attachment;
 mod event;
 mod harm;
 mod hooks;
 mod human;
 mod instance;
+mod late;
 mod listing;
 mod machine;
 mod owner;
@@ -27,6 +29,7 @@ pub use harm::{Harm, HarmKind, Loss};
 pub use hooks::{Answer, HookRun, HookScript};
 pub use human::Human;
 pub use place::PlaceVolume;
+pub(crate) use requests::no_answer;
 pub use state::{EPOCH, World};
 pub use throttle::ApiCalls;
 pub use user::UserError;

@@ -14,7 +14,7 @@ use super::machine::Mounted;
 use super::owner::Maker;
 use super::snapshot::NewSnapshot;
 use super::state::World;
-use super::volume::NewVolume;
+use super::volume::{Fate, NewVolume};
 use crate::content::{Content, Shape};
 
 /// A volume of a start mixture.
@@ -195,7 +195,7 @@ impl World {
         match &state {
             VolumeState::Creating => {
                 let after = self.draw(id.as_str(), self.durations.create_volume);
-                self.schedule(after, Event::VolumeMade { id: id.clone(), is_broken: false });
+                self.schedule(after, Event::VolumeMade { id: id.clone(), fate: Fate::Made });
             }
             VolumeState::Deleting => self.begin_delete(&id),
             VolumeState::Deleted => self.volume_gone(&id),
@@ -233,6 +233,7 @@ impl World {
             delete_on_termination: false,
             is_plugged,
             is_stuck: false,
+            device_after: None,
         });
         match state {
             AttachmentState::Attaching => {
@@ -279,7 +280,6 @@ impl World {
             tags,
             content,
             takes,
-            fails: false,
             hidden_for: Duration::ZERO,
         });
         if let Some(snapshot) = self.snapshot_mut(&id) {

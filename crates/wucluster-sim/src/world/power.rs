@@ -4,7 +4,10 @@ use wucluster_core::ids::{InstanceId, VolumeId};
 use wucluster_core::observation::InstanceState;
 
 use super::event::Event;
+use super::harm::{Cause, HarmKind};
+use super::machine::Mounted;
 use super::state::World;
+use super::volume::Volume;
 
 impl World {
     pub(super) fn instance_reaches(&mut self, id: &InstanceId, state: &InstanceState, turn: u64) {
@@ -120,8 +123,46 @@ impl World {
         if let Some(instance) = self.instances.get_mut(id) {
             instance.machine.boots += 1;
             instance.machine.is_up = false;
-            instance.machine.devices = attached.into_iter().zip(1..).collect();
+            instance.machine.devices = attached.iter().cloned().zip(1..).collect();
         }
+        for volume in attached {
+            self.mount_at_boot(id, &volume);
+        }
+    }
+
+    /// Mounts a device that its node came to see, where a fault makes nodes do so by themselves.
+    pub(super) fn mount_at_boot(&mut self, instance: &InstanceId, volume: &VolumeId) {
+        let mount = self.volumes.get(volume).and_then(Volume::mount);
+        let fault = mount.and_then(|mount| self.faults.conditions.mounts_at_boot(&mount, self.now));
+        if let Some(fault) = fault {
+            self.mount_by_itself(instance, volume, fault);
+        }
+    }
+
+    /// Mounts a volume where it was mounted last on that machine, if it can be.
+    pub(super) fn mount_by_itself(
+        &mut self,
+        instance: &InstanceId,
+        volume: &VolumeId,
+        fault: &'static str,
+    ) {
+        let place = self.instances.get(instance).and_then(|found| {
+            let machine = &found.machine;
+            let is_there = machine.devices.contains_key(volume) && !machine.is_mounted(volume);
+            machine.places.get(volume).filter(|_| is_there).cloned()
+        });
+        let Some((at, kind)) = place else { return };
+        let mounted = Mounted { volume: volume.clone(), at, kind, is_read_only: false };
+        if self.may_mount(instance, &mounted, true).is_err() {
+            return;
+        }
+        self.mount(instance, mounted);
+        let owner = self.volumes.get(volume).and_then(|found| found.owner.clone());
+        if let Some(owner) = owner {
+            self.touch(owner.node(), Cause::Node, HarmKind::OF_MOUNTS);
+        }
+        self.note(format!("{instance} mounted {volume} by itself"));
+        self.fired(fault);
     }
 
     /// Ends all that ran, whatever was not written is lost.

@@ -5,20 +5,25 @@ use std::time::Duration;
 use wucluster_core::action::{NodeAddress, ShellAction};
 use wucluster_core::definition::Hook;
 use wucluster_core::ids::{InstanceId, NodeName, Subject, VolumeId};
-use wucluster_core::observation::VolumeState;
+use wucluster_core::observation::{Contents, VolumeState};
 use wucluster_core::ports::{ShellError, ShellReceipt};
 use wucluster_core::time::Timestamp;
 
 use super::event::Event;
 use super::harm::HarmKind;
+use super::late::ShellParcel;
 use super::machine::{Mounted, Process};
 use super::owner::Owner;
 use super::state::World;
+use super::volume::Volume;
 use crate::content::{Content, Shape};
-use crate::faults::Upset;
+use crate::faults::{Cut, Fault, Grip, Leaves, Lie, Sickness, Upset};
 
 /// Exit status of `mount` and `umount` when they fail. Source: mount(8).
 const STATUS_MOUNT_FAILED: i32 = 32;
+
+/// Exit status of a shell that does not find a command. Source: POSIX.
+const STATUS_NOT_FOUND: i32 = 127;
 
 /// Numbers from here on are those of the faults' own processes, one for each volume.
 const FAULT_PID_MIN: u64 = 1_000_000;
@@ -40,6 +45,10 @@ impl World {
         let (result, took) = match self.reach(node) {
             Err((gap, took)) => (Err(ShellError::NoAnswer(gap.why)), took),
             Ok((id, reached)) => {
+                if let Some(answer) = self.interrupted(node, &id, action, seen_at, &upset) {
+                    self.publish();
+                    return answer;
+                }
                 let mut took = reached;
                 (self.carry_out(&node.node, &id, action, seen_at, &upset, &mut took), took)
             }
@@ -52,16 +61,72 @@ impl World {
             }
             Err(error) => self.note(format!("{} {action}: {error}", node.instance)),
         }
-        match upset.loses_answer {
+        match upset.loses_answer() {
             Some(fault) if result.is_ok() => {
                 self.fired(fault);
-                (Err(ShellError::NoAnswer("the connection was lost".to_owned())), took)
+                (Err(lost()), took)
             }
             Some(_) | None => (result, took),
         }
     }
 
-    fn carry_out(
+    /// Answers a request that never gets to its end: cut off, or late.
+    fn interrupted(
+        &mut self,
+        node: &NodeAddress,
+        id: &InstanceId,
+        action: &ShellAction,
+        seen_at: Timestamp,
+        upset: &Upset,
+    ) -> Option<(Result<ShellReceipt, ShellError>, Duration)> {
+        if let Some((fault, cut)) = upset.is_cut() {
+            self.fired(fault);
+            self.is_cut = true;
+            let mut took = Duration::ZERO;
+            if cut == Cut::During {
+                self.half_do(&node.node, id, action, seen_at, &mut took);
+            }
+            return Some((Err(lost()), took));
+        }
+        let (fault, span) = upset.arrives_late()?;
+        let boots = self.boots_of(id)?;
+        let (node, action, asked_at) = (node.clone(), action.clone(), self.now);
+        let parcel = ShellParcel { node, action, seen_at, asked_at, boots, fault };
+        self.note(format!("under way for {} ms: {}", span.as_millis(), parcel.action));
+        self.schedule(span, Event::ShellLands(Box::new(parcel)));
+        self.is_cut = true;
+        let hang = self.durations.hang;
+        Some((Err(ShellError::NoAnswer("the connection timed out".to_owned())), hang))
+    }
+
+    /// Does half of a request.
+    fn half_do(
+        &mut self,
+        node: &NodeName,
+        id: &InstanceId,
+        action: &ShellAction,
+        seen_at: Timestamp,
+        took: &mut Duration,
+    ) {
+        match action {
+            ShellAction::MakeFilesystem { .. } => {
+                let fault = Fault::MkfsFails { leaves: Leaves::Torn };
+                let mut upset = Upset::default();
+                upset.add(&fault);
+                drop(self.carry_out(node, id, action, seen_at, &upset, took));
+            }
+            ShellAction::Mount { .. } => {
+                drop(self.carry_out(node, id, action, seen_at, &Upset::default(), took));
+            }
+            ShellAction::Unmount { before, .. } => {
+                for hook in before {
+                    *took += self.run_hook(node, hook).1;
+                }
+            }
+        }
+    }
+
+    pub(super) fn carry_out(
         &mut self,
         node: &NodeName,
         id: &InstanceId,
@@ -70,11 +135,20 @@ impl World {
         upset: &Upset,
         took: &mut Duration,
     ) -> Result<ShellReceipt, ShellError> {
+        if let Some((fault, error)) = self.ailment(node, action) {
+            self.fired(fault);
+            return Err(error);
+        }
+        if let Some((fault, ())) = upset.device_is_renamed() {
+            self.fired(fault);
+            let message = "the device under that name has another serial number";
+            return Err(ShellError::Refused(message.to_owned()));
+        }
         match action {
             ShellAction::MakeFilesystem { mount, serial, fs, uuid } => {
                 let volume = self.device(id, serial)?;
                 let by = (Subject::Mount(mount.clone()), action.to_string());
-                self.make_filesystem(id, &volume, (fs.as_str(), uuid), by, seen_at)
+                self.make_filesystem(id, &volume, (fs.as_str(), uuid), by, seen_at, upset)
             }
             ShellAction::Mount {
                 mount,
@@ -99,7 +173,7 @@ impl World {
                 let is_there =
                     self.instances.get(id).is_some_and(|found| found.machine.is_mounted(&volume));
                 if !is_there {
-                    self.judge_mount(mount, &volume, action.to_string(), seen_at);
+                    self.judge_mount(mount, (id, &volume), &action.to_string(), seen_at);
                     self.mount(id, mounted);
                 }
                 Ok(ShellReceipt::default())
@@ -126,9 +200,19 @@ impl World {
         (kind, uuid): (&str, &str),
         (subject, by): (Subject, String),
         seen_at: Timestamp,
+        upset: &Upset,
     ) -> Result<ShellReceipt, ShellError> {
         if self.is_held(volume, id) {
             return Err(ShellError::Refused(format!("{} is in use", volume.serial())));
+        }
+        if let Some((_, span)) = upset.turns_unreadable() {
+            let mount = self.volumes.get(volume).and_then(Volume::mount);
+            let fault = Fault::DeviceUnreadable { span };
+            self.faults.conditions.add(fault, mount, self.now, span);
+        }
+        if let Some(fault) = self.no_io(volume) {
+            self.fired(fault);
+            return Err(failed(1, "input/output error"));
         }
         let Some(found) = self.volumes.get(volume) else {
             return Err(ShellError::Refused("the device is gone".to_owned()));
@@ -136,24 +220,71 @@ impl World {
         if found.state == VolumeState::Error {
             return Err(failed(1, "input/output error"));
         }
-        let (shape, content) = (found.content.shape().clone(), found.content.clone());
-        match shape {
-            Shape::Blank => {}
-            Shape::Raw => {
-                let what = format!("{volume} holds data that shows no signature");
-                self.do_harm(HarmKind::FormattedOverContent, subject, by, what, seen_at);
+        let examined = found.content.examined();
+        let is_restored = found.from_snapshot.is_some();
+        let lost = match found.content.shape() {
+            Shape::Raw => Some("holds data that shows no signature".to_owned()),
+            _ if found.was_mounted || found.content.holds_data() => {
+                Some(format!("holds {examined}"))
             }
-            Shape::Filesystem { .. } | Shape::Other(_) => {
-                return Err(ShellError::Refused(format!(
-                    "the device holds {}",
-                    content.examined()
-                )));
-            }
+            _ if is_restored => Some("was made from a snapshot".to_owned()),
+            _ => None,
+        };
+        // The node examines the device once more, which may fail it too.
+        match (&examined, upset.lies()) {
+            (Contents::Blank, _) => {}
+            (_, Some((fault, Lie::Blank))) => self.fired(fault),
+            (_, _) => return Err(ShellError::Refused(format!("the device holds {examined}"))),
         }
+        if let Some(lost) = lost {
+            let what = format!("{volume} {lost}");
+            self.do_harm(HarmKind::FormattedOverContent, subject, by, what, seen_at);
+        }
+        let fails = upset.mkfs_fails();
         if let Some(volume) = self.volume_mut(volume) {
-            volume.content = Content::formatted(kind, uuid);
+            volume.content = match fails {
+                None => Content::formatted(kind, uuid),
+                Some((_, Leaves::Torn)) => Content::formatted(kind, uuid).torn(),
+                Some((_, Leaves::Nothing)) => Content::blank(),
+            };
         }
-        Ok(ShellReceipt::default())
+        match fails {
+            Some((fault, _)) => {
+                self.fired(fault);
+                Err(failed(1, "mkfs: short write"))
+            }
+            None => Ok(ShellReceipt::default()),
+        }
+    }
+
+    /// Returns the fault for which a volume's disk can be neither read nor written.
+    pub(super) fn no_io(&self, volume: &VolumeId) -> Option<&'static str> {
+        let mount = self.volumes.get(volume)?.mount()?;
+        self.faults.conditions.no_io(&mount, self.now)
+    }
+
+    /// Returns how a sick node fails a request.
+    fn ailment(&self, node: &NodeName, action: &ShellAction) -> Option<(&'static str, ShellError)> {
+        let (fault, sickness) = self.faults.conditions.sickness(node, self.now)?;
+        let error = match (sickness, action) {
+            (Sickness::SudoAsks, _) => failed(1, "sudo: a password is required"),
+            (Sickness::ToolMissing, ShellAction::MakeFilesystem { .. }) => {
+                failed(STATUS_NOT_FOUND, "mkfs: command not found")
+            }
+            (Sickness::RootFull, ShellAction::Mount { .. }) => {
+                failed(1, "mkdir: No space left on device")
+            }
+            (Sickness::RootReadOnly, ShellAction::Mount { .. }) => {
+                failed(1, "mkdir: Read-only file system")
+            }
+            (
+                Sickness::ToolMissing | Sickness::RootFull | Sickness::RootReadOnly,
+                ShellAction::MakeFilesystem { .. }
+                | ShellAction::Mount { .. }
+                | ShellAction::Unmount { .. },
+            ) => return None,
+        };
+        Some((fault, error))
     }
 
     /// Says why a device cannot be mounted there. Stricter than `mount`: never a second time.
@@ -182,12 +313,18 @@ impl World {
         if machine.is_mounted(&wanted.volume) {
             return Err(ShellError::Refused("the device is already mounted elsewhere".to_owned()));
         }
-        if volume.state == VolumeState::Error {
+        if machine.is_gripped(&wanted.volume, Grip::Mapper) {
+            return Err(failed(STATUS_MOUNT_FAILED, "already mounted or mount point busy"));
+        }
+        if volume.state == VolumeState::Error || self.no_io(&wanted.volume).is_some() {
             return Err(failed(STATUS_MOUNT_FAILED, "can't read superblock"));
         }
         let Shape::Filesystem { kind, uuid } = volume.content.shape() else {
             return Err(failed(STATUS_MOUNT_FAILED, "wrong fs type, bad option, bad superblock"));
         };
+        if volume.content.is_torn() {
+            return Err(failed(STATUS_MOUNT_FAILED, "mount: Structure needs cleaning"));
+        }
         if *kind != wanted.kind {
             let message = format!("wrong fs type: it is {kind}, not {}", wanted.kind);
             return Err(failed(STATUS_MOUNT_FAILED, &message));
@@ -216,6 +353,8 @@ impl World {
             }
         }
         if let Some(instance) = self.instances.get_mut(id) {
+            let place = (mounted.at.clone(), mounted.kind.clone());
+            instance.machine.places.insert(volume, place);
             instance.machine.mounts.push(mounted);
         }
     }
@@ -247,11 +386,20 @@ impl World {
             }
             receipt.passed_over.push((hook.clone(), answer.output));
         }
-        if let Some((fault, span)) = upset.keeps_busy {
+        if let Some((fault, span)) = upset.keeps_busy() {
             self.fired(fault);
             self.hold_by_fault(id, &volume, span);
         }
+        if let Some(fault) = self.no_io(&volume) {
+            self.fired(fault);
+            *took = (*took).max(self.durations.hang);
+            return Err(ShellError::NoAnswer("umount did not come to an end".to_owned()));
+        }
         self.unmount(id, &volume)?;
+        if let (Some((_, after)), Some(boots)) = (upset.remounts(), self.boots_of(id)) {
+            let instance = id.clone();
+            self.schedule(after, Event::Remounts { instance, volume, boots });
+        }
         Ok(receipt)
     }
 
@@ -273,7 +421,19 @@ impl World {
             let message = format!("target is busy: {} is mounted below it", nested.at);
             return Err(ShellError::Busy { holders: Vec::new(), message });
         }
-        if !machine.elsewhere.contains_key(volume) {
+        for grip in [Grip::Nested, Grip::Swap] {
+            if machine.is_gripped(volume, grip) {
+                self.felt_grip(grip);
+                let message = match grip {
+                    Grip::Nested => "target is busy: something is mounted below it",
+                    _ => "target is busy",
+                };
+                return Err(ShellError::Busy { holders: Vec::new(), message: message.to_owned() });
+            }
+        }
+        let lives_elsewhere = machine.elsewhere.contains_key(volume)
+            || machine.is_gripped(volume, Grip::OtherNamespace);
+        if !lives_elsewhere {
             self.flush(id, volume);
         }
         if let Some(instance) = self.instances.get_mut(id) {
@@ -283,8 +443,19 @@ impl World {
         Ok(())
     }
 
-    /// Writes a volume's cache to its device.
+    /// Counts that a grip was felt.
+    pub(super) fn felt_grip(&mut self, grip: Grip) {
+        self.fired(Fault::Gripped { mount: None, grip, span: None }.name());
+    }
+
+    /// Writes a volume's cache to its device. A disk that takes no writes lets them wait.
     pub(super) fn flush(&mut self, id: &InstanceId, volume: &VolumeId) {
+        if self.no_io(volume).is_some() {
+            let boots = self.boots_of(id).unwrap_or_default();
+            let (instance, volume) = (id.clone(), volume.clone());
+            self.schedule(self.durations.writeback, Event::Writeback { instance, volume, boots });
+            return;
+        }
         let Some(instance) = self.instances.get_mut(id) else { return };
         let writes = instance.machine.caches.remove(volume).unwrap_or_default();
         if writes.is_empty() {
@@ -318,6 +489,11 @@ impl World {
             self.schedule(span, Event::ProcessEnds { instance: id.clone(), pid, boots });
         }
     }
+}
+
+/// Makes the error of a connection that broke after its request was sent.
+fn lost() -> ShellError {
+    ShellError::NoAnswer("the connection was lost".to_owned())
 }
 
 fn failed(status: i32, message: &str) -> ShellError {
