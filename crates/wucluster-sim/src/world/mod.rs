@@ -2,6 +2,7 @@
 
 mod afflict;
 mod attachment;
+mod cut;
 mod event;
 mod harm;
 mod hooks;
@@ -10,6 +11,7 @@ mod instance;
 mod late;
 mod listing;
 mod machine;
+mod mkfs;
 mod owner;
 mod place;
 mod power;

@@ -5,19 +5,16 @@ use std::time::Duration;
 use wucluster_core::action::{NodeAddress, ShellAction};
 use wucluster_core::definition::Hook;
 use wucluster_core::ids::{InstanceId, NodeName, Subject, VolumeId};
-use wucluster_core::observation::{Contents, VolumeState};
+use wucluster_core::observation::VolumeState;
 use wucluster_core::ports::{ShellError, ShellReceipt};
 use wucluster_core::time::Timestamp;
 
 use super::event::Event;
-use super::harm::HarmKind;
-use super::late::ShellParcel;
 use super::machine::{Mounted, Process};
 use super::owner::Owner;
 use super::state::World;
-use super::volume::Volume;
-use crate::content::{Content, Shape};
-use crate::faults::{Cut, Fault, Grip, Leaves, Lie, Sickness, Upset};
+use crate::content::Shape;
+use crate::faults::{Fault, Grip, Sickness, Upset};
 
 /// Exit status of `mount` and `umount` when they fail. Source: mount(8).
 const STATUS_MOUNT_FAILED: i32 = 32;
@@ -67,62 +64,6 @@ impl World {
                 (Err(lost()), took)
             }
             Some(_) | None => (result, took),
-        }
-    }
-
-    /// Answers a request that never gets to its end: cut off, or late.
-    fn interrupted(
-        &mut self,
-        node: &NodeAddress,
-        id: &InstanceId,
-        action: &ShellAction,
-        seen_at: Timestamp,
-        upset: &Upset,
-    ) -> Option<(Result<ShellReceipt, ShellError>, Duration)> {
-        if let Some((fault, cut)) = upset.is_cut() {
-            self.fired(fault);
-            self.is_cut = true;
-            let mut took = Duration::ZERO;
-            if cut == Cut::During {
-                self.half_do(&node.node, id, action, seen_at, &mut took);
-            }
-            return Some((Err(lost()), took));
-        }
-        let (fault, span) = upset.arrives_late()?;
-        let boots = self.boots_of(id)?;
-        let (node, action, asked_at) = (node.clone(), action.clone(), self.now);
-        let parcel = ShellParcel { node, action, seen_at, asked_at, boots, fault };
-        self.note(format!("under way for {} ms: {}", span.as_millis(), parcel.action));
-        self.schedule(span, Event::ShellLands(Box::new(parcel)));
-        self.is_cut = true;
-        let hang = self.durations.hang;
-        Some((Err(ShellError::NoAnswer("the connection timed out".to_owned())), hang))
-    }
-
-    /// Does half of a request.
-    fn half_do(
-        &mut self,
-        node: &NodeName,
-        id: &InstanceId,
-        action: &ShellAction,
-        seen_at: Timestamp,
-        took: &mut Duration,
-    ) {
-        match action {
-            ShellAction::MakeFilesystem { .. } => {
-                let fault = Fault::MkfsFails { leaves: Leaves::Torn };
-                let mut upset = Upset::default();
-                upset.add(&fault);
-                drop(self.carry_out(node, id, action, seen_at, &upset, took));
-            }
-            ShellAction::Mount { .. } => {
-                drop(self.carry_out(node, id, action, seen_at, &Upset::default(), took));
-            }
-            ShellAction::Unmount { before, .. } => {
-                for hook in before {
-                    *took += self.run_hook(node, hook).1;
-                }
-            }
         }
     }
 
@@ -191,70 +132,6 @@ impl World {
             .and_then(|found| found.machine.devices.keys().find(|volume| volume.serial() == serial))
             .cloned()
             .ok_or_else(|| ShellError::Refused(format!("there is no device with serial {serial}")))
-    }
-
-    fn make_filesystem(
-        &mut self,
-        id: &InstanceId,
-        volume: &VolumeId,
-        (kind, uuid): (&str, &str),
-        (subject, by): (Subject, String),
-        seen_at: Timestamp,
-        upset: &Upset,
-    ) -> Result<ShellReceipt, ShellError> {
-        if self.is_held(volume, id) {
-            return Err(ShellError::Refused(format!("{} is in use", volume.serial())));
-        }
-        if let Some((_, span)) = upset.turns_unreadable() {
-            let mount = self.volumes.get(volume).and_then(Volume::mount);
-            let fault = Fault::DeviceUnreadable { span };
-            self.faults.conditions.add(fault, mount, self.now, span);
-        }
-        if let Some(fault) = self.no_io(volume) {
-            self.fired(fault);
-            return Err(failed(1, "input/output error"));
-        }
-        let Some(found) = self.volumes.get(volume) else {
-            return Err(ShellError::Refused("the device is gone".to_owned()));
-        };
-        if found.state == VolumeState::Error {
-            return Err(failed(1, "input/output error"));
-        }
-        let examined = found.content.examined();
-        let is_restored = found.from_snapshot.is_some();
-        let lost = match found.content.shape() {
-            Shape::Raw => Some("holds data that shows no signature".to_owned()),
-            _ if found.was_mounted || found.content.holds_data() => {
-                Some(format!("holds {examined}"))
-            }
-            _ if is_restored => Some("was made from a snapshot".to_owned()),
-            _ => None,
-        };
-        // The node examines the device once more, which may fail it too.
-        match (&examined, upset.lies()) {
-            (Contents::Blank, _) => {}
-            (_, Some((fault, Lie::Blank))) => self.fired(fault),
-            (_, _) => return Err(ShellError::Refused(format!("the device holds {examined}"))),
-        }
-        if let Some(lost) = lost {
-            let what = format!("{volume} {lost}");
-            self.do_harm(HarmKind::FormattedOverContent, subject, by, what, seen_at);
-        }
-        let fails = upset.mkfs_fails();
-        if let Some(volume) = self.volume_mut(volume) {
-            volume.content = match fails {
-                None => Content::formatted(kind, uuid),
-                Some((_, Leaves::Torn)) => Content::formatted(kind, uuid).torn(),
-                Some((_, Leaves::Nothing)) => Content::blank(),
-            };
-        }
-        match fails {
-            Some((fault, _)) => {
-                self.fired(fault);
-                Err(failed(1, "mkfs: short write"))
-            }
-            None => Ok(ShellReceipt::default()),
-        }
     }
 
     /// Returns the fault for which a volume's disk can be neither read nor written.
@@ -492,10 +369,11 @@ impl World {
 }
 
 /// Makes the error of a connection that broke after its request was sent.
-fn lost() -> ShellError {
+pub(super) fn lost() -> ShellError {
     ShellError::NoAnswer("the connection was lost".to_owned())
 }
 
-fn failed(status: i32, message: &str) -> ShellError {
+/// Makes the error of a command that failed.
+pub(super) fn failed(status: i32, message: &str) -> ShellError {
     ShellError::Failed { status, message: message.to_owned() }
 }
