@@ -246,7 +246,7 @@ impl World {
             .find(|found| {
                 found.maker == Maker::Operator
                     && !found.is_terminated()
-                    && found.owner.as_ref() == Some(&owner)
+                    && Owner::of(&found.tags).as_ref() == Some(&owner)
             })
             .map(|found| format!("{} is {}", found.id, found.state));
         if let Some(twin) = twin {
@@ -262,7 +262,7 @@ impl World {
             .find(|found| {
                 found.maker == Maker::Operator
                     && found.is_living()
-                    && found.owner.as_ref() == Some(&owner)
+                    && Owner::of(&found.tags).as_ref() == Some(&owner)
             })
             .map(|found| format!("{} is {}", found.id, found.state));
         if let Some(twin) = twin {

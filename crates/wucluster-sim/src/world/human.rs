@@ -41,7 +41,7 @@ pub enum Human {
     Mount(MountKey, String),
     /// Unmounts a mount's device.
     Unmount(MountKey),
-    /// Writes a file of a mount straight through to the device, mounted or not.
+    /// Writes a file of a mount straight through to the device of its machine, mounted or not.
     Write(MountKey, String),
     /// Sets a tag on a mount's volume.
     TagVolume(MountKey, String, String),
@@ -254,7 +254,8 @@ impl World {
                     .map_err(|error| UserError::Refused(error.to_string()))?;
             }
             Human::Write(mount, data) => {
-                let id = self.one_volume(mount)?.id.clone();
+                // Nobody can write to a volume that no machine has.
+                let (_, id) = self.machine_of(mount)?;
                 if let Some(volume) = self.volume_mut(&id) {
                     volume.content = volume.content.clone().with_file("by-hand", data);
                 }
