@@ -35,7 +35,7 @@ pub struct Limits {
     /// Whether a file system that was made and never mounted already counts as data, whose loss is
     /// harm. Default: no, as nobody could write to it.
     pub counts_format_as_data: bool,
-    /// Whether the history is kept as text, beside its digest.
+    /// Whether the history is kept as text, beside its digest. Default: no, it costs time.
     pub keeps_trace: bool,
 }
 
@@ -54,7 +54,7 @@ impl Default for Limits {
             is_throttled: true,
             is_shuffled: true,
             counts_format_as_data: false,
-            keeps_trace: true,
+            keeps_trace: false,
         }
     }
 }

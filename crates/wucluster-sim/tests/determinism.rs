@@ -8,7 +8,7 @@ use common::Lab;
 use wucluster_core::action::CloudAction;
 use wucluster_core::interlock::Cleared;
 use wucluster_core::ports::{Clock, Cloud, NodeShell};
-use wucluster_sim::{Fault, Faults, Human, Sim, World};
+use wucluster_sim::{Fault, Faults, Human, Limits, Sim, World};
 
 /// Numbers for the schedule, apart from the world's own.
 struct Dice(u64);
@@ -19,6 +19,11 @@ impl Dice {
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
+}
+
+/// A world that keeps its history as text.
+fn told(seed: u64) -> World {
+    World::new(seed).with_limits(Limits { keeps_trace: true, ..Limits::default() })
 }
 
 fn everything() -> Faults {
@@ -78,7 +83,7 @@ fn the_same_seed_gives_the_same_history_for_50_random_schedules() {
     let mut histories = std::collections::BTreeSet::new();
     for seed in 0..50 {
         let history = || {
-            let mut lab = Lab::new(World::new(seed).with_faults(everything()));
+            let mut lab = Lab::new(told(seed).with_faults(everything()));
             let mut dice = Dice(seed);
             for _ in 0..200 {
                 step(&mut lab, &mut dice);
@@ -95,7 +100,7 @@ fn the_same_seed_gives_the_same_history_for_50_random_schedules() {
 
 #[test]
 fn a_clone_goes_on_exactly_as_its_original() {
-    let mut lab = Lab::new(World::new(9).with_faults(everything()));
+    let mut lab = Lab::new(told(9).with_faults(everything()));
     let mut dice = Dice(9);
     for _ in 0..60 {
         step(&mut lab, &mut dice);
@@ -112,7 +117,7 @@ fn a_clone_goes_on_exactly_as_its_original() {
 #[test]
 fn adapters_are_deterministic_too_and_an_hour_costs_next_to_nothing() {
     let history = || {
-        let sim = Sim::new(World::new(4).with_faults(everything()));
+        let sim = Sim::new(told(4).with_faults(everything()));
         let lab = Lab::new(World::new(4));
         wucluster_sim::run(async {
             let (cloud, shell, clock) = (sim.cloud(), sim.shell(), sim.clock());

@@ -225,7 +225,11 @@ fn a_delete_is_harm_unless_a_complete_snapshot_holds_the_content() {
             assert!(lab.world.settle(LIMIT));
         }
         if write_after {
-            lab.world.human(&Human::Write(lab.mount.clone(), "x".to_owned())).unwrap();
+            let (mount, name) = (lab.mount.clone(), lab.node.clone());
+            lab.world.human(&Human::Attach(mount.clone(), name)).unwrap();
+            assert!(lab.world.settle(LIMIT));
+            lab.world.human(&Human::Write(mount.clone(), "x".to_owned())).unwrap();
+            lab.world.human(&Human::ForceDetach(mount)).unwrap();
             lab.world.advance(Duration::from_secs(1));
         }
         assert_eq!(lab.world.ask(&lab.delete_volume()), Ok(Receipt::Accepted));
