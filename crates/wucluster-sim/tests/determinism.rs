@@ -5,25 +5,25 @@ mod common;
 use std::time::Duration;
 
 use common::Lab;
+use common::schedule::{Dice, step};
 use wucluster_core::action::CloudAction;
 use wucluster_core::interlock::Cleared;
 use wucluster_core::ports::{Clock, Cloud, NodeShell};
-use wucluster_sim::{Fault, Faults, Human, Limits, Sim, World};
-
-/// Numbers for the schedule, apart from the world's own.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
-}
+use wucluster_sim::{Fault, FaultKind, Faults, Limits, Names, Rng, Sim, World};
 
 /// A world that keeps its history as text.
 fn told(seed: u64) -> World {
     World::new(seed).with_limits(Limits { keeps_trace: true, ..Limits::default() })
+}
+
+/// A random plan of all kinds of faults.
+fn all_kinds(seed: u64, lab: &Lab) -> Faults {
+    let names = Names { nodes: vec![lab.node.clone()], mounts: vec![lab.mount.clone()] };
+    let mut rng = Rng::new(seed, "plan");
+    let horizon = Duration::from_secs(1800);
+    FaultKind::ALL
+        .iter()
+        .fold(Faults::none(), |plan, kind| plan.with_kind(*kind, &mut rng, &names, horizon))
 }
 
 fn everything() -> Faults {
@@ -44,46 +44,14 @@ fn everything() -> Faults {
         .with_rate(30.0, Fault::StaleListings { lag: Duration::from_secs(20), span, wavers: true })
 }
 
-/// Does one random thing to the world; most of it is refused, which is part of the history too.
-fn step(lab: &mut Lab, dice: &mut Dice) {
-    let (has_volume, has_instance) =
-        (lab.world.volume_of(&lab.mount).is_some(), lab.world.instance_of(&lab.node).is_some());
-    match dice.roll(12) {
-        0 => drop(lab.world.ask(&lab.run_action())),
-        1 => {
-            let token = format!("token-{}", dice.roll(3));
-            drop(lab.world.ask(&lab.create_volume(&token)));
-        }
-        2 | 3 if has_volume && has_instance => drop(lab.world.ask(&lab.attach())),
-        4 if has_volume && has_instance => drop(lab.world.ask(&lab.detach())),
-        5 if has_volume => drop(lab.world.ask(&lab.snapshot_action())),
-        6 if has_volume => {
-            let Some(address) = lab.address_if_seen() else { return };
-            let actions = [lab.make_filesystem(), lab.mount_action()];
-            for action in &actions {
-                let now = lab.world.now();
-                drop(lab.world.shell(&address, action, now));
-            }
-        }
-        7 => drop(lab.world.write(&lab.mount, "file", "data")),
-        8 if has_volume => {
-            let Some(address) = lab.address_if_seen() else { return };
-            let now = lab.world.now();
-            drop(lab.world.shell(&address, &lab.unmount_action(), now));
-        }
-        9 => drop(lab.world.human(&Human::StartInstance(lab.node.clone()))),
-        10 if has_volume => drop(lab.world.ask(&lab.delete_volume())),
-        _ => drop(lab.world.observe(&lab.cluster)),
-    }
-    lab.world.advance(Duration::from_millis(dice.roll(20_000)));
-}
-
 #[test]
 fn the_same_seed_gives_the_same_history_for_50_random_schedules() {
     let mut histories = std::collections::BTreeSet::new();
     for seed in 0..50 {
         let history = || {
-            let mut lab = Lab::new(told(seed).with_faults(everything()));
+            let mut lab = Lab::new(told(seed));
+            let plan = all_kinds(seed, &lab);
+            lab.world.set_faults(plan);
             let mut dice = Dice(seed);
             for _ in 0..200 {
                 step(&mut lab, &mut dice);

@@ -5,6 +5,7 @@ mod common;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use common::schedule::{Dice, step};
 use common::{Lab, node};
 use wucluster_sim::{Fault, FaultKind, Faults, Names, Rng, Striker, World};
 
@@ -52,4 +53,35 @@ fn kinds_that_strike_outside_of_the_world_are_counted_beside_its_own() {
         .collect();
     let expected = ["D1", "D2", "D3", "D4", "F1", "F2", "O1", "O2", "O3", "O4"];
     assert_eq!(outside, BTreeSet::from(expected));
+}
+
+#[test]
+fn random_plans_let_every_kind_be_felt_and_calm_lets_everything_come_to_rest() {
+    let mut felt: BTreeSet<FaultKind> = BTreeSet::new();
+    for seed in 0..400 {
+        let mut lab = Lab::new(World::new(seed));
+        let mut rng = Rng::new(seed, "plan");
+        let names = Names { nodes: vec![lab.node.clone()], mounts: vec![lab.mount.clone()] };
+        let half = FaultKind::ALL.iter().filter(|_| rng.chance(0.3)).collect::<Vec<_>>();
+        let plan = half.into_iter().fold(Faults::none(), |plan, kind| {
+            plan.with_kind(*kind, &mut rng, &names, Duration::from_secs(1200))
+        });
+        lab.world.set_faults(plan);
+        let mut dice = Dice(seed);
+        for _ in 0..200 {
+            step(&mut lab, &mut dice);
+        }
+        felt.extend(lab.world.kinds_fired().into_keys());
+        lab.world.calm();
+        assert!(lab.world.settle(Duration::from_secs(24 * 3600)), "seed {seed} comes to rest");
+    }
+    // Batches and clocks are felt behind the ports only.
+    let behind_ports = BTreeSet::from(["C1", "P3", "T1"]);
+    let missing: Vec<&str> = FaultKind::ALL
+        .iter()
+        .filter(|kind| kind.is_simulated() && !felt.contains(kind))
+        .map(|kind| kind.id())
+        .filter(|id| !behind_ports.contains(id))
+        .collect();
+    assert_eq!(missing, [] as [&str; 0]);
 }

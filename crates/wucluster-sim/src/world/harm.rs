@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
-use wucluster_core::observation::SnapshotState;
+use wucluster_core::observation::{SnapshotState, VolumeState};
 use wucluster_core::tags::Tags;
 use wucluster_core::time::Timestamp;
 
@@ -285,18 +285,7 @@ impl World {
                 let what = format!("{} of it is {}", newest.id, newest.state);
                 self.harm_by(by, HarmKind::BlankDespiteData, what);
             }
-            (None, None) if self.had_data.contains(&owner) => {
-                let harm = Harm {
-                    at: self.now,
-                    kind: HarmKind::BlankDespiteData,
-                    subject: by.subject.clone(),
-                    by: by.action.to_string(),
-                    what: "it once had data".to_owned(),
-                    excuse: Some("nothing in the cloud tells of the data any more".to_owned()),
-                    late_by: self.ledger.late_by,
-                };
-                self.push_harm(harm);
-            }
+            (None, None) if self.had_data.contains(&owner) => self.judge_forgotten(by, &owner),
             (Some(from), Some(newest)) if from != &newest.id => {
                 let source = self.snapshots.get(from);
                 let is_same = source.is_some_and(|source| source.content == newest.content);
@@ -310,6 +299,33 @@ impl World {
             }
             (Some(_), Some(_) | None) | (None, Some(_) | None) => {}
         }
+    }
+
+    /// Judges a blank volume for a mount that once had data, of which there is no snapshot.
+    fn judge_forgotten(&mut self, by: &By<'_>, owner: &Owner) {
+        let mut left = self
+            .volumes
+            .values()
+            .filter(|found| found.is_listed && Owner::of(&found.tags).as_ref() == Some(owner));
+        // A second living volume is harm of its own.
+        if left.clone().any(Volume::is_living) {
+            return;
+        }
+        if let Some(broken) = left.find(|found| found.state == VolumeState::Error) {
+            let what = format!("{} is {}, and it once had data", broken.id, broken.state);
+            self.harm_by(by, HarmKind::BlankDespiteData, what);
+            return;
+        }
+        let excuse = Some("nothing in the cloud tells of the data any more".to_owned());
+        self.push_harm(Harm {
+            at: self.now,
+            kind: HarmKind::BlankDespiteData,
+            subject: by.subject.clone(),
+            by: by.action.to_string(),
+            what: "it once had data".to_owned(),
+            excuse,
+            late_by: self.ledger.late_by,
+        });
     }
 
     /// Returns whom a new thing is for; a thing without an owner, or with another's tags, is harm.
@@ -404,6 +420,25 @@ impl World {
                 || volume.from_snapshot.as_ref() == Some(&snapshot.id);
             snapshot.is_usable() && is_found && snapshot.content == volume.content
         })
+    }
+
+    /// Judges a request to a node by whether its volume still carries the mount's tags.
+    pub(super) fn judge_device(
+        &mut self,
+        mount: &MountKey,
+        volume: &VolumeId,
+        by: &str,
+        seen_at: Timestamp,
+    ) {
+        let owner = self.volumes.get(volume).map(|found| Owner::of(&found.tags));
+        let problem = match owner {
+            None => return,
+            Some(Some(owner)) if owner.is_mount(mount) => return,
+            Some(Some(owner)) => format!("{volume} is tagged as {}'s", owner.subject()),
+            Some(None) => format!("{volume} names no mount of any cluster"),
+        };
+        let subject = Subject::Mount(mount.clone());
+        self.do_harm(HarmKind::TouchedForeign, subject, by.to_owned(), problem, seen_at);
     }
 
     /// Judges a mount by the identity of the volume and of the node.

@@ -11,7 +11,6 @@ use wucluster_core::time::Timestamp;
 
 use super::event::Event;
 use super::machine::{Mounted, Process};
-use super::owner::Owner;
 use super::state::World;
 use crate::content::Shape;
 use crate::faults::{Fault, Grip, Sickness, Upset};
@@ -89,7 +88,10 @@ impl World {
             ShellAction::MakeFilesystem { mount, serial, fs, uuid } => {
                 let volume = self.device(id, serial)?;
                 let by = (Subject::Mount(mount.clone()), action.to_string());
-                self.make_filesystem(id, &volume, (fs.as_str(), uuid), by, seen_at, upset)
+                let made = (fs.as_str(), uuid.as_str());
+                let receipt = self.make_filesystem(id, &volume, made, by, seen_at, upset)?;
+                self.judge_device(mount, &volume, &action.to_string(), seen_at);
+                Ok(receipt)
             }
             ShellAction::Mount {
                 mount,
@@ -114,6 +116,7 @@ impl World {
                 let is_there =
                     self.instances.get(id).is_some_and(|found| found.machine.is_mounted(&volume));
                 if !is_there {
+                    self.judge_device(mount, &volume, &action.to_string(), seen_at);
                     self.judge_mount(mount, (id, &volume), &action.to_string(), seen_at);
                     self.mount(id, mounted);
                 }
@@ -225,9 +228,7 @@ impl World {
             && let Some(found) = self.volumes.get_mut(&volume)
         {
             found.was_mounted = true;
-            if let Some(owner) = Owner::of(&found.tags) {
-                self.had_data.insert(owner);
-            }
+            self.had_data.extend(found.owner.clone());
         }
         if let Some(instance) = self.instances.get_mut(id) {
             let place = (mounted.at.clone(), mounted.kind.clone());
