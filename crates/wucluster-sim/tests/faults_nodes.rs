@@ -180,6 +180,16 @@ fn a_node_mounts_again_by_itself_after_an_unmount_and_at_a_boot() {
     assert!(lab.world.reboot(&id, true));
     assert_eq!(lab.world.mounted_at(&lab.mount).as_deref(), Some("/data"));
     assert_eq!(fired(&lab, "N6 mounts at boot"), 1);
+
+    let mut lab = Lab::attached_in(World::new(1), Content::formatted("ext4", "u"));
+    lab.world.ask(&lab.detach()).unwrap();
+    lab.settle();
+    let found = Fault::MountsAtBoot { mount: Some(lab.mount.clone()), span: None };
+    assert!(lab.world.strike(&found));
+    lab.world.ask(&lab.attach()).unwrap();
+    lab.settle();
+    let at = lab.world.mounted_at(&lab.mount).unwrap();
+    assert!(at.starts_with("/media/"), "a device that was never mounted there: {at}");
 }
 
 #[test]
@@ -291,8 +301,10 @@ fn a_sick_node_fails_what_it_needs_its_root_disk_tools_or_rights_for() {
 fn the_operators_clock_leaps_and_drifts_and_evidence_is_still_dated_right() {
     let lab = Lab::attached_in(World::new(1), Content::blank());
     let mut world = lab.world.clone();
-    let wrong = Fault::OperatorClock { leap: 24 * HOUR, is_ahead: false, rate_percent: 200 };
+    let leap = 24 * HOUR;
+    let wrong = Fault::OperatorClock { leap, is_ahead: false, is_sudden: false, rate_percent: 200 };
     assert!(world.strike(&wrong));
+    assert_eq!(world.operator_time(), world.now(), "it is wrong for the next operator");
     let sim = Sim::new(world);
     wucluster_sim::run(async {
         let (cloud, clock) = (sim.cloud(), sim.clock());
@@ -303,6 +315,10 @@ fn the_operators_clock_leaps_and_drifts_and_evidence_is_still_dated_right() {
         assert_eq!(sim.now().since(truth), 5 * MINUTE, "its clock runs at twice the rate");
         let view = cloud.observe(&lab.cluster).await.unwrap();
         assert!(view.asked_at < truth, "a look is dated by the operator's clock");
+        let before = clock.now();
+        let set = Fault::OperatorClock { leap, is_ahead: true, is_sudden: true, rate_percent: 100 };
+        sim.with(|world| world.strike(&set));
+        assert_eq!(clock.now().since(before), leap, "it is set under the operator's eyes");
     });
-    assert_eq!(sim.into_world().faults_fired().get("T1 operator's clock"), Some(&1));
+    assert_eq!(sim.into_world().faults_fired().get("T1 operator's clock"), Some(&2));
 }

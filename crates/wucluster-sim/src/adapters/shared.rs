@@ -34,9 +34,10 @@ struct Inner {
 }
 
 impl Sim {
-    /// Shares a world.
+    /// Shares a world with an operator who begins.
     #[must_use]
-    pub fn new(world: World) -> Self {
+    pub fn new(mut world: World) -> Self {
+        world.begin_operator();
         let latency = Mutex::new(Rng::new(world.seed(), "latency"));
         Self {
             inner: Arc::new(Inner {

@@ -13,13 +13,15 @@ pub(crate) struct OperatorClock {
     /// A true time, and what the clock showed then.
     since: Option<(Timestamp, Timestamp)>,
     rate_percent: u32,
+    /// How it will be wrong for the next operator: the leap, whether forward, and the rate.
+    next: Option<(Duration, bool, u32)>,
     /// Whether somebody read it since it was made wrong.
     is_felt: bool,
 }
 
 impl Default for OperatorClock {
     fn default() -> Self {
-        Self { since: None, rate_percent: RIGHT, is_felt: false }
+        Self { since: None, rate_percent: RIGHT, next: None, is_felt: false }
     }
 }
 
@@ -64,8 +66,21 @@ impl OperatorClock {
         self.is_felt = false;
     }
 
+    /// Lets it be wrong for the next operator, from the beginning.
+    pub(crate) fn upset_next(&mut self, leap: Duration, is_ahead: bool, rate: u32) {
+        self.next = Some((leap, is_ahead, rate));
+    }
+
+    /// Begins with the next operator.
+    pub(crate) fn begin(&mut self, now: Timestamp) {
+        if let Some((leap, is_ahead, rate)) = self.next.take() {
+            self.upset(now, leap, is_ahead, rate);
+        }
+    }
+
     /// Lets it go at the right rate again, as wrong as it is.
     pub(crate) fn end(&mut self, now: Timestamp) {
+        self.next = None;
         if self.since.is_some() {
             self.upset(now, Duration::ZERO, true, RIGHT);
             self.is_felt = true;

@@ -329,6 +329,9 @@ pub enum Fault {
         leap: Duration,
         /// Whether it leaps forward.
         is_ahead: bool,
+        /// Whether it leaps under an operator's eyes; else it is wrong for the next one that begins,
+        /// from the beginning.
+        is_sudden: bool,
         /// How fast it goes. Unit: percent of the true rate.
         rate_percent: u32,
     },

@@ -240,7 +240,8 @@ impl Fault {
                 Self::ProbeLies { lie: *rng.pick(&lies)? }
             }
             FaultKind::ForeignContent => {
-                let whats = ["dos partition table", "crypto_LUKS", "LVM2_member", "zfs_member", ""];
+                let whats =
+                    ["dos partition table", "crypto_LUKS", "LVM2_member", "zfs_member", "swap"];
                 let what = (*rng.pick(&whats)?).to_owned();
                 Self::ForeignContent { mount: some_mount, what }
             }
@@ -255,10 +256,12 @@ impl Fault {
                 Self::SickNode { node: some_node, sickness, span }
             }
             FaultKind::OperatorClock => {
-                let years = seconds(10 * 365 * 24 * 3600);
-                let leap = rng.span(seconds(1), years);
+                let is_sudden = rng.chance(0.5);
+                // A wrong clock may be wrong by years; one that is set right leaps by less.
+                let leap_max = if is_sudden { 3600 } else { 10 * 365 * 24 * 3600 };
+                let leap = rng.span(seconds(1), seconds(leap_max));
                 let rate_percent = 50 + u32::try_from(rng.below(151)).unwrap_or(50);
-                Self::OperatorClock { leap, is_ahead: rng.chance(0.5), rate_percent }
+                Self::OperatorClock { leap, is_ahead: rng.chance(0.5), is_sudden, rate_percent }
             }
             FaultKind::TokenLifetime => {
                 let lifetime = rng.span(seconds(15 * 60), seconds(24 * 3600));

@@ -97,8 +97,13 @@ impl World {
             Fault::Namesake { mount } => Struck::now(self.make_namesake(mount.as_ref())),
             Fault::Human(what) => Struck::now(self.human(what).is_ok()),
             Fault::Gripped { mount, grip, span } => self.grip(mount.as_ref(), *grip, *span),
-            Fault::OperatorClock { leap, is_ahead, rate_percent } => {
-                self.faults.clock.upset(self.now, *leap, *is_ahead, *rate_percent);
+            Fault::OperatorClock { leap, is_ahead, is_sudden, rate_percent } => {
+                let clock = &mut self.faults.clock;
+                if *is_sudden {
+                    clock.upset(self.now, *leap, *is_ahead, *rate_percent);
+                } else {
+                    clock.upset_next(*leap, *is_ahead, *rate_percent);
+                }
                 Struck::InForce
             }
             _ => self.put_in_force(fault),

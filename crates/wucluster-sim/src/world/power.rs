@@ -8,6 +8,7 @@ use super::harm::{Cause, HarmKind};
 use super::machine::Mounted;
 use super::state::World;
 use super::volume::Volume;
+use crate::content::Shape;
 
 impl World {
     pub(super) fn instance_reaches(&mut self, id: &InstanceId, state: &InstanceState, turn: u64) {
@@ -139,19 +140,27 @@ impl World {
         }
     }
 
-    /// Mounts a volume where it was mounted last on that machine, if it can be.
+    /// Mounts a volume where it was mounted last on that machine, or anywhere, if it can be.
     pub(super) fn mount_by_itself(
         &mut self,
         instance: &InstanceId,
         volume: &VolumeId,
         fault: &'static str,
     ) {
-        let place = self.instances.get(instance).and_then(|found| {
-            let machine = &found.machine;
-            let is_there = machine.devices.contains_key(volume) && !machine.is_mounted(volume);
-            machine.places.get(volume).filter(|_| is_there).cloned()
-        });
-        let Some((at, kind)) = place else { return };
+        let Some(machine) = self.instances.get(instance).map(|found| &found.machine) else {
+            return;
+        };
+        if !machine.devices.contains_key(volume) || machine.is_mounted(volume) {
+            return;
+        }
+        // Where it was before, or where systems mount what they find.
+        let found = || match self.volumes.get(volume)?.content.shape() {
+            Shape::Filesystem { kind, .. } => {
+                Some((format!("/media/{}", volume.serial()), kind.clone()))
+            }
+            Shape::Blank | Shape::Other(_) | Shape::Raw => None,
+        };
+        let Some((at, kind)) = machine.places.get(volume).cloned().or_else(found) else { return };
         let mounted = Mounted { volume: volume.clone(), at, kind, is_read_only: false };
         if self.may_mount(instance, &mounted, true).is_err() {
             return;

@@ -228,11 +228,20 @@ impl World {
         self.faults.clock.at(self.now)
     }
 
+    /// Lets another operator begin, whose clock may be wrong.
+    pub(crate) fn begin_operator(&mut self) {
+        self.faults.clock.begin(self.now);
+    }
+
     /// Reads the operator's clock; a wrong one is felt at its first reading.
     pub(crate) fn read_clock(&mut self) -> Timestamp {
         if self.faults.clock.is_first_felt(self.now) {
-            let fault =
-                Fault::OperatorClock { leap: Duration::ZERO, is_ahead: false, rate_percent: 0 };
+            let fault = Fault::OperatorClock {
+                leap: Duration::ZERO,
+                is_ahead: false,
+                is_sudden: true,
+                rate_percent: 0,
+            };
             self.fired(fault.name());
         }
         self.operator_time()
