@@ -24,6 +24,7 @@ expect wucluster-core ""
 expect wucluster-engine "wucluster-core "
 expect wucluster-sim "wucluster-core "
 expect wucluster-local "wucluster-core "
+expect wucluster-rehearse "wucluster-core wucluster-engine wucluster-sim "
 echo "== dependency rules"
 if command -v cargo-deny >/dev/null; then
     cargo deny --all-features --offline check bans licenses sources

@@ -43,6 +43,8 @@ pub struct Content {
     shape: Shape,
     files: Arc<BTreeMap<String, String>>,
     writes: u64,
+    /// Whether its structure is damaged, so that it cannot be mounted.
+    is_torn: bool,
     digest: Digest,
 }
 
@@ -76,6 +78,18 @@ impl Content {
             digest: Digest::default().with(data),
             ..Self::default()
         }
+    }
+
+    /// Returns the content with its structure damaged, so that it cannot be mounted.
+    #[must_use]
+    pub fn torn(self) -> Self {
+        Self { is_torn: true, ..self }
+    }
+
+    /// Says whether its structure is damaged.
+    #[must_use]
+    pub fn is_torn(&self) -> bool {
+        self.is_torn
     }
 
     /// Returns the content with a file written.

@@ -68,6 +68,8 @@ pub struct Durations {
     pub cloud_call: Span,
     /// How long a round trip to a node takes beside its work, likewise. Default 50–300 ms.
     pub shell_call: Span,
+    /// How long a caller waits for an answer of the cloud before it gives up. Default 30 s.
+    pub client_timeout: Duration,
     /// How long a node that hangs lets its caller wait. Default 15 s.
     pub hang: Duration,
 }
@@ -93,6 +95,7 @@ impl Default for Durations {
             writeback: Duration::from_secs(30),
             cloud_call: Span::millis(50, 400),
             shell_call: Span::millis(50, 300),
+            client_timeout: Duration::from_secs(30),
             hang: Duration::from_secs(15),
         }
     }
@@ -133,6 +136,7 @@ impl Durations {
             writeback: Duration::from_secs(30),
             cloud_call: Span::millis(0, 0),
             shell_call: Span::millis(0, 0),
+            client_timeout: span.max,
             hang: span.max,
         }
     }

@@ -22,8 +22,12 @@ mod world;
 pub use adapters::{Sim, SimClock, SimCloud, SimShell, run, sim_runtime};
 pub use content::{Content, Shape};
 pub use durations::{Durations, Span};
-pub use faults::{Fault, Faults, When};
+pub use faults::{
+    Cut, Denial, Fault, FaultKind, Faults, Greeting, Grip, Leaves, Lie, Names, Room, Sickness,
+    Striker, Tear, When,
+};
 pub use limits::{Bucket, Limits};
+pub use rng::Rng;
 pub use world::{
     Answer, ApiCalls, EPOCH, Harm, HarmKind, HookRun, HookScript, Human, Loss, PlaceVolume,
     UserError, World,

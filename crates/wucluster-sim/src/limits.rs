@@ -23,6 +23,8 @@ pub struct Limits {
     pub snapshots_pending_max: usize,
     /// Shortest time between two snapshots of one volume. Default 15 s.
     pub snapshot_interval_min: Duration,
+    /// How long a client token is remembered. Default 24 h (EC2 developer guide).
+    pub token_lifetime: Duration,
     /// How long a new thing may stay out of listings, as the cloud promises. Default 5 min (EC2
     /// developer guide, "Eventual consistency").
     pub visibility_lag_max: Duration,
@@ -33,7 +35,7 @@ pub struct Limits {
     /// Whether a file system that was made and never mounted already counts as data, whose loss is
     /// harm. Default: no, as nobody could write to it.
     pub counts_format_as_data: bool,
-    /// Whether the history is kept as text, beside its digest.
+    /// Whether the history is kept as text, beside its digest. Default: no, it costs time.
     pub keeps_trace: bool,
 }
 
@@ -47,11 +49,12 @@ impl Default for Limits {
             snapshots_per_volume_pending_max: 5,
             snapshots_pending_max: 100,
             snapshot_interval_min: Duration::from_secs(15),
+            token_lifetime: Duration::from_secs(24 * 3600),
             visibility_lag_max: Duration::from_secs(300),
             is_throttled: true,
             is_shuffled: true,
             counts_format_as_data: false,
-            keeps_trace: true,
+            keeps_trace: false,
         }
     }
 }
@@ -95,6 +98,14 @@ impl Bucket {
             _ => (50, 5),
         };
         Self { capacity, refill_per_second, level_millis: capacity * 1000, filled_at: now }
+    }
+
+    /// Makes the full bucket of a request that is limited to so many a second.
+    #[must_use]
+    pub fn tight(per_second: u64, now: Timestamp) -> Self {
+        let capacity = per_second.max(1);
+        let level_millis = capacity * 1000;
+        Self { capacity, refill_per_second: per_second, level_millis, filled_at: now }
     }
 
     /// Takes a token; says no when there is none.

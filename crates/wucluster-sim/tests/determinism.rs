@@ -5,20 +5,25 @@ mod common;
 use std::time::Duration;
 
 use common::Lab;
+use common::schedule::{Dice, step};
 use wucluster_core::action::CloudAction;
 use wucluster_core::interlock::Cleared;
 use wucluster_core::ports::{Clock, Cloud, NodeShell};
-use wucluster_sim::{Fault, Faults, Human, Sim, World};
+use wucluster_sim::{Fault, FaultKind, Faults, Limits, Names, Rng, Sim, World};
 
-/// Numbers for the schedule, apart from the world's own.
-struct Dice(u64);
+/// A world that keeps its history as text.
+fn told(seed: u64) -> World {
+    World::new(seed).with_limits(Limits { keeps_trace: true, ..Limits::default() })
+}
 
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
-    }
+/// A random plan of all kinds of faults.
+fn all_kinds(seed: u64, lab: &Lab) -> Faults {
+    let names = Names { nodes: vec![lab.node.clone()], mounts: vec![lab.mount.clone()] };
+    let mut rng = Rng::new(seed, "plan");
+    let horizon = Duration::from_secs(1800);
+    FaultKind::ALL
+        .iter()
+        .fold(Faults::none(), |plan, kind| plan.with_kind(*kind, &mut rng, &names, horizon))
 }
 
 fn everything() -> Faults {
@@ -39,46 +44,14 @@ fn everything() -> Faults {
         .with_rate(30.0, Fault::StaleListings { lag: Duration::from_secs(20), span, wavers: true })
 }
 
-/// Does one random thing to the world; most of it is refused, which is part of the history too.
-fn step(lab: &mut Lab, dice: &mut Dice) {
-    let (has_volume, has_instance) =
-        (lab.world.volume_of(&lab.mount).is_some(), lab.world.instance_of(&lab.node).is_some());
-    match dice.roll(12) {
-        0 => drop(lab.world.ask(&lab.run_action())),
-        1 => {
-            let token = format!("token-{}", dice.roll(3));
-            drop(lab.world.ask(&lab.create_volume(&token)));
-        }
-        2 | 3 if has_volume && has_instance => drop(lab.world.ask(&lab.attach())),
-        4 if has_volume && has_instance => drop(lab.world.ask(&lab.detach())),
-        5 if has_volume => drop(lab.world.ask(&lab.snapshot_action())),
-        6 if has_volume => {
-            let Some(address) = lab.address_if_seen() else { return };
-            let actions = [lab.make_filesystem(), lab.mount_action()];
-            for action in &actions {
-                let now = lab.world.now();
-                drop(lab.world.shell(&address, action, now));
-            }
-        }
-        7 => drop(lab.world.write(&lab.mount, "file", "data")),
-        8 if has_volume => {
-            let Some(address) = lab.address_if_seen() else { return };
-            let now = lab.world.now();
-            drop(lab.world.shell(&address, &lab.unmount_action(), now));
-        }
-        9 => drop(lab.world.human(&Human::StartInstance(lab.node.clone()))),
-        10 if has_volume => drop(lab.world.ask(&lab.delete_volume())),
-        _ => drop(lab.world.observe(&lab.cluster)),
-    }
-    lab.world.advance(Duration::from_millis(dice.roll(20_000)));
-}
-
 #[test]
 fn the_same_seed_gives_the_same_history_for_50_random_schedules() {
     let mut histories = std::collections::BTreeSet::new();
     for seed in 0..50 {
         let history = || {
-            let mut lab = Lab::new(World::new(seed).with_faults(everything()));
+            let mut lab = Lab::new(told(seed));
+            let plan = all_kinds(seed, &lab);
+            lab.world.set_faults(plan);
             let mut dice = Dice(seed);
             for _ in 0..200 {
                 step(&mut lab, &mut dice);
@@ -95,7 +68,7 @@ fn the_same_seed_gives_the_same_history_for_50_random_schedules() {
 
 #[test]
 fn a_clone_goes_on_exactly_as_its_original() {
-    let mut lab = Lab::new(World::new(9).with_faults(everything()));
+    let mut lab = Lab::new(told(9).with_faults(everything()));
     let mut dice = Dice(9);
     for _ in 0..60 {
         step(&mut lab, &mut dice);
@@ -112,7 +85,7 @@ fn a_clone_goes_on_exactly_as_its_original() {
 #[test]
 fn adapters_are_deterministic_too_and_an_hour_costs_next_to_nothing() {
     let history = || {
-        let sim = Sim::new(World::new(4).with_faults(everything()));
+        let sim = Sim::new(told(4).with_faults(everything()));
         let lab = Lab::new(World::new(4));
         wucluster_sim::run(async {
             let (cloud, shell, clock) = (sim.cloud(), sim.shell(), sim.clock());
@@ -142,4 +115,44 @@ fn adapters_are_deterministic_too_and_an_hour_costs_next_to_nothing() {
     let (first, second) = (history(), history());
     assert_eq!(first.trace(), second.trace());
     assert!(first.trace().len() > 500);
+}
+
+#[test]
+fn a_kind_taken_out_of_the_plan_leaves_the_luck_of_all_others_as_it_was() {
+    let without = |with: bool| {
+        let mut faults = Faults::none().with_chance(0.2, Fault::Throttle);
+        if with {
+            faults = faults.with_chance(0.3, Fault::StuckAttaching { span: None });
+        }
+        let faults = faults.with_chance(0.4, Fault::Hidden { span: Duration::from_secs(30) });
+        let mut lab = Lab::attached_in(World::new(5), wucluster_sim::Content::blank());
+        lab.world.set_faults(faults);
+        for nth in 0..200 {
+            drop(lab.world.ask(&lab.create_volume(&format!("token-{nth}"))));
+            drop(lab.world.ask(&lab.attach()));
+            drop(lab.world.ask(&lab.detach()));
+            lab.world.advance(Duration::from_secs(30));
+        }
+        let made: Vec<_> = lab.world.volumes_of(&lab.mount);
+        (lab.world.faults_fired().get("C6 hidden").copied(), made)
+    };
+    assert_eq!(without(true), without(false), "ids, throttling and hiding do not shift");
+}
+
+#[test]
+fn how_long_a_thing_takes_does_not_depend_on_what_else_is_made() {
+    let begun = |others: usize| {
+        let mut lab = Lab::new(World::new(6));
+        for nth in 0..others {
+            lab.world.ask(&lab.create_volume(&format!("other-{nth}"))).expect("it is made");
+        }
+        lab.world.ask(&lab.run_action()).expect("it is made");
+        let id = lab.instance();
+        let start = lab.world.now();
+        while !lab.world.is_up(&id) {
+            lab.world.advance(Duration::from_millis(1));
+        }
+        (id, lab.world.now().since(start))
+    };
+    assert_eq!(begun(0), begun(7));
 }

@@ -184,7 +184,7 @@ fn new_things_hide_and_listings_are_late_each_in_its_own_way() {
         seen.state == VolumeState::Available && !seen.attachments.is_empty()
     };
     assert!(looks.iter().any(is_torn), "state and attachment are late each by itself");
-    assert!(fired(&lab, "C6 stale listings") > 0);
+    assert!(fired(&lab, "C7 wavering listings") > 0);
     lab.world.calm();
     assert!(lab.view().volumes[0].is_free());
 }
@@ -248,7 +248,7 @@ fn a_human_strikes_between_the_look_and_the_effect() {
     let attach = Human::Attach(lab.mount.clone(), lab.node.clone());
     lab.world.set_faults(Faults::none().at_call("DeleteVolume", 1, Fault::Human(attach)));
     assert_eq!(lab.world.ask(&lab.delete_volume()).unwrap_err().code, "VolumeInUse");
-    assert_eq!(fired(&lab, "H human"), 1);
+    assert_eq!(fired(&lab, "H3 human hands"), 1);
     lab.settle();
     let at = Human::Mount(lab.mount.clone(), "/elsewhere".to_owned());
     lab.world.human(&at).unwrap();

@@ -225,7 +225,11 @@ fn a_delete_is_harm_unless_a_complete_snapshot_holds_the_content() {
             assert!(lab.world.settle(LIMIT));
         }
         if write_after {
-            lab.world.human(&Human::Write(lab.mount.clone(), "x".to_owned())).unwrap();
+            let (mount, name) = (lab.mount.clone(), lab.node.clone());
+            lab.world.human(&Human::Attach(mount.clone(), name)).unwrap();
+            assert!(lab.world.settle(LIMIT));
+            lab.world.human(&Human::Write(mount.clone(), "x".to_owned())).unwrap();
+            lab.world.human(&Human::ForceDetach(mount)).unwrap();
             lab.world.advance(Duration::from_secs(1));
         }
         assert_eq!(lab.world.ask(&lab.delete_volume()), Ok(Receipt::Accepted));
@@ -377,6 +381,46 @@ fn twins_and_strangers_are_harm() {
     let kinds: Vec<_> = lab.world.harm().iter().map(|harm| harm.kind).collect();
     assert_eq!(kinds, [HarmKind::TwoVolumes, HarmKind::TwoInstances, HarmKind::TouchedForeign]);
     assert!(lab.world.harm()[0].to_string().contains("head/data"));
+}
+
+#[test]
+fn a_blank_volume_beside_a_broken_one_with_data_is_harm_and_nobody_is_excused() {
+    let mut lab = Lab::mounted(1);
+    lab.world.write(&lab.mount, "a", "1").unwrap();
+    assert!(lab.world.strike(&Fault::VolumeFails { mount: Some(lab.mount.clone()) }));
+    lab.world.ask(&lab.create_volume("t")).unwrap();
+    assert_eq!(lab.world.harm()[0].kind, HarmKind::BlankDespiteData);
+    assert_eq!(lab.world.excused_harm(), []);
+}
+
+#[test]
+fn a_device_that_is_tagged_as_somebody_elses_is_neither_mounted_nor_formatted() {
+    let key = wucluster_core::tags::KEY_MOUNT.to_owned();
+    let mut lab = Lab::attached(1, Content::formatted("ext4", "u"));
+    let mount = lab.mount.clone();
+    let address = lab.address().unwrap();
+    lab.world.human(&Human::TagVolume(mount, key, "other".to_owned())).unwrap();
+    lab.world.advance(Duration::from_secs(1));
+    let (action, now) = (lab.mount_action(), lab.world.now());
+    assert!(lab.world.shell(&address, &action, now).0.is_ok());
+    assert_eq!(lab.world.harm()[0].kind, HarmKind::TouchedForeign);
+}
+
+#[test]
+fn a_mount_on_another_nodes_machine_is_harm() {
+    let mut lab = Lab::attached(1, Content::formatted("ext4", "u"));
+    let mut other = lab.mount.clone();
+    other.node = node("tail");
+    let wrong = match lab.mount_action() {
+        ShellAction::Mount { serial, at, kind, options, owner, group, mode, .. } => {
+            ShellAction::Mount { mount: other, serial, at, kind, options, owner, group, mode }
+        }
+        action => action,
+    };
+    lab.shell(&wrong).unwrap();
+    let kinds: Vec<HarmKind> = lab.world.harm().iter().map(|harm| harm.kind).collect();
+    let (tags, node) = (HarmKind::TouchedForeign, HarmKind::WrongNode);
+    assert_eq!(kinds, [tags, node, node], "by its tags, its volume and its machine");
 }
 
 #[test]

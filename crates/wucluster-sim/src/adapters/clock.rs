@@ -1,4 +1,4 @@
-//! The world's time as a clock.
+//! The operator's clock.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use wucluster_core::time::Timestamp;
 
 use super::shared::Sim;
 
-/// The world's time: that of tokio's clock, counted from [`EPOCH`](crate::EPOCH).
+/// The operator's clock: it shows the world's time, that of tokio's clock counted from
+/// [`EPOCH`](crate::EPOCH), unless a [fault](crate::Fault::OperatorClock) made it wrong.
 #[derive(Debug, Clone)]
 pub struct SimClock {
     sim: Sim,
@@ -23,10 +24,11 @@ impl SimClock {
 #[async_trait]
 impl Clock for SimClock {
     fn now(&self) -> Timestamp {
-        self.sim.now()
+        self.sim.read_clock()
     }
 
     async fn sleep(&self, span: Duration) {
+        let span = self.sim.true_span(span);
         tokio::time::sleep(span).await;
     }
 }

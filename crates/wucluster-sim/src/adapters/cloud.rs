@@ -11,7 +11,7 @@ use wucluster_core::observation::CloudView;
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, Receipt};
 
 use super::shared::Sim;
-use crate::world::World;
+use crate::world::{World, no_answer};
 
 /// The simulated cloud. One for each operator: it remembers which cluster was looked at last, so
 /// that what it changes of any other cluster is harm.
@@ -34,17 +34,54 @@ impl SimCloud {
         let span = self.sim.with(|world| world.durations().cloud_call);
         tokio::time::sleep(self.sim.half_call(span)).await;
     }
+
+    /// Keeps the caller waiting for as long as the last requests made it wait.
+    async fn wait(&self) {
+        let span = self.sim.with(World::take_wait);
+        if !span.is_zero() {
+            tokio::time::sleep(span).await;
+        }
+    }
+
+    /// Makes one listing, which may be slow on its way.
+    async fn list(
+        &self,
+        (name, list): Listing,
+        cluster: &ClusterName,
+        view: &mut CloudView,
+    ) -> Result<(), CloudError> {
+        self.half_call().await;
+        let (delay, patience) =
+            self.sim.with(|world| (world.delay_before(name), world.durations().client_timeout));
+        tokio::time::sleep(delay.min(patience)).await;
+        if delay > patience {
+            return Err(no_answer(name));
+        }
+        let listed = self.sim.with(|world| list(world, cluster, view));
+        self.wait().await;
+        listed
+    }
 }
+
+/// A listing: its name, and what makes it.
+type Listing =
+    (&'static str, fn(&mut World, &ClusterName, &mut CloudView) -> Result<(), CloudError>);
+
+/// All listings of a look, in their order.
+const LISTINGS: [Listing; 3] = [
+    ("DescribeInstances", World::list_instances),
+    ("DescribeVolumes", World::list_volumes),
+    ("DescribeSnapshots", World::list_snapshots),
+];
 
 #[async_trait]
 impl Cloud for SimCloud {
     async fn observe(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
         *self.cluster.lock().unwrap_or_else(PoisonError::into_inner) = Some(cluster.clone());
         // Three requests, one after the other: the world goes on between them.
-        let mut view = CloudView { asked_at: self.sim.now(), ..CloudView::default() };
-        for list in [World::list_instances, World::list_volumes, World::list_snapshots] {
-            self.half_call().await;
-            self.sim.with(|world| list(world, cluster, &mut view))?;
+        let mut view = CloudView { asked_at: self.sim.begin_look(), ..CloudView::default() };
+        for listing in LISTINGS {
+            self.list(listing, cluster, &mut view).await?;
         }
         self.half_call().await;
         Ok(view)
@@ -53,12 +90,25 @@ impl Cloud for SimCloud {
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {
         self.half_call().await;
         let cluster = self.cluster.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answers = self.sim.with(|world| {
-            actions
-                .iter()
-                .map(|cleared| world.request(cluster.as_ref(), cleared.action(), cleared.seen_at()))
-                .collect()
+        let asked: Vec<_> = actions
+            .iter()
+            .map(|cleared| (cleared.action(), self.sim.true_time(cleared.seen_at())))
+            .collect();
+        let (delay, patience) = self.sim.with(|world| {
+            let delays = asked.iter().map(|(action, _)| world.delay_before(action.name()));
+            (delays.max().unwrap_or_default(), world.durations().client_timeout)
         });
+        // Whoever loses patience is told nothing, and what was asked lands all the same.
+        if delay > patience {
+            let answers = self.sim.with(|world| world.give_up(cluster.as_ref(), &asked, delay));
+            tokio::time::sleep(patience).await;
+            return answers;
+        }
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let answers = self.sim.with(|world| world.request_batch(cluster.as_ref(), &asked));
+        self.wait().await;
         self.half_call().await;
         answers
     }

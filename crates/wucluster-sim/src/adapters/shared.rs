@@ -1,5 +1,6 @@
 //! One world, shared by its adapters and the test that watches it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::time::Instant;
@@ -28,15 +29,23 @@ struct Inner {
     world: Mutex<World>,
     latency: Mutex<Rng>,
     origin: OnceLock<(Instant, Timestamp)>,
+    /// When looks were asked for in truth, by what the operator's clock showed, where that differs.
+    looks: Mutex<BTreeMap<Timestamp, Timestamp>>,
 }
 
 impl Sim {
-    /// Shares a world.
+    /// Shares a world with an operator who begins.
     #[must_use]
-    pub fn new(world: World) -> Self {
+    pub fn new(mut world: World) -> Self {
+        world.begin_operator();
         let latency = Mutex::new(Rng::new(world.seed(), "latency"));
         Self {
-            inner: Arc::new(Inner { world: Mutex::new(world), latency, origin: OnceLock::new() }),
+            inner: Arc::new(Inner {
+                world: Mutex::new(world),
+                latency,
+                origin: OnceLock::new(),
+                looks: Mutex::default(),
+            }),
         }
     }
 
@@ -64,6 +73,34 @@ impl Sim {
         let begin = || (Instant::now(), self.lock().now());
         let (origin, base) = *self.inner.origin.get_or_init(begin);
         base.after(origin.elapsed())
+    }
+
+    /// Reads the operator's clock. Time need not have come to now in the world.
+    pub(super) fn read_clock(&self) -> Timestamp {
+        self.with(World::read_clock)
+    }
+
+    /// Returns the true time that passes while the operator's clock shows that a span passed.
+    pub(super) fn true_span(&self, span: std::time::Duration) -> std::time::Duration {
+        self.lock().true_span(span)
+    }
+
+    /// Begins a look: returns when it is asked for, by the operator's clock.
+    pub(super) fn begin_look(&self) -> Timestamp {
+        let (now, shown) = (self.now(), self.read_clock());
+        if now != shown {
+            self.looks().insert(shown, now);
+        }
+        shown
+    }
+
+    /// Returns when a look was asked for in truth that the operator's clock dates so.
+    pub(super) fn true_time(&self, shown: Timestamp) -> Timestamp {
+        self.looks().get(&shown).copied().unwrap_or(shown)
+    }
+
+    fn looks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Timestamp, Timestamp>> {
+        self.inner.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets time pass in the world up to now, and does something with it. Inside a runtime only.

@@ -42,9 +42,18 @@ impl NodeShell for SimShell {
     ) -> Vec<Result<ShellReceipt, ShellError>> {
         self.half_call().await;
         let mut answers = Vec::with_capacity(actions.len());
+        let mut is_cut = false;
         for cleared in actions {
-            let (answer, took) =
-                self.sim.with(|world| world.shell(node, cleared.action(), cleared.seen_at()));
+            if is_cut {
+                answers.push(Err(ShellError::NoAnswer("the connection was lost".to_owned())));
+                continue;
+            }
+            let seen_at = self.sim.true_time(cleared.seen_at());
+            let (answer, took) = self.sim.with(|world| {
+                let answer = world.shell(node, cleared.action(), seen_at);
+                is_cut = world.take_cut();
+                answer
+            });
             tokio::time::sleep(took).await;
             answers.push(answer);
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wucluster_core::ids::{MountKey, NodeName};
 
+use super::cases::{Cut, Denial, Greeting, Grip, Leaves, Lie, Room, Sickness, Tear};
 use crate::world::Human;
 
 /// A fault. Where a `node` or `mount` is `None`, any one is befallen; where a `span` is `None`, it
@@ -104,93 +105,247 @@ pub enum Fault {
     },
     /// H1, H2, H3: a human does something.
     Human(Human),
-}
-
-impl Fault {
-    /// Returns the name under which its effects are counted.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Throttle => "A1 throttle",
-            Self::ServerError => "A2 server error",
-            Self::Denied => "A3 denied",
-            Self::LostAnswer => "C3 lost answer",
-            Self::NoCapacity => "K1 no capacity",
-            Self::LaunchFails => "K1 launch fails",
-            Self::StuckAttaching { .. } => "C8 stuck attaching",
-            Self::StuckDetaching { .. } => "C8 stuck detaching",
-            Self::VolumeBreaks => "C9 volume breaks",
-            Self::SnapshotFails => "S2 snapshot fails",
-            Self::SnapshotSlow { .. } => "S1 snapshot slow",
-            Self::Hidden { .. } => "C6 hidden",
-            Self::UmountBusy { .. } => "N4 umount busy",
-            Self::LostShellAnswer => "N3 lost answer",
-            Self::StaleListings { .. } => "C6 stale listings",
-            Self::Unreachable { .. } => "N1 unreachable",
-            Self::WrongHost { .. } => "N1 wrong host",
-            Self::MachineStops { .. } => "K2 machine stops",
-            Self::MachineTerminates { .. } => "K2 machine terminates",
-            Self::MachineReboots { .. } => "K2 machine reboots",
-            Self::VolumeFails { .. } => "C9 volume fails",
-            Self::Human(_) => "H human",
-        }
-    }
-
-    /// Says whether it befalls one request, and not the world.
-    #[must_use]
-    pub fn is_about_requests(&self) -> bool {
-        match self {
-            Self::Throttle
-            | Self::ServerError
-            | Self::Denied
-            | Self::LostAnswer
-            | Self::NoCapacity
-            | Self::LaunchFails
-            | Self::StuckAttaching { .. }
-            | Self::StuckDetaching { .. }
-            | Self::VolumeBreaks
-            | Self::SnapshotFails
-            | Self::SnapshotSlow { .. }
-            | Self::Hidden { .. }
-            | Self::UmountBusy { .. }
-            | Self::LostShellAnswer => true,
-            Self::StaleListings { .. }
-            | Self::Unreachable { .. }
-            | Self::WrongHost { .. }
-            | Self::MachineStops { .. }
-            | Self::MachineTerminates { .. }
-            | Self::MachineReboots { .. }
-            | Self::VolumeFails { .. }
-            | Self::Human(_) => false,
-        }
-    }
-
-    /// Says whether it can befall a request of that name.
-    #[must_use]
-    pub fn applies_to(&self, request: &str) -> bool {
-        let is_shell = matches!(request, "probe" | "mkfs" | "mount" | "umount");
-        let is_listing = request.starts_with("Describe");
-        match self {
-            Self::Throttle | Self::ServerError | Self::Denied => !is_shell,
-            Self::LostAnswer => !is_shell && !is_listing,
-            Self::NoCapacity | Self::LaunchFails => request == "RunInstances",
-            Self::StuckAttaching { .. } => request == "AttachVolume",
-            Self::StuckDetaching { .. } => request == "DetachVolume",
-            Self::VolumeBreaks => request == "CreateVolume",
-            Self::SnapshotFails | Self::SnapshotSlow { .. } => request == "CreateSnapshot",
-            Self::Hidden { .. } => {
-                matches!(request, "RunInstances" | "CreateVolume" | "CreateSnapshot")
-            }
-            Self::UmountBusy { .. } => request == "umount",
-            Self::LostShellAnswer => is_shell,
-            Self::StaleListings { .. }
-            | Self::Unreachable { .. }
-            | Self::WrongHost { .. }
-            | Self::MachineStops { .. }
-            | Self::MachineTerminates { .. }
-            | Self::MachineReboots { .. }
-            | Self::VolumeFails { .. }
-            | Self::Human(_) => true,
-        }
-    }
+    /// A1: requests are limited to so many a second, each name by itself.
+    TightRate {
+        /// How many.
+        per_second: u64,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// A2: this request and the following ones fail with a 5xx before their effect.
+    ServerErrors {
+        /// How many in all.
+        run: u32,
+    },
+    /// A3: requests of a name, or all of them, are refused.
+    DeniedFor {
+        /// Why.
+        denial: Denial,
+        /// Which requests. `None`: all.
+        request: Option<String>,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// C1: a request is under way for long. One that takes longer than its caller's patience is
+    /// given up, and still lands.
+    SlowCall {
+        /// How long.
+        span: Duration,
+        /// Whether before its effect, or after it.
+        is_before: bool,
+    },
+    /// C2: a request is not answered until its caller gives up.
+    Hang {
+        /// Whether it takes effect.
+        takes_effect: bool,
+    },
+    /// C4: a request takes effect later, whoever is alive then, if it still can.
+    DelayedEffect {
+        /// How much later.
+        span: Duration,
+        /// Whether it is confirmed at once, or its answer is lost. What makes something new is
+        /// never confirmed before it is made.
+        is_answered: bool,
+    },
+    /// C5: a request lands twice. At once: the answer is that of the repetition.
+    Repeated {
+        /// How long after the first time.
+        after: Duration,
+    },
+    /// C5: the token of a creation was used before, for something that is no more.
+    TokenUsed {
+        /// Whether what it was used for is listed as terminated; else the parameters differ.
+        is_listed: bool,
+    },
+    /// T2: tokens are forgotten after a time.
+    ShortTokens {
+        /// After which time.
+        lifetime: Duration,
+        /// How long that is so.
+        span: Option<Duration>,
+    },
+    /// C8: a detachment shows `busy` though nothing holds the device.
+    StuckBusy {
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// C9: a volume's making is confirmed, and it vanishes.
+    VolumeVanishes,
+    /// C9: a volume's disk takes neither reads nor writes for a time.
+    VolumeImpaired {
+        /// Which mount's.
+        mount: Option<MountKey>,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// C9: a mount's newest snapshot vanishes.
+    SnapshotVanishes {
+        /// Which mount's.
+        mount: Option<MountKey>,
+    },
+    /// S2: a snapshot stands still on its way.
+    SnapshotStuck {
+        /// How far it comes. Unit: percent.
+        percent: u8,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// S2: a mount's newest snapshot goes to the recycle bin, and comes back after a time.
+    SnapshotBinned {
+        /// Which mount's.
+        mount: Option<MountKey>,
+        /// How long. `None`: it stays there.
+        span: Option<Duration>,
+    },
+    /// S3: one request takes two snapshots, and answers with the second.
+    SnapshotTwice,
+    /// C10: a node's address comes to belong to a stranger's instance, and it gets another one.
+    AddressReused {
+        /// Which node.
+        node: Option<NodeName>,
+    },
+    /// C11: an attached volume's device is seen late by its node, or only after a reboot.
+    DeviceLate {
+        /// How much later.
+        span: Option<Duration>,
+    },
+    /// C11: the name under which a device is looked for leads to another one; the node notices.
+    DeviceRenamed,
+    /// C11: a node sees a device in a wrong size.
+    DeviceWrongSize {
+        /// Which mount's.
+        mount: Option<MountKey>,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// P1: the pages of a listing are torn.
+    TornPages {
+        /// How.
+        tear: Tear,
+    },
+    /// P2: a zone is out of order. Its machines run on.
+    ZoneOutage {
+        /// Which one. `None`: the first.
+        zone: Option<String>,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// P3: of several requests issued at once the later ones are dropped, and none is answered.
+    TornBatch,
+    /// K1: there is no room for something for a time.
+    NoRoom {
+        /// For what.
+        room: Room,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// K2: an instance is stopped in good order, as when its host is retired.
+    MachineRetires {
+        /// Which node.
+        node: Option<NodeName>,
+    },
+    /// K2: an instance is terminated after a notice.
+    SpotInterrupts {
+        /// Which node.
+        node: Option<NodeName>,
+        /// How long after the notice.
+        notice: Duration,
+    },
+    /// N1: a node's ssh answers, and lets nobody in.
+    OddGreeting {
+        /// Which node.
+        node: Option<NodeName>,
+        /// How.
+        greeting: Greeting,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// N2: a request to a node is given up by its caller, and arrives later, if the machine still
+    /// is the same and runs.
+    ShellLate {
+        /// How much later.
+        span: Duration,
+    },
+    /// N3: the connection to a node is cut; what was to follow on it is not done.
+    ShellCut {
+        /// When.
+        cut: Cut,
+    },
+    /// N4: something beside a process holds a volume's device.
+    Gripped {
+        /// Which mount's.
+        mount: Option<MountKey>,
+        /// What.
+        grip: Grip,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// N5: making a file system fails on its way.
+    MkfsFails {
+        /// What it leaves.
+        leaves: Leaves,
+    },
+    /// N5: a device turns unreadable for its node just before a file system is made on it.
+    DeviceUnreadable {
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// N6: after an unmount the node mounts the file system again by itself.
+    RemountsItself {
+        /// How long after.
+        after: Duration,
+    },
+    /// N6: a node mounts a mount's volume by itself whenever it comes to see its device, from now on.
+    MountsAtBoot {
+        /// Which mount's.
+        mount: Option<MountKey>,
+        /// How long that is so.
+        span: Option<Duration>,
+    },
+    /// N7: a look at a node tells something wrong.
+    ProbeLies {
+        /// What.
+        lie: Lie,
+    },
+    /// N8: a volume that is still blank has something on it.
+    ForeignContent {
+        /// Which mount's.
+        mount: Option<MountKey>,
+        /// What, in the words of an examination.
+        what: String,
+    },
+    /// N9: something ails a node.
+    SickNode {
+        /// Which node.
+        node: Option<NodeName>,
+        /// What.
+        sickness: Sickness,
+        /// How long.
+        span: Option<Duration>,
+    },
+    /// T1: the operator's clock is wrong from now on: it leaps, and goes at another rate.
+    OperatorClock {
+        /// By how much it leaps.
+        leap: Duration,
+        /// Whether it leaps forward.
+        is_ahead: bool,
+        /// Whether it leaps under an operator's eyes; else it is wrong for the next one that begins,
+        /// from the beginning.
+        is_sudden: bool,
+        /// How fast it goes. Unit: percent of the true rate.
+        rate_percent: u32,
+    },
+    /// T3: the provider's timestamps are off.
+    ProviderClock {
+        /// By how much.
+        offset: Duration,
+        /// Whether they are ahead.
+        is_ahead: bool,
+    },
+    /// F3: somebody else's cluster of the same name comes to be in the account, with a node and a
+    /// mount of the same names.
+    Namesake {
+        /// Whose mount and node.
+        mount: Option<MountKey>,
+    },
 }

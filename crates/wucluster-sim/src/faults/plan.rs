@@ -77,25 +77,6 @@ impl Faults {
 pub(super) fn lag_of(fault: &Fault) -> Duration {
     match fault {
         Fault::StaleListings { lag: span, .. } | Fault::Hidden { span } => *span,
-        Fault::Throttle
-        | Fault::ServerError
-        | Fault::Denied
-        | Fault::LostAnswer
-        | Fault::NoCapacity
-        | Fault::LaunchFails
-        | Fault::StuckAttaching { .. }
-        | Fault::StuckDetaching { .. }
-        | Fault::VolumeBreaks
-        | Fault::SnapshotFails
-        | Fault::SnapshotSlow { .. }
-        | Fault::UmountBusy { .. }
-        | Fault::LostShellAnswer
-        | Fault::Unreachable { .. }
-        | Fault::WrongHost { .. }
-        | Fault::MachineStops { .. }
-        | Fault::MachineTerminates { .. }
-        | Fault::MachineReboots { .. }
-        | Fault::VolumeFails { .. }
-        | Fault::Human(_) => Duration::ZERO,
+        _ => Duration::ZERO,
     }
 }

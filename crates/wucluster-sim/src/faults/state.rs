@@ -1,17 +1,18 @@
 //! Faults that are in force, waiting, or were felt.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::time::Duration;
 
 use wucluster_core::ids::NodeName;
 use wucluster_core::time::Timestamp;
 
+use super::clock::OperatorClock;
+use super::conditions::{Conditions, Until};
 use super::fault::Fault;
+use super::kind::FaultKind;
 use super::plan::{Faults, When, lag_of};
-use crate::rng::Rng;
-
-/// Until when something lasts; `None`: until calm.
-type Until = Option<Timestamp>;
+use crate::rng::{Rng, mix};
 
 /// The plan and what has come of it. Its randomness is its own, so that a world without faults goes
 /// the same way whatever a plan would have drawn.
@@ -20,12 +21,20 @@ pub(crate) struct FaultState {
     plan: Faults,
     /// Number of the plan in force; events of an earlier one are void.
     number: u64,
-    rng: Rng,
+    seed: u64,
+    /// One generator for each entry of the plan, in its order: first the chances, then the rates.
+    /// Taking an entry out of the plan leaves the luck of all others as it is.
+    chances: Vec<Rng>,
+    rates: Vec<Rng>,
     /// Faults of requests that wait for the next request they apply to.
     armed: Vec<Fault>,
     outages: BTreeMap<NodeName, (Until, bool)>,
     impostors: BTreeMap<NodeName, Until>,
     stale: Option<(Duration, Until, bool)>,
+    pub(crate) conditions: Conditions,
+    pub(crate) clock: OperatorClock,
+    /// How many more requests fail with a 5xx.
+    failing_run: u32,
     /// Longest lateness that was ever possible.
     staleness_max: Duration,
     fired: BTreeMap<&'static str, u64>,
@@ -36,11 +45,16 @@ impl FaultState {
         Self {
             plan: Faults::none(),
             number: 0,
-            rng: Rng::new(seed, "faults"),
+            seed,
+            chances: Vec::new(),
+            rates: Vec::new(),
             armed: Vec::new(),
             outages: BTreeMap::new(),
             impostors: BTreeMap::new(),
             stale: None,
+            conditions: Conditions::default(),
+            clock: OperatorClock::default(),
+            failing_run: 0,
             staleness_max: Duration::ZERO,
             fired: BTreeMap::new(),
         }
@@ -49,8 +63,10 @@ impl FaultState {
     /// Puts a plan in force, and returns its number.
     pub(crate) fn begin(&mut self, plan: Faults) -> u64 {
         self.staleness_max = self.staleness_max.max(plan.lag_max());
-        self.plan = plan;
         self.number += 1;
+        self.chances = generators(self.seed ^ self.number, &plan.chances);
+        self.rates = generators(self.seed ^ self.number, &plan.rates);
+        self.plan = plan;
         self.number
     }
 
@@ -61,6 +77,8 @@ impl FaultState {
         self.outages.clear();
         self.impostors.clear();
         self.stale = None;
+        self.conditions.end();
+        self.failing_run = 0;
     }
 
     /// Ends chances and rates of a plan, if it is still in force.
@@ -97,7 +115,7 @@ impl FaultState {
     pub(crate) fn next_recurrence(&mut self, index: usize) -> Option<Duration> {
         let (per_hour, _) = self.plan.rates.get(index).filter(|(per_hour, _)| *per_hour > 0.0)?;
         let average = Duration::try_from_secs_f64(3600.0 / per_hour).ok()?;
-        Some(self.rng.between(Duration::ZERO, average * 2))
+        Some(self.rates.get_mut(index)?.between(Duration::ZERO, average * 2))
     }
 
     /// Lets a fault of requests wait for the next one that it applies to.
@@ -105,25 +123,37 @@ impl FaultState {
         self.armed.push(fault);
     }
 
-    /// Collects all that befalls the `nth` request of a name.
-    pub(crate) fn on_request(&mut self, name: &str, nth: u64) -> Vec<Fault> {
+    /// Collects all that befalls the `nth` request of a name: on its way, or else once it arrived.
+    pub(crate) fn on_request(&mut self, name: &str, nth: u64, is_on_its_way: bool) -> Vec<Fault> {
+        let is_now = |fault: &Fault| fault.strikes_on_the_way() == is_on_its_way;
         let mut faults: Vec<Fault> = self
             .plan
             .scheduled
             .iter()
             .filter(|(when, _)| matches!(when, When::Call(request, at) if *request == name && *at == nth))
+            .filter(|(_, fault)| is_now(fault))
             .map(|(_, fault)| fault.clone())
             .collect();
         let (struck, waiting) = std::mem::take(&mut self.armed)
             .into_iter()
-            .partition(|fault: &Fault| fault.applies_to(name));
+            .partition(|fault: &Fault| is_now(fault) && fault.applies_to(name));
         self.armed = waiting;
         faults.extend::<Vec<Fault>>(struck);
-        for (request, probability, fault) in &self.plan.chances {
+        for ((request, probability, fault), rng) in self.plan.chances.iter().zip(&mut self.chances)
+        {
             let is_meant = request.is_none_or(|request| request == name);
             // Drawn for each request that it could befall, whether or not another fault did.
-            if is_meant && fault.applies_to(name) && self.rng.chance(*probability) {
+            if is_meant && is_now(fault) && fault.applies_to(name) && rng.chance(*probability) {
                 faults.push(fault.clone());
+            }
+        }
+        if !is_on_its_way && self.failing_run > 0 && Fault::ServerError.applies_to(name) {
+            self.failing_run -= 1;
+            faults.push(Fault::ServerErrors { run: self.failing_run });
+        }
+        for fault in &faults {
+            if let Fault::ServerErrors { run } = fault {
+                self.failing_run = self.failing_run.max(run.saturating_sub(1));
             }
         }
         faults
@@ -195,8 +225,19 @@ impl FaultState {
         &self.fired
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, things: &'a [T]) -> Option<&'a T> {
-        self.rng.pick(things)
+    pub(crate) fn fired_kinds(&self) -> BTreeMap<FaultKind, u64> {
+        let mut kinds = BTreeMap::new();
+        for (name, count) in &self.fired {
+            if let Some(kind) = FaultKind::of_name(name) {
+                *kinds.entry(kind).or_default() += count;
+            }
+        }
+        kinds
+    }
+
+    /// Picks whom a fault without a name befalls, by the time alone.
+    pub(crate) fn pick<'a, T>(&self, what: &str, now: Timestamp, things: &'a [T]) -> Option<&'a T> {
+        Rng::new(self.seed ^ now.as_millis().unsigned_abs(), what).pick(things)
     }
 }
 
@@ -208,6 +249,20 @@ impl Faults {
         let rates = self.rates.iter().map(|(_, fault)| fault);
         scheduled.chain(chances).chain(rates).map(lag_of).max().unwrap_or_default()
     }
+}
+
+/// Makes a generator for each entry of a plan, which follows from the entry itself and from how many
+/// of the same are before it.
+fn generators<T: Debug>(seed: u64, entries: &[T]) -> Vec<Rng> {
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    let texts = entries.iter().map(|entry| format!("{entry:?}"));
+    texts
+        .map(|text| {
+            let nth = seen.entry(text.clone()).or_default();
+            *nth += 1;
+            Rng::new(seed ^ mix(*nth), &text)
+        })
+        .collect()
 }
 
 fn is_on(until: Option<Timestamp>, now: Timestamp) -> bool {

@@ -11,7 +11,7 @@ use super::event::Event;
 use super::requests::By;
 use super::state::World;
 use crate::error::refuse;
-use crate::faults::Upset;
+use crate::faults::{Felt, Room, Upset};
 
 /// An attachment in truth.
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub(super) struct Attachment {
     pub(super) is_plugged: bool,
     /// Whether a fault keeps it where it is.
     pub(super) is_stuck: bool,
+    /// Whether a fault keeps the device from its node, and for how long; `None`: until a reboot.
+    pub(super) device_after: Option<Option<Duration>>,
 }
 
 impl World {
@@ -35,16 +37,25 @@ impl World {
         upset: &Upset,
     ) -> Result<Receipt, CloudError> {
         self.may_attach(id, instance)?;
+        self.check_room(Room::Attachments)?;
         self.judge_ownership(by, id.as_str());
         self.judge_ownership(by, instance.as_str());
         self.judge_attach(by, id, instance);
-        let sticks = upset.sticks_attaching;
+        let sticks = upset.sticks_attaching();
         self.begin_attach(id, instance, sticks.is_some());
         if let Some((fault, span)) = sticks {
             self.fired(fault);
             if let Some(span) = span {
                 let turn = self.volumes[id].turn;
                 self.schedule(span, Event::Attached { volume: id.clone(), turn });
+            }
+        }
+        if let Some((fault, span)) = upset.device_is_late() {
+            self.fired(fault);
+            if let Some(attachment) =
+                self.volume_mut(id).and_then(|found| found.attachment.as_mut())
+            {
+                attachment.device_after = Some(span);
             }
         }
         Ok(Receipt::Accepted)
@@ -108,10 +119,11 @@ impl World {
             delete_on_termination: false,
             is_plugged: false,
             is_stuck,
+            device_after: None,
         });
         let turn = volume.turn;
         if !is_stuck {
-            let after = self.draw(self.durations.attach);
+            let after = self.draw(id.as_str(), self.durations.attach);
             self.schedule(after, Event::Attached { volume: id.clone(), turn });
         }
     }
@@ -142,7 +154,7 @@ impl World {
         }
         self.judge_ownership(by, id.as_str());
         self.judge_detach(by, id, instance);
-        self.begin_detach(id, upset.sticks_detaching);
+        self.begin_detach(id, upset.sticks_detaching());
         Ok(Receipt::Accepted)
     }
 
@@ -155,8 +167,14 @@ impl World {
         attachment.is_plugged = true;
         attachment.is_stuck = false;
         let instance = attachment.instance.clone();
+        let late = attachment.device_after;
         self.note(format!("attached {id} to {instance}"));
-        let after = self.draw(self.durations.device);
+        let usual = self.draw(id.as_str(), self.durations.device);
+        let after = match late {
+            None => usual,
+            Some(Some(span)) => usual.max(span),
+            Some(None) => return,
+        };
         self.schedule(after, Event::DeviceAppears { volume: id.clone(), instance, turn });
     }
 
@@ -170,15 +188,12 @@ impl World {
             let number = found.machine.free_number();
             found.machine.devices.insert(id.clone(), number);
             self.note(format!("device {id} on {instance}"));
+            self.mount_at_boot(instance, id);
         }
     }
 
     /// Begins to detach; with a fault it stays `detaching` for that time, or until the machine dies.
-    pub(super) fn begin_detach(
-        &mut self,
-        id: &VolumeId,
-        sticks: Option<(&'static str, Option<Duration>)>,
-    ) {
+    pub(super) fn begin_detach(&mut self, id: &VolumeId, sticks: Felt<(Option<Duration>, bool)>) {
         let now = self.now;
         let Some(volume) = self.volume_mut(id) else { return };
         volume.turn += 1;
@@ -190,13 +205,17 @@ impl World {
         let due = Event::DetachDue { volume: id.clone(), turn };
         match sticks {
             None => {
-                let after = self.draw(self.durations.detach);
+                let after = self.draw(id.as_str(), self.durations.detach);
                 self.schedule(after, due);
             }
-            Some((fault, span)) => {
+            Some((fault, (span, is_busy))) => {
                 self.fired(fault);
                 if let Some(span) = span {
                     self.schedule(span, due);
+                }
+                if is_busy {
+                    let after = self.draw(id.as_str(), self.durations.busy);
+                    self.schedule(after, Event::DetachBusy { volume: id.clone(), turn });
                 }
             }
         }
@@ -215,7 +234,7 @@ impl World {
         attachment.is_stuck = false;
         let instance = attachment.instance.clone();
         if self.is_held(id, &instance) {
-            let after = self.draw(self.durations.busy);
+            let after = self.draw(id.as_str(), self.durations.busy);
             self.schedule(after, Event::DetachBusy { volume: id.clone(), turn });
             return;
         }
@@ -256,7 +275,7 @@ impl World {
             matches!(attachment.state, AttachmentState::Detaching | AttachmentState::Busy);
         if is_waiting && !attachment.is_stuck && !self.is_held(id, &attachment.instance) {
             let turn = volume.turn;
-            let after = self.draw(self.durations.detach);
+            let after = self.draw(id.as_str(), self.durations.detach);
             self.schedule(after, Event::DetachDue { volume: id.clone(), turn });
         }
     }

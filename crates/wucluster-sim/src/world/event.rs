@@ -5,7 +5,10 @@ use std::time::Duration;
 use wucluster_core::ids::{InstanceId, SnapshotId, VolumeId};
 use wucluster_core::observation::InstanceState;
 
+use super::late::{Parcel, ShellParcel};
 use super::state::World;
+use super::volume::Fate;
+use crate::faults::{Fault, Grip};
 
 /// Something that happens at its time, unless what it belongs to went another way meanwhile.
 ///
@@ -20,7 +23,7 @@ pub(super) enum Event {
     /// A terminated instance leaves the listings.
     InstanceForgotten { id: InstanceId },
     /// A volume is made.
-    VolumeMade { id: VolumeId, is_broken: bool },
+    VolumeMade { id: VolumeId, fate: Fate },
     /// A volume is gone.
     VolumeGone { id: VolumeId },
     /// An attachment is complete.
@@ -43,6 +46,18 @@ pub(super) enum Event {
     FaultRecurs { index: usize, plan: u64 },
     /// Chances and rates of a plan of faults run out.
     FaultsRunOut { plan: u64 },
+    /// A request to the cloud takes effect that was answered or given up before.
+    Lands(Box<Parcel>),
+    /// A request to a node arrives that was given up before.
+    ShellLands(Box<ShellParcel>),
+    /// The notice of a spot interruption is over.
+    SpotEnds { instance: InstanceId },
+    /// A snapshot comes back from the recycle bin.
+    SnapshotRecovers { id: SnapshotId },
+    /// Something lets go of a device that a fault let it hold.
+    GripEnds { instance: InstanceId, volume: VolumeId, grip: Grip, boots: u32 },
+    /// A node mounts a volume by itself, where it was before.
+    Remounts { instance: InstanceId, volume: VolumeId, boots: u32 },
     /// Something becomes visible, or an outage ends: only worth a look.
     Glance,
 }
@@ -62,10 +77,18 @@ impl World {
             Event::SnapshotDue { id, turn } => {
                 self.snapshots.get(id).is_some_and(|found| found.turn == *turn)
             }
-            Event::VolumeMade { .. } | Event::VolumeGone { .. } | Event::Glance => true,
+            Event::VolumeMade { .. }
+            | Event::VolumeGone { .. }
+            | Event::Lands(_)
+            | Event::ShellLands(_)
+            | Event::Glance => true,
             Event::InstanceForgotten { .. }
             | Event::Writeback { .. }
             | Event::ProcessEnds { .. }
+            | Event::SpotEnds { .. }
+            | Event::SnapshotRecovers { .. }
+            | Event::GripEnds { .. }
+            | Event::Remounts { .. }
             | Event::FaultDue { .. }
             | Event::FaultRecurs { .. }
             | Event::FaultsRunOut { .. } => false,
@@ -81,7 +104,7 @@ impl World {
                     instance.is_listed = false;
                 }
             }
-            Event::VolumeMade { id, is_broken } => self.volume_made(&id, is_broken),
+            Event::VolumeMade { id, fate } => self.volume_made(&id, fate),
             Event::VolumeGone { id } => self.volume_gone(&id),
             Event::Attached { volume, turn } => self.attached(&volume, turn),
             Event::DeviceAppears { volume, instance, turn } => {
@@ -107,8 +130,32 @@ impl World {
             Event::FaultDue { index, plan } => self.fault_due(index, plan),
             Event::FaultRecurs { index, plan } => self.fault_recurs(index, plan),
             Event::FaultsRunOut { plan } => self.faults.run_out(plan),
+            Event::Lands(parcel) => self.lands(&parcel),
+            Event::ShellLands(parcel) => self.shell_lands(&parcel),
+            Event::SpotEnds { instance } => {
+                if self.lose_machine(&instance, "Server.SpotInstanceTermination: interrupted") {
+                    self.fired(Fault::SpotInterrupts { node: None, notice: Duration::ZERO }.name());
+                }
+            }
+            Event::SnapshotRecovers { id } => self.recover_snapshot(&id),
+            Event::GripEnds { instance, volume, grip, boots } => {
+                if self.boots_of(&instance) == Some(boots) {
+                    self.release_grip(&instance, &volume, grip);
+                }
+            }
+            Event::Remounts { instance, volume, boots } => {
+                if self.boots_of(&instance) == Some(boots) {
+                    let fault = Fault::RemountsItself { after: Duration::ZERO };
+                    self.mount_by_itself(&instance, &volume, fault.name());
+                }
+            }
             Event::Glance => {}
         }
+    }
+
+    /// Returns how often an instance's machine was booted.
+    pub(super) fn boots_of(&self, id: &InstanceId) -> Option<u32> {
+        self.instances.get(id).map(|found| found.machine.boots)
     }
 
     pub(super) fn schedule_glance(&mut self, after: Duration) {

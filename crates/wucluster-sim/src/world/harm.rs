@@ -1,9 +1,11 @@
 //! Harm: what must never happen, judged in truth at the instant of the effect.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
-use wucluster_core::ids::{InstanceId, MountKey, SnapshotId, Subject, VolumeId};
-use wucluster_core::observation::SnapshotState;
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
+use wucluster_core::observation::{SnapshotState, VolumeState};
 use wucluster_core::tags::Tags;
 use wucluster_core::time::Timestamp;
 
@@ -39,6 +41,35 @@ pub enum HarmKind {
     WrongNode,
 }
 
+impl HarmKind {
+    /// What nobody could have known about snapshots that were there at the look.
+    pub(super) const OF_LOST_SNAPSHOTS: &'static [Self] =
+        &[Self::DeletedUnsaved, Self::BlankDespiteData, Self::RestoredOlder];
+    /// What nobody could have known about mounts that were not there at the look.
+    pub(super) const OF_MOUNTS: &'static [Self] =
+        &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted, Self::DeletedUnsaved];
+    /// What nobody could have known about tags that were others at the look.
+    pub(super) const OF_TAGS: &'static [Self] = &[
+        Self::TouchedForeign,
+        Self::WrongNode,
+        Self::TwoInstances,
+        Self::TwoVolumes,
+        Self::BlankDespiteData,
+        Self::RestoredOlder,
+    ];
+}
+
+/// Who changed the ground under a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// A human. Listings may show it late.
+    Human,
+    /// The cloud by itself. Listings may show it late.
+    Cloud,
+    /// The node by itself; a look at the node shows it at once.
+    Node,
+}
+
 /// Something that must never happen, and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Harm {
@@ -52,15 +83,20 @@ pub struct Harm {
     pub by: String,
     /// What was so in truth.
     pub what: String,
-    /// Why nobody could have known: a human changed it after the evidence was gathered.
+    /// Why nobody could have known: somebody changed it after the evidence was gathered.
     pub excuse: Option<String>,
+    /// How long after it was asked the request took effect, where a fault delayed it.
+    pub late_by: Duration,
 }
 
 impl fmt::Display for Harm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, kind, subject, by, what, excuse } = self;
+        let Self { at, kind, subject, by, what, excuse, late_by } = self;
         let seconds = at.since(EPOCH).as_secs_f64();
         write!(f, "{kind:?} to {subject} at {seconds:.3} s by `{by}`: {what}")?;
+        if !late_by.is_zero() {
+            write!(f, " (it landed {:.3} s late)", late_by.as_secs_f64())?;
+        }
         match excuse {
             Some(excuse) => write!(f, " (excused: {excuse})"),
             None => Ok(()),
@@ -89,6 +125,10 @@ pub(super) struct Ledger {
     harm: Vec<Harm>,
     excused: Vec<Harm>,
     losses: Vec<Loss>,
+    /// When who changed what could excuse harm of a kind to a node and its mounts.
+    touched: BTreeMap<(NodeName, HarmKind), (Timestamp, Cause)>,
+    /// By how much the request is late that takes effect now.
+    pub(super) late_by: Duration,
 }
 
 impl World {
@@ -98,7 +138,7 @@ impl World {
         &self.ledger.harm
     }
 
-    /// Lists what would have been harm, had not a human changed the ground too late to be seen.
+    /// Lists what would have been harm, had not somebody changed the ground too late to be seen.
     #[must_use]
     pub fn excused_harm(&self) -> &[Harm] {
         &self.ledger.excused
@@ -136,8 +176,9 @@ impl World {
         what: String,
         seen_at: Timestamp,
     ) {
-        let excuse = self.human_excuse(&subject, seen_at);
-        self.push_harm(Harm { at: self.now, kind, subject, by, what, excuse });
+        let excuse = self.excuse(kind, &subject, seen_at);
+        let late_by = self.ledger.late_by;
+        self.push_harm(Harm { at: self.now, kind, subject, by, what, excuse, late_by });
     }
 
     fn push_harm(&mut self, harm: Harm) {
@@ -153,12 +194,24 @@ impl World {
         self.do_harm(kind, by.subject.clone(), by.action.to_string(), what, by.seen_at);
     }
 
-    /// Says what a human changed on the subject's node since the evidence, if anything.
-    fn human_excuse(&self, subject: &Subject, seen_at: Timestamp) -> Option<String> {
-        let touched = *self.touched.get(subject.node()?)?;
+    /// Records that somebody changed what harm of these kinds to a node and its mounts rests on.
+    pub(super) fn touch(&mut self, node: &NodeName, cause: Cause, kinds: &[HarmKind]) {
+        for kind in kinds {
+            self.ledger.touched.insert((node.clone(), *kind), (self.now, cause));
+        }
+    }
+
+    /// Says who changed the ground of such harm since the evidence, if anybody did.
+    fn excuse(&self, kind: HarmKind, subject: &Subject, seen_at: Timestamp) -> Option<String> {
+        let (touched, cause) = *self.ledger.touched.get(&(subject.node()?.clone(), kind))?;
         // What listings show may be as old as their staleness when they are asked for.
-        let knowable_at = touched.after(self.faults.staleness_max());
-        (knowable_at >= seen_at).then(|| "a human changed it after the look".to_owned())
+        let lateness = self.faults.staleness_max();
+        let (knowable_at, who) = match cause {
+            Cause::Human => (touched.after(lateness), "a human"),
+            Cause::Cloud => (touched.after(lateness), "the cloud"),
+            Cause::Node => (touched, "the node"),
+        };
+        (knowable_at >= seen_at).then(|| format!("{who} changed it after the look"))
     }
 
     /// Judges a change of something by its true tags.
@@ -193,7 +246,7 @@ impl World {
             .find(|found| {
                 found.maker == Maker::Operator
                     && !found.is_terminated()
-                    && found.owner.as_ref() == Some(&owner)
+                    && Owner::of(&found.tags).as_ref() == Some(&owner)
             })
             .map(|found| format!("{} is {}", found.id, found.state));
         if let Some(twin) = twin {
@@ -209,7 +262,7 @@ impl World {
             .find(|found| {
                 found.maker == Maker::Operator
                     && found.is_living()
-                    && found.owner.as_ref() == Some(&owner)
+                    && Owner::of(&found.tags).as_ref() == Some(&owner)
             })
             .map(|found| format!("{} is {}", found.id, found.state));
         if let Some(twin) = twin {
@@ -232,17 +285,7 @@ impl World {
                 let what = format!("{} of it is {}", newest.id, newest.state);
                 self.harm_by(by, HarmKind::BlankDespiteData, what);
             }
-            (None, None) if self.had_data.contains(&owner) => {
-                let harm = Harm {
-                    at: self.now,
-                    kind: HarmKind::BlankDespiteData,
-                    subject: by.subject.clone(),
-                    by: by.action.to_string(),
-                    what: "it once had data".to_owned(),
-                    excuse: Some("nothing in the cloud tells of the data any more".to_owned()),
-                };
-                self.push_harm(harm);
-            }
+            (None, None) if self.had_data.contains(&owner) => self.judge_forgotten(by, &owner),
             (Some(from), Some(newest)) if from != &newest.id => {
                 let source = self.snapshots.get(from);
                 let is_same = source.is_some_and(|source| source.content == newest.content);
@@ -256,6 +299,33 @@ impl World {
             }
             (Some(_), Some(_) | None) | (None, Some(_) | None) => {}
         }
+    }
+
+    /// Judges a blank volume for a mount that once had data, of which there is no snapshot.
+    fn judge_forgotten(&mut self, by: &By<'_>, owner: &Owner) {
+        let mut left = self
+            .volumes
+            .values()
+            .filter(|found| found.is_listed && Owner::of(&found.tags).as_ref() == Some(owner));
+        // A second living volume is harm of its own.
+        if left.clone().any(Volume::is_living) {
+            return;
+        }
+        if let Some(broken) = left.find(|found| found.state == VolumeState::Error) {
+            let what = format!("{} is {}, and it once had data", broken.id, broken.state);
+            self.harm_by(by, HarmKind::BlankDespiteData, what);
+            return;
+        }
+        let excuse = Some("nothing in the cloud tells of the data any more".to_owned());
+        self.push_harm(Harm {
+            at: self.now,
+            kind: HarmKind::BlankDespiteData,
+            subject: by.subject.clone(),
+            by: by.action.to_string(),
+            what: "it once had data".to_owned(),
+            excuse,
+            late_by: self.ledger.late_by,
+        });
     }
 
     /// Returns whom a new thing is for; a thing without an owner, or with another's tags, is harm.
@@ -352,20 +422,44 @@ impl World {
         })
     }
 
+    /// Judges a request to a node by whether its volume still carries the mount's tags.
+    pub(super) fn judge_device(
+        &mut self,
+        mount: &MountKey,
+        volume: &VolumeId,
+        by: &str,
+        seen_at: Timestamp,
+    ) {
+        let owner = self.volumes.get(volume).map(|found| Owner::of(&found.tags));
+        let problem = match owner {
+            None => return,
+            Some(Some(owner)) if owner.is_mount(mount) => return,
+            Some(Some(owner)) => format!("{volume} is tagged as {}'s", owner.subject()),
+            Some(None) => format!("{volume} names no mount of any cluster"),
+        };
+        let subject = Subject::Mount(mount.clone());
+        self.do_harm(HarmKind::TouchedForeign, subject, by.to_owned(), problem, seen_at);
+    }
+
     /// Judges a mount by the identity of the volume and of the node.
     pub(super) fn judge_mount(
         &mut self,
         mount: &MountKey,
-        volume: &VolumeId,
-        by: String,
+        (instance, volume): (&InstanceId, &VolumeId),
+        by: &str,
         seen_at: Timestamp,
     ) {
-        let owner = self.volumes.get(volume).and_then(|found| found.owner.clone());
-        if let Some(owner) = owner
-            && !owner.is_mount(mount)
-        {
-            let what = format!("{volume} is {}'s", owner.subject());
-            self.do_harm(HarmKind::WrongNode, Subject::Mount(mount.clone()), by, what, seen_at);
+        let of_volume = self.volumes.get(volume).and_then(|found| found.owner.as_ref());
+        let of_instance = self.instances.get(instance).and_then(|found| found.owner.as_ref());
+        let wrong_volume = of_volume
+            .filter(|owner| !owner.is_mount(mount))
+            .map(|owner| format!("{volume} is {}'s", owner.subject()));
+        let wrong_node = of_instance
+            .filter(|owner| owner.node() != &mount.node)
+            .map(|owner| format!("{instance} is {}'s", owner.subject()));
+        for what in wrong_volume.into_iter().chain(wrong_node) {
+            let subject = Subject::Mount(mount.clone());
+            self.do_harm(HarmKind::WrongNode, subject, by.to_owned(), what, seen_at);
         }
     }
 }

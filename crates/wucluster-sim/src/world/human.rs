@@ -1,18 +1,20 @@
 //! Humans: what they do by other means than wucluster.
 
-use wucluster_core::ids::{InstanceId, MountKey, NodeName, VolumeId};
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, VolumeId};
 use wucluster_core::observation::{AttachmentState, VolumeState};
-use wucluster_core::tags::Tags;
+use wucluster_core::tags::{KEY_NAME, Tags};
 
 use super::event::Event;
+use super::harm::{Cause, HarmKind};
 use super::instance::NewInstance;
 use super::machine::Mounted;
 use super::owner::Maker;
 use super::snapshot::NewSnapshot;
 use super::state::World;
 use super::user::UserError;
-use super::volume::{NewVolume, Volume};
+use super::volume::{Fate, NewVolume, Volume};
 use crate::content::{Content, Shape};
+use crate::faults::FaultKind;
 
 /// Something that a human does behind wucluster's back, in the console or on a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub enum Human {
     Mount(MountKey, String),
     /// Unmounts a mount's device.
     Unmount(MountKey),
-    /// Writes a file of a mount straight through to the device, mounted or not.
+    /// Writes a file of a mount straight through to the device of its machine, mounted or not.
     Write(MountKey, String),
     /// Sets a tag on a mount's volume.
     TagVolume(MountKey, String, String),
@@ -49,15 +51,79 @@ pub enum Human {
     TagInstance(NodeName, String, String),
     /// Removes a tag from a node's instance.
     UntagInstance(NodeName, String),
+    /// Sets a tag on a mount's newest snapshot.
+    TagSnapshot(MountKey, String, String),
+    /// Removes a tag from a mount's newest snapshot.
+    UntagSnapshot(MountKey, String),
     /// Sets whether a mount's volume is deleted with the instance that it is attached to.
     SetDeleteOnTermination(MountKey, bool),
     /// Makes a blank volume with the tags of a mount's volume.
     CopyVolume(MountKey),
     /// Runs an instance with the tags of a node's instance.
     CopyInstance(NodeName),
+    /// Makes a volume with the name of a mount's volume, and no other tag.
+    LookAlike(MountKey),
+    /// Sets whether a node's instance is protected from termination.
+    Protect(NodeName, bool),
 }
 
 impl Human {
+    /// Returns the kind of fault that it is.
+    #[must_use]
+    pub fn kind(&self) -> FaultKind {
+        match self {
+            Self::TagVolume(..)
+            | Self::UntagVolume(..)
+            | Self::TagInstance(..)
+            | Self::UntagInstance(..)
+            | Self::TagSnapshot(..)
+            | Self::UntagSnapshot(..)
+            | Self::CopyVolume(_)
+            | Self::CopyInstance(_) => FaultKind::HumanTags,
+            Self::DeleteVolume(_)
+            | Self::DeleteNewestSnapshot(_)
+            | Self::DeleteSnapshots(_)
+            | Self::TerminateInstance(_)
+            | Self::SetDeleteOnTermination(..) => FaultKind::HumanDeletes,
+            Self::TakeSnapshot(_)
+            | Self::StopInstance(_)
+            | Self::StartInstance(_)
+            | Self::Attach(..)
+            | Self::ForceDetach(_)
+            | Self::Mount(..)
+            | Self::Unmount(_)
+            | Self::Write(..)
+            | Self::LookAlike(_)
+            | Self::Protect(..) => FaultKind::HumanHands,
+        }
+    }
+
+    /// Returns which harm nobody could have foreseen when it happens after the look.
+    fn excuses(&self) -> &'static [HarmKind] {
+        match self {
+            Self::DeleteNewestSnapshot(_) | Self::DeleteSnapshots(_) => HarmKind::OF_LOST_SNAPSHOTS,
+            Self::Attach(..) | Self::Mount(..) | Self::StartInstance(_) => HarmKind::OF_MOUNTS,
+            Self::Write(..) => &[HarmKind::DeletedUnsaved, HarmKind::FormattedOverContent],
+            Self::TagVolume(..)
+            | Self::UntagVolume(..)
+            | Self::TagInstance(..)
+            | Self::UntagInstance(..)
+            | Self::TagSnapshot(..)
+            | Self::UntagSnapshot(..)
+            | Self::CopyVolume(_)
+            | Self::CopyInstance(_) => HarmKind::OF_TAGS,
+            Self::SetDeleteOnTermination(..) => &[HarmKind::DeletedWithInstance],
+            Self::DeleteVolume(_)
+            | Self::TakeSnapshot(_)
+            | Self::TerminateInstance(_)
+            | Self::StopInstance(_)
+            | Self::ForceDetach(_)
+            | Self::Unmount(_)
+            | Self::Protect(..)
+            | Self::LookAlike(_) => &[],
+        }
+    }
+
     /// Returns the node that it touches.
     #[must_use]
     pub fn node(&self) -> &NodeName {
@@ -73,13 +139,17 @@ impl Human {
             | Self::Write(mount, _)
             | Self::TagVolume(mount, _, _)
             | Self::UntagVolume(mount, _)
+            | Self::TagSnapshot(mount, _, _)
+            | Self::UntagSnapshot(mount, _)
             | Self::SetDeleteOnTermination(mount, _)
+            | Self::LookAlike(mount)
             | Self::CopyVolume(mount) => &mount.node,
             Self::TerminateInstance(node)
             | Self::StopInstance(node)
             | Self::StartInstance(node)
             | Self::TagInstance(node, _, _)
             | Self::UntagInstance(node, _)
+            | Self::Protect(node, _)
             | Self::CopyInstance(node) => node,
         }
     }
@@ -93,18 +163,14 @@ impl World {
     pub fn human(&mut self, what: &Human) -> Result<(), UserError> {
         let result = self.human_does(what);
         if result.is_ok() {
-            self.touch(what.node());
+            self.touch(what.node(), Cause::Human, what.excuses());
             if let Human::Attach(_, node) = what {
-                self.touch(node);
+                self.touch(node, Cause::Human, what.excuses());
             }
         }
         self.note(format!("human {what:?}: {result:?}"));
         self.publish();
         result
-    }
-
-    pub(super) fn touch(&mut self, node: &NodeName) {
-        self.touched.insert(node.clone(), self.now);
     }
 
     fn human_does(&mut self, what: &Human) -> Result<(), UserError> {
@@ -118,9 +184,7 @@ impl World {
                 self.begin_delete(&id);
             }
             Human::DeleteNewestSnapshot(mount) => {
-                let newest = self.snapshots_of(mount).into_iter().next();
-                let id =
-                    newest.ok_or_else(|| UserError::Missing(format!("snapshot of {mount}")))?;
+                let id = self.newest_snapshot(mount)?;
                 if let Some(snapshot) = self.snapshot_mut(&id) {
                     snapshot.is_listed = false;
                 }
@@ -135,14 +199,13 @@ impl World {
             Human::TakeSnapshot(mount) => {
                 let volume = self.one_volume(mount)?;
                 let (id, size, content) = (volume.id.clone(), volume.size, volume.content.clone());
-                let takes = self.snapshot_time(size);
+                let takes = self.snapshot_time(id.as_str(), size);
                 self.add_snapshot(NewSnapshot {
                     volume: id,
                     size,
                     tags: Tags::default(),
                     content,
                     takes,
-                    fails: false,
                     hidden_for: std::time::Duration::ZERO,
                 });
             }
@@ -191,7 +254,8 @@ impl World {
                     .map_err(|error| UserError::Refused(error.to_string()))?;
             }
             Human::Write(mount, data) => {
-                let id = self.one_volume(mount)?.id.clone();
+                // Nobody can write to a volume that no machine has.
+                let (_, id) = self.machine_of(mount)?;
                 if let Some(volume) = self.volume_mut(&id) {
                     volume.content = volume.content.clone().with_file("by-hand", data);
                 }
@@ -220,6 +284,31 @@ impl World {
                     instance.tags.0.remove(key);
                 }
             }
+            Human::TagSnapshot(mount, key, value) => {
+                let id = self.newest_snapshot(mount)?;
+                if let Some(snapshot) = self.snapshot_mut(&id) {
+                    snapshot.tags.set(key, value.clone());
+                }
+            }
+            Human::UntagSnapshot(mount, key) => {
+                let id = self.newest_snapshot(mount)?;
+                if let Some(snapshot) = self.snapshot_mut(&id) {
+                    snapshot.tags.0.remove(key);
+                }
+            }
+            Human::Protect(node, is_set) => {
+                let id = self.one_instance(node)?;
+                if let Some(instance) = self.instance_mut(&id) {
+                    instance.is_protected = *is_set;
+                }
+            }
+            Human::LookAlike(mount) => {
+                let volume = self.one_volume(mount)?;
+                let name = volume.tags.get(KEY_NAME).unwrap_or_default().to_owned();
+                let mut tags = Tags::default();
+                tags.set(KEY_NAME, name);
+                self.copy_volume(mount, tags, "look-alike")?;
+            }
             Human::SetDeleteOnTermination(mount, is_set) => {
                 let id = self.one_volume(mount)?.id.clone();
                 let attachment = self.volume_mut(&id).and_then(|volume| volume.attachment.as_mut());
@@ -228,33 +317,50 @@ impl World {
                 attachment.delete_on_termination = *is_set;
             }
             Human::CopyVolume(mount) => {
-                let volume = self.one_volume(mount)?;
-                let new = NewVolume {
-                    tags: volume.tags.clone(),
-                    zone: volume.zone.clone(),
-                    size: volume.size,
-                    from: None,
-                    content: Content::blank(),
-                    maker: Maker::Human,
-                    hidden_for: std::time::Duration::ZERO,
-                };
-                let id = self.add_volume(new);
-                let after = self.draw(self.durations.create_volume);
-                self.schedule(after, Event::VolumeMade { id, is_broken: false });
+                let tags = self.one_volume(mount)?.tags.clone();
+                self.copy_volume(mount, tags, "copy")?;
             }
             Human::CopyInstance(node) => {
                 let id = self.one_instance(node)?;
                 let (tags, zone) =
                     (self.instances[&id].tags.clone(), self.instances[&id].zone.clone());
                 let hidden_for = std::time::Duration::ZERO;
-                let id =
-                    self.add_instance(NewInstance { tags, zone, maker: Maker::Human, hidden_for });
-                let after = self.draw(self.durations.launch);
+                let id = self.add_instance(NewInstance {
+                    asked_by: format!("copy of {id}"),
+                    tags,
+                    zone,
+                    maker: Maker::Human,
+                    hidden_for,
+                });
+                let after = self.draw(id.as_str(), self.durations.launch);
                 let state = wucluster_core::observation::InstanceState::Running;
                 self.schedule(after, Event::InstanceReaches { id, state, turn: 0 });
             }
         }
         Ok(())
+    }
+
+    /// Makes a blank volume like a mount's, with other tags.
+    fn copy_volume(&mut self, mount: &MountKey, tags: Tags, what: &str) -> Result<(), UserError> {
+        let volume = self.one_volume(mount)?;
+        let id = self.add_volume(NewVolume {
+            asked_by: format!("{what} of {}", volume.id),
+            tags,
+            zone: volume.zone.clone(),
+            size: volume.size,
+            from: None,
+            content: Content::blank(),
+            maker: Maker::Human,
+            hidden_for: std::time::Duration::ZERO,
+        });
+        let after = self.draw(id.as_str(), self.durations.create_volume);
+        self.schedule(after, Event::VolumeMade { id, fate: Fate::Made });
+        Ok(())
+    }
+
+    fn newest_snapshot(&self, mount: &MountKey) -> Result<SnapshotId, UserError> {
+        let newest = self.snapshots_of(mount).into_iter().next();
+        newest.ok_or_else(|| UserError::Missing(format!("snapshot of {mount}")))
     }
 
     fn force_detach(&mut self, mount: &MountKey) -> Result<(), UserError> {
@@ -270,6 +376,7 @@ impl World {
         let lost = self.instances.get_mut(&instance).map(|found| {
             found.machine.mounts.retain(|mounted| mounted.volume != id);
             found.machine.elsewhere.remove(&id);
+            found.machine.grips.retain(|(on, _)| on != &id);
             found.machine.processes.retain(|_, process| process.volume != id);
             found.machine.caches.remove(&id).unwrap_or_default().len()
         });

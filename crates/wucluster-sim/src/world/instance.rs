@@ -18,7 +18,7 @@ use super::requests::By;
 use super::state::World;
 use crate::digest::Digest;
 use crate::error::refuse;
-use crate::faults::Upset;
+use crate::faults::{Room, Upset};
 
 /// An instance in truth.
 #[derive(Debug, Clone)]
@@ -33,6 +33,10 @@ pub(super) struct Instance {
     pub(super) zone: String,
     pub(super) launched_at: Timestamp,
     pub(super) reason: Option<String>,
+    /// Whether a human protects it from termination.
+    pub(super) is_protected: bool,
+    /// The address that it has whatever its number, by a fault.
+    pub(super) fixed_address: Option<String>,
     /// Grows with each change of direction; events of an earlier turn are void.
     pub(super) turn: u64,
     /// How often it got an address: each start gives another one.
@@ -66,9 +70,13 @@ impl Instance {
     /// Returns the address that it has while it runs.
     pub(super) fn address(&self) -> Option<String> {
         match self.state {
-            InstanceState::Running | InstanceState::Stopping | InstanceState::ShuttingDown => Some(
-                format!("10.{}.{}.{}", self.starts % 256, self.number / 250, self.number % 250 + 1),
-            ),
+            InstanceState::Running | InstanceState::Stopping | InstanceState::ShuttingDown => {
+                let by_number = || {
+                    let (high, low) = (self.number / 250, self.number % 250 + 1);
+                    format!("10.{}.{high}.{low}", self.starts % 256)
+                };
+                Some(self.fixed_address.clone().unwrap_or_else(by_number))
+            }
             InstanceState::Pending
             | InstanceState::Stopped
             | InstanceState::Terminated
@@ -109,6 +117,8 @@ impl Instance {
 
 /// What a new instance is made of.
 pub(super) struct NewInstance {
+    /// What it follows from: a token, or the like.
+    pub(super) asked_by: String,
     pub(super) tags: Tags,
     pub(super) zone: String,
     pub(super) maker: Maker,
@@ -127,6 +137,9 @@ impl World {
     ) -> Result<Receipt, CloudError> {
         let zone = self.zone(zone)?;
         self.check_tags(tags)?;
+        if self.is_to_be_burned(by.action, &zone, token, upset) {
+            self.use_token_before(by, &zone, token, tags, upset);
+        }
         if let Some(id) = self.replay(by.action, &zone, token)? {
             let id = InstanceId::new(id);
             return match self.instances.get(&id) {
@@ -147,7 +160,8 @@ impl World {
                 "you have reached your limit of instances",
             ));
         }
-        if let Some(fault) = upset.has_no_capacity {
+        self.check_room(Room::Instances)?;
+        if let Some((fault, ())) = upset.has_no_capacity() {
             self.fired(fault);
             return Err(refuse(
                 "InsufficientInstanceCapacity",
@@ -155,8 +169,9 @@ impl World {
             ));
         }
         self.judge_new_instance(by, tags);
-        let hidden_for = self.hidden_for(upset);
+        let hidden_for = self.hidden_for(token, upset);
         let new = NewInstance {
+            asked_by: token.to_owned(),
             tags: tags.clone(),
             zone: zone.clone(),
             maker: Maker::Operator,
@@ -165,18 +180,19 @@ impl World {
         let id = self.add_instance(new);
         self.burn(by.action, &zone, token, id.as_str());
         let turn = self.instances[&id].turn;
-        if let Some((fault, reason)) = &upset.launch_fails {
+        if let Some((fault, ())) = upset.launch_fails() {
             self.fired(fault);
             if let Some(instance) = self.instance_mut(&id) {
-                instance.reason = Some(reason.clone());
+                let reason = "Server.InternalError: the instance could not be started";
+                instance.reason = Some(reason.to_owned());
             }
-            let after = self.draw(self.durations.launch);
+            let after = self.draw(id.as_str(), self.durations.launch);
             self.schedule(
                 after,
                 Event::InstanceReaches { id: id.clone(), state: InstanceState::Terminated, turn },
             );
         } else {
-            let after = self.draw(self.durations.launch);
+            let after = self.draw(id.as_str(), self.durations.launch);
             self.schedule(
                 after,
                 Event::InstanceReaches { id: id.clone(), state: InstanceState::Running, turn },
@@ -185,11 +201,40 @@ impl World {
         Ok(Receipt::Instance(id))
     }
 
+    /// Lets a token have been used before, for an instance that is listed as terminated.
+    fn use_token_before(
+        &mut self,
+        by: &By<'_>,
+        zone: &str,
+        token: &str,
+        tags: &Tags,
+        upset: &Upset,
+    ) {
+        let gone = self.add_instance(NewInstance {
+            asked_by: format!("before {token}"),
+            tags: tags.clone(),
+            zone: zone.to_owned(),
+            maker: Maker::Operator,
+            hidden_for: Duration::ZERO,
+        });
+        let is_listed = upset.token_was_used().is_some_and(|(_, is_listed)| is_listed);
+        if let Some(instance) = self.instance_mut(&gone) {
+            instance.state = InstanceState::Terminated;
+            instance.reason = Some("Client.UserInitiatedShutdown: terminated before".to_owned());
+            instance.is_listed = is_listed;
+        }
+        self.schedule(
+            self.durations.terminated_listed,
+            Event::InstanceForgotten { id: gone.clone() },
+        );
+        self.burn_by_fault(by.action, zone, token, (upset, Some(gone.as_str())));
+    }
+
     /// Adds a pending instance; whoever calls schedules what becomes of it.
     pub(super) fn add_instance(&mut self, new: NewInstance) -> InstanceId {
-        let (number, id) = self.make_id("i");
+        let (number, id) = self.make_id("i", &new.asked_by);
         let id = InstanceId::new(id);
-        let NewInstance { tags, zone, maker, hidden_for } = new;
+        let NewInstance { asked_by: _, tags, zone, maker, hidden_for } = new;
         let instance = Instance {
             id: id.clone(),
             number,
@@ -200,6 +245,8 @@ impl World {
             zone,
             launched_at: self.now,
             reason: None,
+            is_protected: false,
+            fixed_address: None,
             turn: 0,
             starts: 1,
             machine: Machine::default(),
@@ -221,6 +268,7 @@ impl World {
         match state {
             InstanceState::Running | InstanceState::Pending => Ok(Receipt::AlreadyDone),
             InstanceState::Stopped => {
+                self.check_room(Room::Instances)?;
                 self.judge_ownership(by, id.as_str());
                 self.power_on(id);
                 Ok(Receipt::Accepted)
@@ -240,7 +288,12 @@ impl World {
         by: &By<'_>,
         id: &InstanceId,
     ) -> Result<Receipt, CloudError> {
-        match self.known_instance(id)?.state {
+        let instance = self.known_instance(id)?;
+        if instance.is_protected && !instance.is_terminated() {
+            let message = format!("the instance {id} is protected from termination");
+            return Err(refuse("OperationNotPermitted", message));
+        }
+        match instance.state {
             InstanceState::ShuttingDown | InstanceState::Terminated => Ok(Receipt::AlreadyDone),
             InstanceState::Pending
             | InstanceState::Running

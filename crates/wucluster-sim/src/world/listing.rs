@@ -6,13 +6,17 @@ use wucluster_core::ids::ClusterName;
 use wucluster_core::observation::{
     CloudView, InstanceSeen, SnapshotSeen, SnapshotState, VolumeSeen,
 };
-use wucluster_core::ports::CloudError;
+use wucluster_core::ports::{CloudError, ErrorClass};
 use wucluster_core::tags::{KEY_CLUSTER, Tags};
+use wucluster_core::time::Timestamp;
 
 use super::published::Published;
+use super::requests::no_answer;
 use super::state::World;
 use crate::digest::Digest;
-use crate::faults::Fault;
+use crate::error::{refuse, with_class};
+use crate::faults::{Fault, Tear, server_error};
+use crate::rng::Rng;
 
 /// How many things one page of a listing holds. Source: EC2 API reference, `MaxResults`.
 const PAGE: usize = 500;
@@ -35,18 +39,23 @@ impl World {
         cluster: &ClusterName,
         view: &mut CloudView,
     ) -> Result<(), CloudError> {
-        view.requests += self.listing_request("DescribeInstances", self.instances.len())?;
+        let name = "DescribeInstances";
+        let (requests, tear) = self.listing_request(name, self.instances.len())?;
+        view.requests += requests;
+        let mut look = self.begin_look(name);
         let mut ids: Vec<_> = self.instances.keys().cloned().collect();
-        self.shuffle(&mut ids);
-        let mut is_stale = false;
+        look.shuffle(&mut ids);
+        let mut listed = Vec::with_capacity(ids.len());
         for id in &ids {
-            let late = self.lateness(id.as_str());
-            let published = &self.instances[id].published;
-            let seen = late.instance(published, self);
-            is_stale |= seen.as_ref() != published.at(self.now, Duration::ZERO);
-            view.instances.extend(seen.filter(|seen| is_of(&seen.tags, cluster)));
+            if let Some(instance) = self.instances.get_mut(id) {
+                listed.extend(look.at(id.as_str(), &mut instance.published, cluster));
+            }
         }
-        self.felt_stale(is_stale);
+        for seen in &mut listed {
+            shift(&mut seen.launched_at, look.offset);
+        }
+        self.end_look(&look, tear, &mut listed);
+        view.instances.append(&mut listed);
         Ok(())
     }
 
@@ -55,18 +64,26 @@ impl World {
         cluster: &ClusterName,
         view: &mut CloudView,
     ) -> Result<(), CloudError> {
-        view.requests += self.listing_request("DescribeVolumes", self.volumes.len())?;
+        let name = "DescribeVolumes";
+        let (requests, tear) = self.listing_request(name, self.volumes.len())?;
+        view.requests += requests;
+        let mut look = self.begin_look(name);
         let mut ids: Vec<_> = self.volumes.keys().cloned().collect();
-        self.shuffle(&mut ids);
-        let mut is_stale = false;
+        look.shuffle(&mut ids);
+        let mut listed = Vec::with_capacity(ids.len());
         for id in &ids {
-            let late = self.lateness(id.as_str());
-            let published = &self.volumes[id].published;
-            let seen = late.volume(published, self);
-            is_stale |= seen.as_ref() != published.at(self.now, Duration::ZERO);
-            view.volumes.extend(seen.filter(|seen| is_of(&seen.tags, cluster)));
+            if let Some(volume) = self.volumes.get_mut(id) {
+                listed.extend(look.at(id.as_str(), &mut volume.published, cluster));
+            }
         }
-        self.felt_stale(is_stale);
+        for seen in &mut listed {
+            shift(&mut seen.created_at, look.offset);
+            for attachment in &mut seen.attachments {
+                shift(&mut attachment.since, look.offset);
+            }
+        }
+        self.end_look(&look, tear, &mut listed);
+        view.volumes.append(&mut listed);
         Ok(())
     }
 
@@ -75,110 +92,240 @@ impl World {
         cluster: &ClusterName,
         view: &mut CloudView,
     ) -> Result<(), CloudError> {
-        view.requests += self.listing_request("DescribeSnapshots", self.snapshots.len())?;
+        let name = "DescribeSnapshots";
+        let (requests, tear) = self.listing_request(name, self.snapshots.len())?;
+        view.requests += requests;
+        let mut look = self.begin_look(name);
         let mut ids: Vec<_> = self.snapshots.keys().cloned().collect();
-        self.shuffle(&mut ids);
-        let mut is_stale = false;
+        look.shuffle(&mut ids);
+        let mut listed = Vec::with_capacity(ids.len());
         for id in &ids {
-            let late = self.lateness(id.as_str());
-            let snapshot = &self.snapshots[id];
-            let seen = late.snapshot(&snapshot.published, self);
-            is_stale |= seen.as_ref() != snapshot.published.at(self.now, Duration::ZERO);
-            let progress = snapshot.progress_at(self.now);
-            let seen = seen.map(|mut seen| {
-                if seen.state == SnapshotState::Pending {
-                    seen.progress_percent = Some(progress);
-                }
-                seen
-            });
-            view.snapshots.extend(seen.filter(|seen| is_of(&seen.tags, cluster)));
+            let Some(snapshot) = self.snapshots.get_mut(id) else { continue };
+            let Some(mut seen) = look.at(id.as_str(), &mut snapshot.published, cluster) else {
+                continue;
+            };
+            if seen.state == SnapshotState::Pending {
+                seen.progress_percent = Some(snapshot.progress_at(self.now));
+            }
+            shift(&mut seen.started_at, look.offset);
+            listed.push(seen);
         }
-        self.felt_stale(is_stale);
+        self.end_look(&look, tear, &mut listed);
+        view.snapshots.append(&mut listed);
         Ok(())
     }
 
-    /// Counts lateness once it showed something else than the truth.
-    fn felt_stale(&mut self, is_stale: bool) {
-        if is_stale {
-            let fault = Fault::StaleListings { lag: Duration::ZERO, span: None, wavers: false };
-            self.fired(fault.name());
+    /// Begins one listing: how late and in which order it shows what.
+    fn begin_look(&mut self, name: &str) -> Look {
+        let staleness = self.faults.staleness(self.now);
+        let is_luck_needed = self.limits.is_shuffled || staleness.is_some();
+        let order = if is_luck_needed { self.luck(name) } else { Rng::new(0, name) };
+        let mut waver = order.clone();
+        Look {
+            now: self.now,
+            seed: self.seed,
+            waver: waver.number(),
+            order: self.limits.is_shuffled.then_some(order),
+            staleness,
+            offset: self.provider_offset(),
+            is_stale: false,
+            went_back: false,
         }
     }
 
-    fn listing_request(&mut self, name: &'static str, things: usize) -> Result<u32, CloudError> {
+    /// Counts what was wrong with a listing, and tears it.
+    fn end_look<T: Clone>(&mut self, look: &Look, tear: Option<Tear>, listed: &mut Vec<T>) {
+        if look.is_stale {
+            self.fired(STALE.name());
+        }
+        if look.went_back {
+            self.fired(WAVERS.name());
+        }
+        self.tear(tear, listed);
+    }
+
+    /// Returns by how much the provider's timestamps are off, in milliseconds.
+    fn provider_offset(&mut self) -> i64 {
+        let Some((fault, (offset, is_ahead))) = self.faults.conditions.provider_clock(self.now)
+        else {
+            return 0;
+        };
+        self.fired(fault);
+        let millis = i64::try_from(offset.as_millis()).unwrap_or(0);
+        if is_ahead { millis } else { -millis }
+    }
+
+    /// Takes one thing out of a listing, or puts it in twice.
+    fn tear<T: Clone>(&mut self, tear: Option<Tear>, listed: &mut Vec<T>) {
+        let Some(tear) = tear.filter(|_| !listed.is_empty()) else { return };
+        let index = self.luck("tear").below(listed.len() as u64);
+        let index = usize::try_from(index).unwrap_or(0);
+        match tear {
+            Tear::Missing => drop(listed.remove(index)),
+            Tear::Twice => listed.push(listed[index].clone()),
+            Tear::Expired => return,
+        }
+        self.fired(Fault::TornPages { tear }.name());
+    }
+
+    /// Asks for a listing of so many things; says how many requests it took, and how it is torn.
+    fn listing_request(
+        &mut self,
+        name: &'static str,
+        things: usize,
+    ) -> Result<(u32, Option<Tear>), CloudError> {
         let nth = self.count_asked(name);
         let upset = self.upset(name, nth);
-        if let Some((fault, error)) = upset.refuses {
+        if let Some((fault, _)) = upset.hangs() {
+            self.fired(fault);
+            self.keep_waiting(self.durations.client_timeout);
+            return Err(no_answer(name));
+        }
+        if let Some((fault, error)) = upset.refuses(name) {
             self.fired(fault);
             return Err(error);
         }
-        self.throttle(name)?;
+        if let Some((fault, error)) = self.faults.conditions.denial(name, self.now) {
+            self.fired(fault);
+            return Err(error);
+        }
+        // Listings of instances fail as a whole while any zone is out of order.
+        if name == "DescribeInstances" && self.faults.conditions.outages(self.now).next().is_some()
+        {
+            self.fired(Fault::ZoneOutage { zone: None, span: None }.name());
+            return Err(server_error(name));
+        }
+        let pages = u32::try_from(things.div_ceil(PAGE).max(1)).unwrap_or(u32::MAX);
+        for _ in 0..pages {
+            self.throttle(name)?;
+        }
+        if let Some((fault, span)) = upset.is_slow_after() {
+            self.fired(fault);
+            self.keep_waiting(span.min(self.durations.client_timeout));
+            if span > self.durations.client_timeout {
+                return Err(no_answer(name));
+            }
+        }
+        let tear = upset.tears_pages();
+        if let Some((fault, Tear::Expired)) = tear {
+            self.fired(fault);
+            let error = refuse("InvalidNextToken", "the token of the next page is not valid");
+            return Err(with_class(error, ErrorClass::Retry));
+        }
         self.count_done(name);
-        let pages = things.div_ceil(PAGE).max(1);
-        Ok(u32::try_from(pages).unwrap_or(u32::MAX))
+        Ok((pages, tear.map(|(_, tear)| tear)))
     }
+}
 
+/// The fault that is felt when a listing shows something late.
+const STALE: Fault = Fault::StaleListings { lag: Duration::ZERO, span: None, wavers: false };
+
+/// The fault that is felt when a listing shows something older than what was shown before.
+const WAVERS: Fault = Fault::StaleListings { lag: Duration::ZERO, span: None, wavers: true };
+
+/// One listing under way.
+struct Look {
+    now: Timestamp,
+    seed: u64,
+    /// The luck of this listing alone.
+    waver: u64,
+    order: Option<Rng>,
+    staleness: Option<(Duration, bool)>,
+    /// By how much the provider's timestamps are off. Unit: milliseconds.
+    offset: i64,
+    is_stale: bool,
+    went_back: bool,
+}
+
+impl Look {
     fn shuffle<T>(&mut self, ids: &mut [T]) {
-        if self.limits.is_shuffled {
-            self.listing_rng.shuffle(ids);
+        if let Some(order) = &mut self.order {
+            order.shuffle(ids);
         }
     }
 
-    /// Tells how late the listings show a thing, each of its attributes by itself.
-    fn lateness(&mut self, id: &str) -> Lateness {
-        let Some((lag, wavers)) = self.faults.staleness(self.now) else {
-            return Lateness::default();
-        };
-        let mut draw = |attribute: &str| {
-            let number = if wavers {
-                self.listing_rng.next()
-            } else {
-                Digest::new(self.seed).with(id).with(attribute).value()
-            };
-            let millis = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX - 1);
-            Duration::from_millis(number % (millis + 1))
-        };
-        Lateness { state: draw("state"), tags: draw("tags"), attachment: draw("attachment") }
-    }
-}
-
-/// How late the listings show a thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Lateness {
-    state: Duration,
-    tags: Duration,
-    attachment: Duration,
-}
-
-impl Lateness {
-    fn instance(self, published: &Published<InstanceSeen>, world: &World) -> Option<InstanceSeen> {
-        let mut seen = published.at(world.now, self.state)?.clone();
-        if let Some(other) = published.at(world.now, self.tags) {
-            seen.tags = other.tags.clone();
+    /// Returns what it shows of a thing, if that carries the cluster's tag.
+    fn at<T: Attributes>(
+        &mut self,
+        id: &str,
+        published: &mut Published<T>,
+        cluster: &ClusterName,
+    ) -> Option<T> {
+        let is_of = |seen: &T| seen.tags().get(KEY_CLUSTER) == Some(cluster.as_str());
+        if self.staleness.is_none() {
+            published.show(self.now, Duration::ZERO);
+            return published.at(self.now, Duration::ZERO).filter(|seen| is_of(seen)).cloned();
         }
-        Some(seen)
+        let [state, tags, attachment] =
+            ["state", "tags", "attachment"].map(|attribute| self.lateness(id, attribute));
+        self.went_back |= published.show(self.now, state);
+        let mut shown = published.at(self.now, state).cloned();
+        if let Some(seen) = &mut shown {
+            if let Some(other) = published.at(self.now, tags) {
+                seen.take_tags(other);
+            }
+            if let Some(other) = published.at(self.now, attachment) {
+                seen.take_attachments(other);
+            }
+        }
+        self.is_stale |= shown.as_ref() != published.at(self.now, Duration::ZERO);
+        shown.filter(is_of)
     }
 
-    fn volume(self, published: &Published<VolumeSeen>, world: &World) -> Option<VolumeSeen> {
-        let mut seen = published.at(world.now, self.state)?.clone();
-        if let Some(other) = published.at(world.now, self.tags) {
-            seen.tags = other.tags.clone();
-        }
-        if let Some(other) = published.at(world.now, self.attachment) {
-            seen.attachments = other.attachments.clone();
-        }
-        Some(seen)
-    }
-
-    fn snapshot(self, published: &Published<SnapshotSeen>, world: &World) -> Option<SnapshotSeen> {
-        let mut seen = published.at(world.now, self.state)?.clone();
-        if let Some(other) = published.at(world.now, self.tags) {
-            seen.tags = other.tags.clone();
-        }
-        Some(seen)
+    /// Tells how late it shows one attribute of a thing. What wavers is late by another time at each
+    /// listing.
+    fn lateness(&self, id: &str, attribute: &str) -> Duration {
+        let Some((lag, wavers)) = self.staleness else { return Duration::ZERO };
+        let luck = if wavers { self.seed ^ self.waver } else { self.seed };
+        let number = Digest::new(luck).with(id).with(attribute).value();
+        let millis = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX - 1);
+        Duration::from_millis(number % (millis + 1))
     }
 }
 
-fn is_of(tags: &Tags, cluster: &ClusterName) -> bool {
-    tags.get(KEY_CLUSTER) == Some(cluster.as_str())
+/// What listings may show late, each by itself.
+trait Attributes: Clone + PartialEq {
+    fn tags(&self) -> &Tags;
+    fn take_tags(&mut self, from: &Self);
+    fn take_attachments(&mut self, _from: &Self) {}
+}
+
+impl Attributes for InstanceSeen {
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn take_tags(&mut self, from: &Self) {
+        self.tags.clone_from(&from.tags);
+    }
+}
+
+impl Attributes for VolumeSeen {
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn take_tags(&mut self, from: &Self) {
+        self.tags.clone_from(&from.tags);
+    }
+
+    fn take_attachments(&mut self, from: &Self) {
+        self.attachments.clone_from(&from.attachments);
+    }
+}
+
+impl Attributes for SnapshotSeen {
+    fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    fn take_tags(&mut self, from: &Self) {
+        self.tags.clone_from(&from.tags);
+    }
+}
+
+fn shift(at: &mut Option<Timestamp>, millis: i64) {
+    if let Some(at) = at {
+        *at = Timestamp::from_millis(at.as_millis().saturating_add(millis));
+    }
 }

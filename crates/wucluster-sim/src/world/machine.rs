@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use wucluster_core::ids::VolumeId;
 
 use crate::content::Write;
+use crate::faults::Grip;
 
 /// What runs on an instance, while it runs.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,10 @@ pub(super) struct Machine {
     pub(super) caches: BTreeMap<VolumeId, Vec<Write>>,
     /// Processes that hold something, by number.
     pub(super) processes: BTreeMap<u32, Process>,
+    /// What else holds devices, by faults.
+    pub(super) grips: Vec<(VolumeId, Grip)>,
+    /// Where volumes were mounted, with the file system's type; kept on the root disk, over boots.
+    pub(super) places: BTreeMap<VolumeId, (String, String)>,
     /// Files on the root disk.
     pub(super) root_files: BTreeMap<String, String>,
 }
@@ -50,7 +55,15 @@ pub(super) struct Process {
 impl Machine {
     /// Says whether a file system of the volume is alive in its kernel, in any name space.
     pub(super) fn is_holding(&self, volume: &VolumeId) -> bool {
-        self.is_mounted(volume) || self.elsewhere.contains_key(volume)
+        self.is_mounted(volume)
+            || self.elsewhere.contains_key(volume)
+            || self.is_gripped(volume, Grip::OtherNamespace)
+            || self.is_gripped(volume, Grip::Mapper)
+    }
+
+    /// Says whether something of that sort holds the volume's device.
+    pub(super) fn is_gripped(&self, volume: &VolumeId, grip: Grip) -> bool {
+        self.grips.iter().any(|(on, how)| on == volume && *how == grip)
     }
 
     /// Says whether the volume is in its mount table.
@@ -91,6 +104,7 @@ impl Machine {
         self.is_up = false;
         self.mounts.clear();
         self.elsewhere.clear();
+        self.grips.clear();
         self.processes.clear();
         let mut lost = std::mem::take(&mut self.caches);
         lost.retain(|_, writes| !writes.is_empty());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wucluster_core::definition::Size;
 use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, SnapshotId, VolumeId};
 use wucluster_core::observation::{AttachmentState, InstanceState, SnapshotState, VolumeState};
-use wucluster_core::tags::Tags;
+use wucluster_core::tags::{KEY_NAME, Tags};
 
 use super::attachment::Attachment;
 use super::event::Event;
@@ -14,7 +14,7 @@ use super::machine::Mounted;
 use super::owner::Maker;
 use super::snapshot::NewSnapshot;
 use super::state::World;
-use super::volume::NewVolume;
+use super::volume::{Fate, NewVolume};
 use crate::content::{Content, Shape};
 
 /// A volume of a start mixture.
@@ -110,7 +110,13 @@ impl World {
     pub fn place_tagged_instance(&mut self, tags: Tags, state: InstanceState) -> InstanceId {
         let zone = self.limits.zones.first().cloned().unwrap_or_default();
         let hidden_for = Duration::ZERO;
-        let id = self.add_instance(NewInstance { tags, zone, maker: Maker::Operator, hidden_for });
+        let id = self.add_instance(NewInstance {
+            asked_by: name_of(&tags),
+            tags,
+            zone,
+            maker: Maker::Operator,
+            hidden_for,
+        });
         let (goes_on, span) = match &state {
             InstanceState::Pending => (Some(InstanceState::Running), self.durations.launch),
             InstanceState::Stopping => (Some(InstanceState::Stopped), self.durations.stop),
@@ -132,7 +138,7 @@ impl World {
             instance.state = state;
         }
         if let Some(next) = goes_on {
-            let after = self.draw(span);
+            let after = self.draw(id.as_str(), span);
             self.schedule(after, Event::InstanceReaches { id: id.clone(), state: next, turn: 0 });
         }
         self.publish();
@@ -169,7 +175,16 @@ impl World {
             Shape::Filesystem { kind, .. } => kind.clone(),
             Shape::Blank | Shape::Other(_) | Shape::Raw => String::new(),
         };
-        let id = self.add_volume(NewVolume { tags, zone, size, from, content, maker, hidden_for });
+        let id = self.add_volume(NewVolume {
+            asked_by: name_of(&tags),
+            tags,
+            zone,
+            size,
+            from,
+            content,
+            maker,
+            hidden_for,
+        });
         if let Some(volume) = self.volume_mut(&id) {
             volume.state = state.clone();
             volume.was_mounted = was_mounted;
@@ -179,8 +194,8 @@ impl World {
         }
         match &state {
             VolumeState::Creating => {
-                let after = self.draw(self.durations.create_volume);
-                self.schedule(after, Event::VolumeMade { id: id.clone(), is_broken: false });
+                let after = self.draw(id.as_str(), self.durations.create_volume);
+                self.schedule(after, Event::VolumeMade { id: id.clone(), fate: Fate::Made });
             }
             VolumeState::Deleting => self.begin_delete(&id),
             VolumeState::Deleted => self.volume_gone(&id),
@@ -218,15 +233,16 @@ impl World {
             delete_on_termination: false,
             is_plugged,
             is_stuck: false,
+            device_after: None,
         });
         match state {
             AttachmentState::Attaching => {
-                let after = self.draw(self.durations.attach);
+                let after = self.draw(id.as_str(), self.durations.attach);
                 self.schedule(after, Event::Attached { volume: id.clone(), turn });
             }
             // What nothing holds is let go of after a while.
             AttachmentState::Detaching | AttachmentState::Busy => {
-                let after = self.draw(self.durations.detach);
+                let after = self.draw(id.as_str(), self.durations.detach);
                 self.schedule(after, Event::DetachDue { volume: id.clone(), turn });
             }
             AttachmentState::Attached
@@ -256,7 +272,7 @@ impl World {
     ) -> SnapshotId {
         let size = self.volumes.get(of).map_or(Size::from_gib(1), |volume| volume.size);
         let tags = Tags::for_mount(cluster, mount).with(tags);
-        let takes = self.snapshot_time(size);
+        let takes = self.snapshot_time(of.as_str(), size);
         let had_data = content.holds_data();
         let id = self.add_snapshot(NewSnapshot {
             volume: of.clone(),
@@ -264,7 +280,6 @@ impl World {
             tags,
             content,
             takes,
-            fails: false,
             hidden_for: Duration::ZERO,
         });
         if let Some(snapshot) = self.snapshot_mut(&id) {
@@ -288,4 +303,9 @@ impl World {
         }
         self.publish();
     }
+}
+
+/// Returns the name that people see, as what a placed thing is told by.
+fn name_of(tags: &Tags) -> String {
+    format!("placed {}", tags.get(KEY_NAME).unwrap_or_default())
 }

@@ -4,7 +4,11 @@ use wucluster_core::ids::{InstanceId, VolumeId};
 use wucluster_core::observation::InstanceState;
 
 use super::event::Event;
+use super::harm::{Cause, HarmKind};
+use super::machine::Mounted;
 use super::state::World;
+use super::volume::Volume;
+use crate::content::Shape;
 
 impl World {
     pub(super) fn instance_reaches(&mut self, id: &InstanceId, state: &InstanceState, turn: u64) {
@@ -16,7 +20,7 @@ impl World {
         match state {
             InstanceState::Running => {
                 self.boot(id);
-                let after = self.draw(self.durations.ssh);
+                let after = self.draw(id.as_str(), self.durations.ssh);
                 self.schedule(after, Event::SshAnswers { id: id.clone(), turn });
             }
             InstanceState::Stopped => self.halt(id),
@@ -53,7 +57,7 @@ impl World {
         instance.turn += 1;
         instance.starts += 1;
         let turn = instance.turn;
-        let after = self.draw(self.durations.launch);
+        let after = self.draw(id.as_str(), self.durations.launch);
         self.schedule(
             after,
             Event::InstanceReaches { id: id.clone(), state: InstanceState::Running, turn },
@@ -99,7 +103,7 @@ impl World {
             self.durations.stop
         };
         // Recorded: a stopped instance is terminated at once, there is nothing to shut down.
-        let after = if was_dead { std::time::Duration::ZERO } else { self.draw(span) };
+        let after = if was_dead { std::time::Duration::ZERO } else { self.draw(id.as_str(), span) };
         self.schedule(after, Event::InstanceReaches { id: id.clone(), state: to, turn });
     }
 
@@ -116,12 +120,58 @@ impl World {
             })
             .map(|volume| volume.id.clone())
             .collect();
-        self.rng.shuffle(&mut attached);
+        self.luck(id.as_str()).shuffle(&mut attached);
         if let Some(instance) = self.instances.get_mut(id) {
             instance.machine.boots += 1;
             instance.machine.is_up = false;
-            instance.machine.devices = attached.into_iter().zip(1..).collect();
+            instance.machine.devices = attached.iter().cloned().zip(1..).collect();
         }
+        for volume in attached {
+            self.mount_at_boot(id, &volume);
+        }
+    }
+
+    /// Mounts a device that its node came to see, where a fault makes nodes do so by themselves.
+    pub(super) fn mount_at_boot(&mut self, instance: &InstanceId, volume: &VolumeId) {
+        let mount = self.volumes.get(volume).and_then(Volume::mount);
+        let fault = mount.and_then(|mount| self.faults.conditions.mounts_at_boot(&mount, self.now));
+        if let Some(fault) = fault {
+            self.mount_by_itself(instance, volume, fault);
+        }
+    }
+
+    /// Mounts a volume where it was mounted last on that machine, or anywhere, if it can be.
+    pub(super) fn mount_by_itself(
+        &mut self,
+        instance: &InstanceId,
+        volume: &VolumeId,
+        fault: &'static str,
+    ) {
+        let Some(machine) = self.instances.get(instance).map(|found| &found.machine) else {
+            return;
+        };
+        if !machine.devices.contains_key(volume) || machine.is_mounted(volume) {
+            return;
+        }
+        // Where it was before, or where systems mount what they find.
+        let found = || match self.volumes.get(volume)?.content.shape() {
+            Shape::Filesystem { kind, .. } => {
+                Some((format!("/media/{}", volume.serial()), kind.clone()))
+            }
+            Shape::Blank | Shape::Other(_) | Shape::Raw => None,
+        };
+        let Some((at, kind)) = machine.places.get(volume).cloned().or_else(found) else { return };
+        let mounted = Mounted { volume: volume.clone(), at, kind, is_read_only: false };
+        if self.may_mount(instance, &mounted, true).is_err() {
+            return;
+        }
+        self.mount(instance, mounted);
+        let owner = self.volumes.get(volume).and_then(|found| found.owner.clone());
+        if let Some(owner) = owner {
+            self.touch(owner.node(), Cause::Node, HarmKind::OF_MOUNTS);
+        }
+        self.note(format!("{instance} mounted {volume} by itself"));
+        self.fired(fault);
     }
 
     /// Ends all that ran, whatever was not written is lost.
@@ -226,7 +276,7 @@ impl World {
         self.drop_caches(id, "rebooted");
         self.devices_let_go(id);
         self.boot(id);
-        let after = self.draw(self.durations.reboot);
+        let after = self.draw(id.as_str(), self.durations.reboot);
         self.schedule(after, Event::SshAnswers { id: id.clone(), turn });
         self.note(format!("rebooted {id}"));
         self.publish();

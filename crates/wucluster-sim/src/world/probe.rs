@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wucluster_core::action::NodeAddress;
-use wucluster_core::ids::InstanceId;
+use wucluster_core::ids::{InstanceId, NodeName};
 use wucluster_core::observation::{
     Contents, DeviceSeen, Gap, GapKind, Holder, MountSeen, NodeProbe, ProbeRequest, VolumeState,
 };
@@ -11,6 +11,8 @@ use wucluster_core::observation::{
 use super::instance::Instance;
 use super::machine::Mounted;
 use super::state::World;
+use super::volume::Volume;
+use crate::faults::{Fault, Greeting, Grip, Lie, Sickness};
 
 impl World {
     /// Looks at a node; returns its answer and how long the node took over it.
@@ -31,11 +33,29 @@ impl World {
                 return (Err(gap), took);
             }
         };
-        if let Some(fault) = upset.loses_answer {
+        let cut = upset.is_cut().map(|(fault, _)| fault);
+        if let Some(fault) = upset.loses_answer().or(cut) {
             self.fired(fault);
             return (Err(self.gap(GapKind::NoAnswer, "the connection was lost")), took);
         }
+        if let Some((fault, sickness)) = self.faults.conditions.sickness(&node.node, self.now)
+            && sickness == Sickness::SudoAsks
+        {
+            self.fired(fault);
+            return (Err(self.gap(GapKind::NoAnswer, "sudo: a password is required")), took);
+        }
+        if let Some((fault, Lie::Garbage)) = upset.lies() {
+            self.fired(fault);
+            return (Err(self.gap(GapKind::NoAnswer, "the answer cannot be understood")), took);
+        }
         let mut probe = self.look_inside(&id, request);
+        self.feel_devices(&id, &probe);
+        self.sicken(&node.node, &mut probe);
+        if let Some((fault, lie)) = upset.lies()
+            && apply_lie(lie, &mut probe)
+        {
+            self.fired(fault);
+        }
         for hook in &request.ready {
             let (answer, span) = self.run_hook(&node.node, hook);
             probe.ready.push(answer);
@@ -62,6 +82,20 @@ impl World {
             let took = if hangs { hang } else { Duration::ZERO };
             return Err((self.gap(GapKind::NoAnswer, why), took));
         }
+        if let Some((fault, greeting)) = self.faults.conditions.greeting(&node.node, self.now) {
+            self.fired(fault);
+            let (why, took) = match greeting {
+                Greeting::LoginRefused => ("permission denied (publickey)", Duration::ZERO),
+                Greeting::Banner => ("the banner does not end", hang),
+                Greeting::OtherProtocol => ("what answers is no ssh", Duration::ZERO),
+            };
+            return Err((self.gap(GapKind::NoAnswer, why), took));
+        }
+        let zone = self.instances.get(&node.instance).map(|found| found.zone.as_str());
+        if self.faults.conditions.outages(self.now).any(|out| Some(out) == zone) {
+            self.fired(Fault::ZoneOutage { zone: None, span: None }.name());
+            return Err((self.gap(GapKind::NoAnswer, "the connection timed out"), hang));
+        }
         if let Some(fault) = self.faults.impostor_of(&node.node, self.now) {
             self.fired(fault);
             return Err((
@@ -81,6 +115,12 @@ impl World {
                 Duration::ZERO,
             ));
         }
+        if found.fixed_address.is_some() {
+            let fault = Fault::AddressReused { node: None };
+            let gap = self.gap(GapKind::WrongHost, "the host key differs from the pinned one");
+            self.fired(fault.name());
+            return Err((gap, Duration::ZERO));
+        }
         if node.ssh.host_key.as_ref().is_some_and(|key| *key != found.host_key()) {
             return Err((
                 self.gap(GapKind::WrongHost, "the host key differs from the pinned one"),
@@ -97,7 +137,7 @@ impl World {
     }
 
     fn gap(&self, kind: GapKind, why: &str) -> Gap {
-        Gap { kind, why: why.to_owned(), at: self.now }
+        Gap { kind, why: why.to_owned(), at: self.operator_time() }
     }
 
     fn look_inside(&self, id: &InstanceId, request: &ProbeRequest) -> NodeProbe {
@@ -110,7 +150,18 @@ impl World {
             serial: None,
             is_root: true,
         });
-        probe.mount_table.extend(instance.machine.mounts.iter().map(mount_seen));
+        for mounted in &instance.machine.mounts {
+            probe.mount_table.push(mount_seen(mounted));
+            if instance.machine.is_gripped(&mounted.volume, Grip::Nested) {
+                probe.mount_table.push(MountSeen {
+                    at: format!("{}/nested", mounted.at),
+                    kind: "tmpfs".to_owned(),
+                    is_read_only: false,
+                    serial: None,
+                    is_root: true,
+                });
+            }
+        }
         for (volume, number) in &instance.machine.devices {
             let serial = volume.serial();
             let is_asked = request.serials.contains(&serial);
@@ -119,6 +170,46 @@ impl World {
             }
         }
         probe
+    }
+
+    /// Counts the faults of devices that an answer shows.
+    fn feel_devices(&mut self, id: &InstanceId, probe: &NodeProbe) {
+        let Some(instance) = self.instances.get(id) else { return };
+        let mut felt: Vec<&'static str> = Vec::new();
+        for (volume, grip) in &instance.machine.grips {
+            if instance.machine.devices.contains_key(volume) {
+                felt.push(Fault::Gripped { mount: None, grip: *grip, span: None }.name());
+            }
+        }
+        for volume in instance.machine.devices.keys() {
+            let Some(mount) = self.volumes.get(volume).and_then(Volume::mount) else { continue };
+            felt.extend(self.faults.conditions.wrong_size(&mount, self.now));
+            let contents = probe.devices.get(&volume.serial()).map(|seen| &seen.contents);
+            if matches!(contents, Some(Contents::Unreadable(_))) {
+                felt.extend(self.faults.conditions.no_io(&mount, self.now));
+            }
+        }
+        for fault in felt {
+            self.fired(fault);
+        }
+    }
+
+    /// Shows in an answer what ails its node.
+    fn sicken(&mut self, node: &NodeName, probe: &mut NodeProbe) {
+        let Some((fault, sickness)) = self.faults.conditions.sickness(node, self.now) else {
+            return;
+        };
+        let is_felt = match sickness {
+            Sickness::ToolMissing => apply_lie(Lie::Unreadable, probe),
+            Sickness::RootReadOnly => {
+                let root = probe.mount_table.iter_mut().find(|seen| seen.at == "/");
+                root.map(|root| root.is_read_only = true).is_some()
+            }
+            Sickness::RootFull | Sickness::SudoAsks => false,
+        };
+        if is_felt {
+            self.fired(fault);
+        }
     }
 
     fn device_seen(
@@ -131,7 +222,11 @@ impl World {
         let volume = self.volumes.get(id)?;
         let machine = &instance.machine;
         let is_held = machine.is_holding(id);
-        let is_broken = volume.state == VolumeState::Error;
+        let is_broken = volume.state == VolumeState::Error || self.no_io(id).is_some();
+        let has_wrong_size = volume
+            .mount()
+            .is_some_and(|mount| self.faults.conditions.wrong_size(&mount, self.now).is_some());
+        let size_bytes = volume.size.bytes() / if has_wrong_size { 2 } else { 1 };
         let contents = match (is_asked && !machine.is_mounted(id), is_broken) {
             (false, _) => Contents::NotExamined,
             (true, true) => Contents::Unreadable("input/output error".to_owned()),
@@ -139,7 +234,7 @@ impl World {
         };
         Some(DeviceSeen {
             path: format!("/dev/nvme{number}n1"),
-            size_bytes: volume.size.bytes(),
+            size_bytes,
             contents,
             mounts: machine
                 .mounts
@@ -149,7 +244,11 @@ impl World {
                 .collect(),
             // An exclusive open fails on a held device, and is tried only where it was asked for.
             is_held: if is_held { Some(true) } else { is_asked.then_some(false) },
-            on_top: Vec::new(),
+            on_top: machine
+                .is_gripped(id, Grip::Mapper)
+                .then(|| "dm-0".to_owned())
+                .into_iter()
+                .collect(),
             holders: self.holders(instance, id),
         })
     }
@@ -173,6 +272,27 @@ impl World {
             })
             .collect()
     }
+}
+
+/// Makes an answer wrong; says whether that made a difference.
+fn apply_lie(lie: Lie, probe: &mut NodeProbe) -> bool {
+    let before = probe.clone();
+    let examined = |seen: &&mut DeviceSeen| seen.contents != Contents::NotExamined;
+    match lie {
+        Lie::NoDevices => probe.devices.clear(),
+        Lie::Unreadable => {
+            for seen in probe.devices.values_mut().filter(examined) {
+                seen.contents = Contents::Unreadable("the examination failed".to_owned());
+            }
+        }
+        Lie::Blank => {
+            for seen in probe.devices.values_mut().filter(examined) {
+                seen.contents = Contents::Blank;
+            }
+        }
+        Lie::Garbage => {}
+    }
+    *probe != before
 }
 
 fn mount_seen(mounted: &Mounted) -> MountSeen {

@@ -10,11 +10,13 @@ use wucluster_core::time::Timestamp;
 pub(super) struct Published<T> {
     entries: VecDeque<(Timestamp, Option<T>)>,
     visible_at: Timestamp,
+    /// Since when the newest was so that any look showed.
+    shown: Timestamp,
 }
 
 impl<T: Clone + PartialEq> Published<T> {
     pub(super) fn new(visible_at: Timestamp) -> Self {
-        Self { entries: VecDeque::new(), visible_at }
+        Self { entries: VecDeque::new(), visible_at, shown: Timestamp::default() }
     }
 
     /// Records what is so from now on; forgets what no look of that staleness could show.
@@ -33,11 +35,20 @@ impl<T: Clone + PartialEq> Published<T> {
         if now < self.visible_at {
             return None;
         }
-        self.entries
-            .iter()
-            .rev()
-            .find(|(since, _)| since.after(lag) <= now)
-            .and_then(|(_, seen)| seen.as_ref())
+        self.entry(now, lag).and_then(|(_, seen)| seen.as_ref())
+    }
+
+    /// Notes that a look at `now` shows it, late by `lag`; says whether an earlier look showed
+    /// something newer.
+    pub(super) fn show(&mut self, now: Timestamp, lag: Duration) -> bool {
+        let since = self.entry(now, lag).map_or(self.shown, |(since, _)| *since);
+        let went_back = since < self.shown;
+        self.shown = self.shown.max(since);
+        went_back
+    }
+
+    fn entry(&self, now: Timestamp, lag: Duration) -> Option<&(Timestamp, Option<T>)> {
+        self.entries.iter().rev().find(|(since, _)| since.after(lag) <= now)
     }
 }
 
@@ -57,6 +68,17 @@ mod tests {
         assert_eq!(published.at(at(25), Duration::from_secs(10)), Some(&"b"));
         assert_eq!(published.at(at(25), Duration::from_secs(20)), Some(&"a"));
         assert_eq!(published.at(at(25), Duration::from_secs(40)), None);
+    }
+
+    #[test]
+    fn a_look_that_shows_less_than_one_before_goes_back() {
+        let at = |seconds: i64| Timestamp::from_millis(seconds * 1000);
+        let mut published = Published::new(at(0));
+        published.push(at(0), Some("a"), Duration::from_secs(60));
+        published.push(at(10), Some("b"), Duration::from_secs(60));
+        assert!(!published.show(at(12), Duration::from_secs(5)));
+        assert!(!published.show(at(12), Duration::ZERO));
+        assert!(published.show(at(13), Duration::from_secs(5)));
     }
 
     #[test]

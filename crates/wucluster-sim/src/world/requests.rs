@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use wucluster_core::action::CloudAction;
+use wucluster_core::definition::Size;
 use wucluster_core::ids::{ClusterName, Subject};
-use wucluster_core::ports::{CloudError, Receipt};
+use wucluster_core::ports::{CloudError, ErrorClass, Receipt};
 use wucluster_core::tags::Tags;
 use wucluster_core::time::Timestamp;
 
+use super::late::{Parcel, creates};
 use super::state::World;
 use super::volume::CreateVolume;
-use crate::error::refuse;
-use crate::faults::Upset;
+use crate::error::{refuse, with_class};
+use crate::faults::{Fault, Room, Upset, server_error};
 
 /// On whose behalf and on which evidence a request is made.
 pub(super) struct By<'a> {
@@ -28,6 +30,7 @@ pub(super) struct By<'a> {
 pub(super) struct TokenUse {
     action: CloudAction,
     id: String,
+    used_at: Timestamp,
 }
 
 /// Most tags on one resource, longest key and longest value. Source: EC2 user guide, "Tag your
@@ -53,6 +56,11 @@ impl World {
         let name = action.name();
         let nth = self.count_asked(name);
         let upset = self.upset(name, nth);
+        if let Some((fault, false)) = upset.hangs() {
+            self.fired(fault);
+            self.keep_waiting(self.durations.client_timeout);
+            return Err(no_answer(name));
+        }
         let result = self.attempt(cluster, action, seen_at, &upset);
         self.publish();
         match &result {
@@ -62,16 +70,84 @@ impl World {
             }
             Err(error) => self.note(format!("{action}: {}", error.code)),
         }
-        match upset.loses_answer {
+        self.answered(name, result, &upset)
+    }
+
+    /// Carries out requests that were issued together, each answered; a torn batch is not.
+    pub(crate) fn request_batch(
+        &mut self,
+        cluster: Option<&ClusterName>,
+        actions: &[(&CloudAction, Timestamp)],
+    ) -> Vec<Result<Receipt, CloudError>> {
+        let mut answers = Vec::with_capacity(actions.len());
+        self.is_torn = false;
+        for (index, (action, seen_at)) in actions.iter().enumerate() {
+            answers.push(self.request(cluster, action, *seen_at));
+            let has_more = index + 1 < actions.len();
+            if std::mem::take(&mut self.is_torn) && has_more {
+                self.fired(Fault::TornBatch.name());
+                return actions.iter().map(|(action, _)| Err(no_answer(action.name()))).collect();
+            }
+        }
+        answers
+    }
+
+    /// Lets requests that their caller gave up arrive after a time.
+    pub(crate) fn give_up(
+        &mut self,
+        cluster: Option<&ClusterName>,
+        actions: &[(&CloudAction, Timestamp)],
+        after: Duration,
+    ) -> Vec<Result<Receipt, CloudError>> {
+        for (action, seen_at) in actions {
+            self.count_asked(action.name());
+            let parcel = Parcel {
+                cluster: cluster.cloned(),
+                action: (*action).clone(),
+                seen_at: *seen_at,
+                asked_at: self.now,
+                fault: None,
+            };
+            self.send_late(after, parcel);
+        }
+        actions.iter().map(|(action, _)| Err(no_answer(action.name()))).collect()
+    }
+
+    /// Says what becomes of an answer on its way back.
+    fn answered(
+        &mut self,
+        name: &str,
+        result: Result<Receipt, CloudError>,
+        upset: &Upset,
+    ) -> Result<Receipt, CloudError> {
+        if upset.tears_batch().is_some() && result.is_ok() {
+            self.is_torn = true;
+        }
+        let timeout = self.durations.client_timeout;
+        if let Some((fault, span)) = upset.is_slow_after() {
+            self.fired(fault);
+            self.keep_waiting(span.min(timeout));
+            if span > timeout {
+                return Err(no_answer(name));
+            }
+        }
+        if let Some((fault, true)) = upset.hangs() {
+            self.fired(fault);
+            self.keep_waiting(timeout);
+            return Err(no_answer(name));
+        }
+        match upset.loses_answer() {
             Some(fault) if result.is_ok() => {
                 self.fired(fault);
-                Err(refuse(
-                    "NoAnswer",
-                    format!("the connection was lost before {name} was answered"),
-                ))
+                Err(no_answer(name))
             }
             Some(_) | None => result,
         }
+    }
+
+    /// Keeps the caller of a request waiting beyond the usual.
+    pub(super) fn keep_waiting(&mut self, span: Duration) {
+        self.wait = self.wait.max(span);
     }
 
     fn attempt(
@@ -81,11 +157,59 @@ impl World {
         seen_at: Timestamp,
         upset: &Upset,
     ) -> Result<Receipt, CloudError> {
-        if let Some((fault, error)) = &upset.refuses {
+        let name = action.name();
+        if let Some((fault, error)) = upset.refuses(name) {
             self.fired(fault);
-            return Err(error.clone());
+            return Err(error);
         }
-        self.throttle(action.name())?;
+        if let Some((fault, error)) = self.faults.conditions.denial(name, self.now) {
+            self.fired(fault);
+            return Err(error);
+        }
+        self.check_outage(action)?;
+        self.throttle(name)?;
+        let parcel = |fault| Parcel {
+            cluster: cluster.cloned(),
+            action: action.clone(),
+            seen_at,
+            asked_at: self.now,
+            fault: Some(fault),
+        };
+        if let Some((fault, (span, is_answered))) =
+            upset.is_delayed().filter(|_| self.would_accept(action))
+        {
+            let parcel = parcel(fault);
+            self.send_late(span, parcel);
+            // Nobody can confirm what is not yet made.
+            let is_answered = is_answered && !creates(action);
+            return if is_answered { Ok(Receipt::Accepted) } else { Err(no_answer(name)) };
+        }
+        let repetition = upset.is_repeated().map(|(fault, after)| (after, parcel(fault)));
+        let result = self.perform(cluster, action, seen_at, upset);
+        match repetition {
+            Some((after, parcel)) if result.is_ok() && after.is_zero() => {
+                let again = self.perform(cluster, action, seen_at, &Upset::default());
+                if let Some(fault) = parcel.fault.filter(|_| again != result) {
+                    self.fired(fault);
+                }
+                again
+            }
+            Some((after, parcel)) if result.is_ok() => {
+                self.send_late(after, parcel);
+                result
+            }
+            Some(_) | None => result,
+        }
+    }
+
+    /// Carries out a request that got through.
+    pub(super) fn perform(
+        &mut self,
+        cluster: Option<&ClusterName>,
+        action: &CloudAction,
+        seen_at: Timestamp,
+        upset: &Upset,
+    ) -> Result<Receipt, CloudError> {
         let by = By { cluster, action, subject: action.subject(), seen_at };
         match action {
             CloudAction::RunInstance { node: _, machine, zone, tags, token } => {
@@ -121,9 +245,54 @@ impl World {
         }
     }
 
+    /// Refuses a request about a zone that is out of order.
+    fn check_outage(&mut self, action: &CloudAction) -> Result<(), CloudError> {
+        let of_volume = |id| self.volumes.get(id).map(|found| found.zone.as_str());
+        let of_instance = |id| self.instances.get(id).map(|found| found.zone.as_str());
+        let first = self.limits.zones.first().map(String::as_str);
+        let zone = match action {
+            CloudAction::RunInstance { zone, .. } | CloudAction::CreateVolume { zone, .. } => {
+                zone.as_deref().or(first)
+            }
+            CloudAction::StartInstance { instance, .. }
+            | CloudAction::TerminateInstance { instance, .. } => of_instance(instance),
+            CloudAction::AttachVolume { volume, .. }
+            | CloudAction::DetachVolume { volume, .. }
+            | CloudAction::TagVolume { volume, .. }
+            | CloudAction::CreateSnapshot { volume, .. }
+            | CloudAction::DeleteVolume { volume, .. } => of_volume(volume),
+        };
+        let is_out = self.faults.conditions.outages(self.now).any(|out| Some(out) == zone);
+        if is_out {
+            self.fired(Fault::ZoneOutage { zone: None, span: None }.name());
+            return Err(server_error(action.name()));
+        }
+        Ok(())
+    }
+
+    /// Refuses what there is no room for.
+    pub(super) fn check_room(&mut self, room: Room) -> Result<(), CloudError> {
+        let Some(fault) = self.faults.conditions.no_room(room, self.now) else { return Ok(()) };
+        self.fired(fault);
+        Err(match room {
+            Room::Instances => {
+                refuse("InsufficientInstanceCapacity", "there is no capacity for this type now")
+            }
+            Room::Volumes => {
+                refuse("InsufficientVolumeCapacity", "there is no capacity for volumes now")
+            }
+            Room::Attachments => {
+                refuse("AttachmentLimitExceeded", "the instance takes no more volumes")
+            }
+            Room::Snapshots => {
+                refuse("PendingSnapshotLimitExceeded", "too many snapshots are pending")
+            }
+        })
+    }
+
     /// Returns the id that was made under this token before, if one was.
     pub(super) fn replay(
-        &self,
+        &mut self,
         action: &CloudAction,
         zone: &str,
         token: &str,
@@ -132,20 +301,76 @@ impl World {
             let message = format!("a client token has 1 to {TOKEN_MAX} ASCII characters");
             return Err(refuse("InvalidParameterValue", message));
         }
-        match self.tokens.get(&token_key(action, zone, token)) {
-            None => Ok(None),
-            Some(used) if &used.action == action => Ok(Some(used.id.clone())),
-            Some(_) => Err(refuse(
-                "IdempotentParameterMismatch",
-                format!("the client token {token} was used with other parameters"),
-            )),
+        let key = token_key(action, zone, token);
+        let Some(used) = self.tokens.get(&key) else { return Ok(None) };
+        let age = self.now.since(used.used_at);
+        if let Some((fault, _)) =
+            self.faults.conditions.token_lifetime(self.now).filter(|(_, lifetime)| age >= *lifetime)
+        {
+            self.tokens.remove(&key);
+            self.fired(fault);
+            return Ok(None);
         }
+        if age >= self.limits.token_lifetime {
+            self.tokens.remove(&key);
+            return Ok(None);
+        }
+        if &used.action == action {
+            return Ok(Some(used.id.clone()));
+        }
+        Err(refuse(
+            "IdempotentParameterMismatch",
+            format!("the client token {token} was used with other parameters"),
+        ))
     }
 
     /// Remembers what a token was used for.
     pub(super) fn burn(&mut self, action: &CloudAction, zone: &str, token: &str, id: &str) {
-        let used = TokenUse { action: action.clone(), id: id.to_owned() };
+        let used = TokenUse { action: action.clone(), id: id.to_owned(), used_at: self.now };
         self.tokens.insert(token_key(action, zone, token), used);
+    }
+
+    /// Says whether a token was not used yet, and a fault wants it to have been.
+    pub(super) fn is_to_be_burned(
+        &self,
+        action: &CloudAction,
+        zone: &str,
+        token: &str,
+        upset: &Upset,
+    ) -> bool {
+        upset.token_was_used().is_some()
+            && !self.tokens.contains_key(&token_key(action, zone, token))
+    }
+
+    /// Lets a fault burn a token: it was used before for something that is no more, or with other
+    /// parameters.
+    pub(super) fn burn_by_fault(
+        &mut self,
+        action: &CloudAction,
+        zone: &str,
+        token: &str,
+        (upset, gone): (&Upset, Option<&str>),
+    ) {
+        let Some((fault, is_listed)) = upset.token_was_used() else { return };
+        self.fired(fault);
+        match gone.filter(|_| is_listed) {
+            Some(id) => self.burn(action, zone, token, id),
+            None => {
+                let other = match action.clone() {
+                    CloudAction::CreateVolume { mount, size, from, zone, tags, token } => {
+                        let size = Size::from_gib(size.gib() + 1);
+                        CloudAction::CreateVolume { mount, size, from, zone, tags, token }
+                    }
+                    CloudAction::RunInstance { node, machine, zone, token, .. } => {
+                        let tags = Tags::default();
+                        CloudAction::RunInstance { node, machine, zone, tags, token }
+                    }
+                    other => other,
+                };
+                let used = TokenUse { action: other, id: String::new(), used_at: self.now };
+                self.tokens.insert(token_key(action, zone, token), used);
+            }
+        }
     }
 
     /// Returns the zone that is asked for, or the first one.
@@ -181,9 +406,9 @@ impl World {
     }
 
     /// Draws how long a new thing stays out of listings.
-    pub(super) fn hidden_for(&mut self, upset: &Upset) -> Duration {
-        let usual = self.draw(self.durations.visibility);
-        match upset.hides {
+    pub(super) fn hidden_for(&mut self, about: &str, upset: &Upset) -> Duration {
+        let usual = self.draw(about, self.durations.visibility);
+        match upset.hides() {
             Some((fault, span)) => {
                 self.fired(fault);
                 usual.max(span)
@@ -191,6 +416,13 @@ impl World {
             None => usual,
         }
     }
+}
+
+/// Makes the error of a request whose answer never came.
+pub(crate) fn no_answer(name: &str) -> CloudError {
+    let error = refuse("NoAnswer", format!("the connection was lost before {name} was answered"));
+    // A listing without an answer has no effect to wonder about.
+    if name.starts_with("Describe") { with_class(error, ErrorClass::Retry) } else { error }
 }
 
 /// Tokens count per request and zone. Source: EC2 developer guide, "Ensuring idempotency".

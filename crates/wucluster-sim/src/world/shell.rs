@@ -10,15 +10,16 @@ use wucluster_core::ports::{ShellError, ShellReceipt};
 use wucluster_core::time::Timestamp;
 
 use super::event::Event;
-use super::harm::HarmKind;
 use super::machine::{Mounted, Process};
-use super::owner::Owner;
 use super::state::World;
-use crate::content::{Content, Shape};
-use crate::faults::Upset;
+use crate::content::Shape;
+use crate::faults::{Fault, Grip, Sickness, Upset};
 
 /// Exit status of `mount` and `umount` when they fail. Source: mount(8).
 const STATUS_MOUNT_FAILED: i32 = 32;
+
+/// Exit status of a shell that does not find a command. Source: POSIX.
+const STATUS_NOT_FOUND: i32 = 127;
 
 /// Numbers from here on are those of the faults' own processes, one for each volume.
 const FAULT_PID_MIN: u64 = 1_000_000;
@@ -40,6 +41,10 @@ impl World {
         let (result, took) = match self.reach(node) {
             Err((gap, took)) => (Err(ShellError::NoAnswer(gap.why)), took),
             Ok((id, reached)) => {
+                if let Some(answer) = self.interrupted(node, &id, action, seen_at, &upset) {
+                    self.publish();
+                    return answer;
+                }
                 let mut took = reached;
                 (self.carry_out(&node.node, &id, action, seen_at, &upset, &mut took), took)
             }
@@ -52,16 +57,16 @@ impl World {
             }
             Err(error) => self.note(format!("{} {action}: {error}", node.instance)),
         }
-        match upset.loses_answer {
+        match upset.loses_answer() {
             Some(fault) if result.is_ok() => {
                 self.fired(fault);
-                (Err(ShellError::NoAnswer("the connection was lost".to_owned())), took)
+                (Err(lost()), took)
             }
             Some(_) | None => (result, took),
         }
     }
 
-    fn carry_out(
+    pub(super) fn carry_out(
         &mut self,
         node: &NodeName,
         id: &InstanceId,
@@ -70,11 +75,23 @@ impl World {
         upset: &Upset,
         took: &mut Duration,
     ) -> Result<ShellReceipt, ShellError> {
+        if let Some((fault, error)) = self.ailment(node, action) {
+            self.fired(fault);
+            return Err(error);
+        }
+        if let Some((fault, ())) = upset.device_is_renamed() {
+            self.fired(fault);
+            let message = "the device under that name has another serial number";
+            return Err(ShellError::Refused(message.to_owned()));
+        }
         match action {
             ShellAction::MakeFilesystem { mount, serial, fs, uuid } => {
                 let volume = self.device(id, serial)?;
                 let by = (Subject::Mount(mount.clone()), action.to_string());
-                self.make_filesystem(id, &volume, (fs.as_str(), uuid), by, seen_at)
+                let made = (fs.as_str(), uuid.as_str());
+                let receipt = self.make_filesystem(id, &volume, made, by, seen_at, upset)?;
+                self.judge_device(mount, &volume, &action.to_string(), seen_at);
+                Ok(receipt)
             }
             ShellAction::Mount {
                 mount,
@@ -99,7 +116,8 @@ impl World {
                 let is_there =
                     self.instances.get(id).is_some_and(|found| found.machine.is_mounted(&volume));
                 if !is_there {
-                    self.judge_mount(mount, &volume, action.to_string(), seen_at);
+                    self.judge_device(mount, &volume, &action.to_string(), seen_at);
+                    self.judge_mount(mount, (id, &volume), &action.to_string(), seen_at);
                     self.mount(id, mounted);
                 }
                 Ok(ShellReceipt::default())
@@ -119,41 +137,34 @@ impl World {
             .ok_or_else(|| ShellError::Refused(format!("there is no device with serial {serial}")))
     }
 
-    fn make_filesystem(
-        &mut self,
-        id: &InstanceId,
-        volume: &VolumeId,
-        (kind, uuid): (&str, &str),
-        (subject, by): (Subject, String),
-        seen_at: Timestamp,
-    ) -> Result<ShellReceipt, ShellError> {
-        if self.is_held(volume, id) {
-            return Err(ShellError::Refused(format!("{} is in use", volume.serial())));
-        }
-        let Some(found) = self.volumes.get(volume) else {
-            return Err(ShellError::Refused("the device is gone".to_owned()));
+    /// Returns the fault for which a volume's disk can be neither read nor written.
+    pub(super) fn no_io(&self, volume: &VolumeId) -> Option<&'static str> {
+        let mount = self.volumes.get(volume)?.mount()?;
+        self.faults.conditions.no_io(&mount, self.now)
+    }
+
+    /// Returns how a sick node fails a request.
+    fn ailment(&self, node: &NodeName, action: &ShellAction) -> Option<(&'static str, ShellError)> {
+        let (fault, sickness) = self.faults.conditions.sickness(node, self.now)?;
+        let error = match (sickness, action) {
+            (Sickness::SudoAsks, _) => failed(1, "sudo: a password is required"),
+            (Sickness::ToolMissing, ShellAction::MakeFilesystem { .. }) => {
+                failed(STATUS_NOT_FOUND, "mkfs: command not found")
+            }
+            (Sickness::RootFull, ShellAction::Mount { .. }) => {
+                failed(1, "mkdir: No space left on device")
+            }
+            (Sickness::RootReadOnly, ShellAction::Mount { .. }) => {
+                failed(1, "mkdir: Read-only file system")
+            }
+            (
+                Sickness::ToolMissing | Sickness::RootFull | Sickness::RootReadOnly,
+                ShellAction::MakeFilesystem { .. }
+                | ShellAction::Mount { .. }
+                | ShellAction::Unmount { .. },
+            ) => return None,
         };
-        if found.state == VolumeState::Error {
-            return Err(failed(1, "input/output error"));
-        }
-        let (shape, content) = (found.content.shape().clone(), found.content.clone());
-        match shape {
-            Shape::Blank => {}
-            Shape::Raw => {
-                let what = format!("{volume} holds data that shows no signature");
-                self.do_harm(HarmKind::FormattedOverContent, subject, by, what, seen_at);
-            }
-            Shape::Filesystem { .. } | Shape::Other(_) => {
-                return Err(ShellError::Refused(format!(
-                    "the device holds {}",
-                    content.examined()
-                )));
-            }
-        }
-        if let Some(volume) = self.volume_mut(volume) {
-            volume.content = Content::formatted(kind, uuid);
-        }
-        Ok(ShellReceipt::default())
+        Some((fault, error))
     }
 
     /// Says why a device cannot be mounted there. Stricter than `mount`: never a second time.
@@ -182,12 +193,18 @@ impl World {
         if machine.is_mounted(&wanted.volume) {
             return Err(ShellError::Refused("the device is already mounted elsewhere".to_owned()));
         }
-        if volume.state == VolumeState::Error {
+        if machine.is_gripped(&wanted.volume, Grip::Mapper) {
+            return Err(failed(STATUS_MOUNT_FAILED, "already mounted or mount point busy"));
+        }
+        if volume.state == VolumeState::Error || self.no_io(&wanted.volume).is_some() {
             return Err(failed(STATUS_MOUNT_FAILED, "can't read superblock"));
         }
         let Shape::Filesystem { kind, uuid } = volume.content.shape() else {
             return Err(failed(STATUS_MOUNT_FAILED, "wrong fs type, bad option, bad superblock"));
         };
+        if volume.content.is_torn() {
+            return Err(failed(STATUS_MOUNT_FAILED, "mount: Structure needs cleaning"));
+        }
         if *kind != wanted.kind {
             let message = format!("wrong fs type: it is {kind}, not {}", wanted.kind);
             return Err(failed(STATUS_MOUNT_FAILED, &message));
@@ -211,11 +228,11 @@ impl World {
             && let Some(found) = self.volumes.get_mut(&volume)
         {
             found.was_mounted = true;
-            if let Some(owner) = Owner::of(&found.tags) {
-                self.had_data.insert(owner);
-            }
+            self.had_data.extend(found.owner.clone());
         }
         if let Some(instance) = self.instances.get_mut(id) {
+            let place = (mounted.at.clone(), mounted.kind.clone());
+            instance.machine.places.insert(volume, place);
             instance.machine.mounts.push(mounted);
         }
     }
@@ -247,11 +264,20 @@ impl World {
             }
             receipt.passed_over.push((hook.clone(), answer.output));
         }
-        if let Some((fault, span)) = upset.keeps_busy {
+        if let Some((fault, span)) = upset.keeps_busy() {
             self.fired(fault);
             self.hold_by_fault(id, &volume, span);
         }
+        if let Some(fault) = self.no_io(&volume) {
+            self.fired(fault);
+            *took = (*took).max(self.durations.hang);
+            return Err(ShellError::NoAnswer("umount did not come to an end".to_owned()));
+        }
         self.unmount(id, &volume)?;
+        if let (Some((_, after)), Some(boots)) = (upset.remounts(), self.boots_of(id)) {
+            let instance = id.clone();
+            self.schedule(after, Event::Remounts { instance, volume, boots });
+        }
         Ok(receipt)
     }
 
@@ -273,7 +299,19 @@ impl World {
             let message = format!("target is busy: {} is mounted below it", nested.at);
             return Err(ShellError::Busy { holders: Vec::new(), message });
         }
-        if !machine.elsewhere.contains_key(volume) {
+        for grip in [Grip::Nested, Grip::Swap] {
+            if machine.is_gripped(volume, grip) {
+                self.felt_grip(grip);
+                let message = match grip {
+                    Grip::Nested => "target is busy: something is mounted below it",
+                    _ => "target is busy",
+                };
+                return Err(ShellError::Busy { holders: Vec::new(), message: message.to_owned() });
+            }
+        }
+        let lives_elsewhere = machine.elsewhere.contains_key(volume)
+            || machine.is_gripped(volume, Grip::OtherNamespace);
+        if !lives_elsewhere {
             self.flush(id, volume);
         }
         if let Some(instance) = self.instances.get_mut(id) {
@@ -283,8 +321,19 @@ impl World {
         Ok(())
     }
 
-    /// Writes a volume's cache to its device.
+    /// Counts that a grip was felt.
+    pub(super) fn felt_grip(&mut self, grip: Grip) {
+        self.fired(Fault::Gripped { mount: None, grip, span: None }.name());
+    }
+
+    /// Writes a volume's cache to its device. A disk that takes no writes lets them wait.
     pub(super) fn flush(&mut self, id: &InstanceId, volume: &VolumeId) {
+        if self.no_io(volume).is_some() {
+            let boots = self.boots_of(id).unwrap_or_default();
+            let (instance, volume) = (id.clone(), volume.clone());
+            self.schedule(self.durations.writeback, Event::Writeback { instance, volume, boots });
+            return;
+        }
         let Some(instance) = self.instances.get_mut(id) else { return };
         let writes = instance.machine.caches.remove(volume).unwrap_or_default();
         if writes.is_empty() {
@@ -320,6 +369,12 @@ impl World {
     }
 }
 
-fn failed(status: i32, message: &str) -> ShellError {
+/// Makes the error of a connection that broke after its request was sent.
+pub(super) fn lost() -> ShellError {
+    ShellError::NoAnswer("the connection was lost".to_owned())
+}
+
+/// Makes the error of a command that failed.
+pub(super) fn failed(status: i32, message: &str) -> ShellError {
     ShellError::Failed { status, message: message.to_owned() }
 }

@@ -16,7 +16,7 @@ use super::requests::By;
 use super::state::World;
 use crate::content::Content;
 use crate::error::refuse;
-use crate::faults::Upset;
+use crate::faults::{Room, Upset};
 
 /// A snapshot in truth.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub(super) struct Snapshot {
     /// When it will complete or fail.
     pub(super) due_at: Timestamp,
     pub(super) fails: bool,
+    /// How far it came and came no further.
+    pub(super) stands_at: Option<u8>,
     pub(super) message: Option<String>,
     pub(super) turn: u64,
     pub(super) is_listed: bool,
@@ -61,6 +63,9 @@ impl Snapshot {
 
     /// Returns how much of it is copied at a time while it is pending.
     pub(super) fn progress_at(&self, now: Timestamp) -> u8 {
+        if let Some(percent) = self.stands_at {
+            return percent;
+        }
         let whole = self.due_at.since(self.started_at).as_millis().max(1);
         let part = now.since(self.started_at).as_millis().min(whole);
         u8::try_from(part * 99 / whole).unwrap_or(99)
@@ -68,13 +73,13 @@ impl Snapshot {
 }
 
 /// What a new snapshot is made of.
+#[derive(Clone)]
 pub(super) struct NewSnapshot {
     pub(super) volume: VolumeId,
     pub(super) size: Size,
     pub(super) tags: Tags,
     pub(super) content: Content,
     pub(super) takes: Duration,
-    pub(super) fails: bool,
     pub(super) hidden_for: Duration,
 }
 
@@ -111,41 +116,53 @@ impl World {
             let message = format!("{pending} snapshots are already pending");
             return Err(refuse("PendingSnapshotLimitExceeded", message));
         }
+        self.check_room(Room::Snapshots)?;
         self.judge_ownership(by, id.as_str());
         let now = self.now;
         if let Some(volume) = self.volume_mut(id) {
             volume.snapshot_at = Some(now);
         }
-        let mut takes = self.snapshot_time(size);
-        if let Some((fault, span)) = upset.snapshot_takes {
+        let mut takes = self.snapshot_time(id.as_str(), size);
+        if let Some((fault, span)) = upset.snapshot_takes() {
             self.fired(fault);
             takes = takes.max(span);
         }
-        if let Some(fault) = upset.snapshot_fails {
-            self.fired(fault);
-        }
-        let hidden_for = self.hidden_for(upset);
-        let id = self.add_snapshot(NewSnapshot {
+        let hidden_for = self.hidden_for(id.as_str(), upset);
+        let new = NewSnapshot {
             volume: id.clone(),
             size,
             tags: tags.clone(),
             content,
             takes,
-            fails: upset.snapshot_fails.is_some(),
             hidden_for,
-        });
+        };
+        if let Some((fault, ())) = upset.takes_two_snapshots() {
+            self.fired(fault);
+            self.add_snapshot(new.clone());
+        }
+        let id = self.add_snapshot(new);
+        if let Some((fault, ())) = upset.snapshot_fails() {
+            self.fired(fault);
+            if let Some(snapshot) = self.snapshot_mut(&id) {
+                snapshot.fails = true;
+            }
+        }
+        if let Some((fault, (percent, span))) = upset.snapshot_sticks() {
+            self.fired(fault);
+            self.stick_snapshot(&id, percent, span);
+        }
         Ok(Receipt::Snapshot(id))
     }
 
-    pub(super) fn snapshot_time(&mut self, size: Size) -> Duration {
-        self.draw(self.durations.snapshot) + self.durations.snapshot_per_gib * size.gib()
+    pub(super) fn snapshot_time(&mut self, about: &str, size: Size) -> Duration {
+        self.draw(about, self.durations.snapshot) + self.durations.snapshot_per_gib * size.gib()
     }
 
     /// Adds a pending snapshot with its end scheduled.
     pub(super) fn add_snapshot(&mut self, new: NewSnapshot) -> SnapshotId {
-        let (number, id) = self.make_id("snap");
+        let (number, id) = self.make_id("snap", new.volume.as_str());
         let id = SnapshotId::new(id);
-        let NewSnapshot { volume, size, tags, content, takes, fails, hidden_for } = new;
+        let NewSnapshot { volume, size, tags, content, takes, hidden_for } = new;
         let snapshot = Snapshot {
             id: id.clone(),
             number,
@@ -157,7 +174,8 @@ impl World {
             content,
             started_at: self.now,
             due_at: self.now.after(takes),
-            fails,
+            fails: false,
+            stands_at: None,
             message: None,
             turn: 0,
             is_listed: true,
@@ -168,6 +186,20 @@ impl World {
         self.schedule_glance(hidden_for);
         self.schedule(takes, Event::SnapshotDue { id: id.clone(), turn: 0 });
         id
+    }
+
+    /// Lets a pending snapshot come no further for a time, or until calm.
+    fn stick_snapshot(&mut self, id: &SnapshotId, percent: u8, span: Option<Duration>) {
+        let until = span.map_or(Timestamp::from_millis(i64::MAX), |span| self.now.after(span));
+        let Some(snapshot) = self.snapshot_mut(id) else { return };
+        snapshot.stands_at = Some(percent);
+        snapshot.turn += 1;
+        snapshot.due_at = snapshot.due_at.max(until);
+        let turn = snapshot.turn;
+        if let Some(span) = span {
+            let due = span.max(self.durations.snapshot.min);
+            self.schedule(due, Event::SnapshotDue { id: id.clone(), turn });
+        }
     }
 
     pub(super) fn snapshot_due(&mut self, id: &SnapshotId, turn: u64) {

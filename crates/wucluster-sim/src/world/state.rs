@@ -3,22 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use wucluster_core::ids::{ClusterName, InstanceId, NodeName, SnapshotId, VolumeId};
+use wucluster_core::ids::{ClusterName, InstanceId, SnapshotId, VolumeId};
 use wucluster_core::observation::VolumeState;
+use wucluster_core::tags::{KEY_CLUSTER, Tags};
 use wucluster_core::time::Timestamp;
 
 use super::event::Event;
 use super::harm::Ledger;
 use super::hooks::Hooks;
 use super::instance::Instance;
-use super::owner::Owner;
+use super::owner::{Maker, Owner};
 use super::requests::TokenUse;
 use super::snapshot::Snapshot;
 use super::throttle::Traffic;
 use super::trace::Trace;
 use super::volume::Volume;
 use crate::durations::{Durations, Span};
-use crate::faults::{FaultState, Faults};
+use crate::faults::{Fault, FaultState, Faults};
 use crate::limits::Limits;
 use crate::rng::{Rng, mix};
 
@@ -33,8 +34,8 @@ pub const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 pub struct World {
     pub(super) now: Timestamp,
     pub(super) seed: u64,
-    pub(super) rng: Rng,
-    pub(super) listing_rng: Rng,
+    /// Draws so far, by what they are about: what befalls one thing shifts no other's luck.
+    pub(super) draws: BTreeMap<String, u64>,
     pub(super) durations: Durations,
     pub(super) limits: Limits,
     pub(super) instances: BTreeMap<InstanceId, Instance>,
@@ -50,8 +51,12 @@ pub struct World {
     pub(super) traffic: Traffic,
     pub(super) trace: Trace,
     pub(super) faults: FaultState,
-    /// When a human last touched anything of a node.
-    pub(super) touched: BTreeMap<NodeName, Timestamp>,
+    /// How long the caller of the last request is kept waiting for its answer.
+    pub(super) wait: Duration,
+    /// Whether the batch of requests under way was torn by the last one.
+    pub(super) is_torn: bool,
+    /// Whether the connection to a node was cut by the last request.
+    pub(super) is_cut: bool,
     /// Whose data was ever written, even if nothing of it is left.
     pub(super) had_data: BTreeSet<Owner>,
 }
@@ -71,8 +76,7 @@ impl World {
         Self {
             now: EPOCH,
             seed,
-            rng: Rng::new(seed, "world"),
-            listing_rng: Rng::new(seed, "listing"),
+            draws: BTreeMap::new(),
             durations: Durations::default(),
             limits: Limits::default(),
             instances: BTreeMap::new(),
@@ -88,7 +92,9 @@ impl World {
             traffic: Traffic::default(),
             trace: Trace::default(),
             faults: FaultState::new(seed),
-            touched: BTreeMap::new(),
+            wait: Duration::ZERO,
+            is_torn: false,
+            is_cut: false,
             had_data: BTreeSet::new(),
         }
     }
@@ -193,23 +199,67 @@ impl World {
         self.events.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// Lists the ids of a cluster's things that cost money and are no snapshots, by their true tags
-    /// of when they were made: what must be empty when the cluster is away.
+    /// Lists the ids of a cluster's things that cost money and are no snapshots, as far as the
+    /// operator made them and their tags still say so: what must be empty when the cluster is away.
+    ///
+    /// What was made without the cluster's tags is [harm](Self::harm) already; what a human made or
+    /// took the tags from cannot be told from a stranger's.
     #[must_use]
     pub fn left_over(&self, cluster: &ClusterName) -> Vec<String> {
-        let is_of =
-            |owner: &Option<Owner>| owner.as_ref().is_some_and(|found| &found.cluster == cluster);
+        let is_of = |maker: Maker, tags: &Tags| {
+            maker == Maker::Operator && tags.get(KEY_CLUSTER) == Some(cluster.as_str())
+        };
         let instances = self
             .instances
             .values()
-            .filter(|found| is_of(&found.owner) && !found.is_terminated())
+            .filter(|found| is_of(found.maker, &found.tags) && !found.is_terminated())
             .map(|found| found.id.to_string());
         let volumes = self
             .volumes
             .values()
-            .filter(|found| is_of(&found.owner) && found.state != VolumeState::Deleted)
+            .filter(|found| is_of(found.maker, &found.tags) && found.state != VolumeState::Deleted)
             .map(|found| found.id.to_string());
         instances.chain(volumes).collect()
+    }
+
+    /// Returns what the operator's clock shows, which a fault may have made wrong.
+    #[must_use]
+    pub fn operator_time(&self) -> Timestamp {
+        self.faults.clock.at(self.now)
+    }
+
+    /// Lets another operator begin, whose clock may be wrong.
+    pub(crate) fn begin_operator(&mut self) {
+        self.faults.clock.begin(self.now);
+    }
+
+    /// Reads the operator's clock; a wrong one is felt at its first reading.
+    pub(crate) fn read_clock(&mut self) -> Timestamp {
+        if self.faults.clock.is_first_felt(self.now) {
+            let fault = Fault::OperatorClock {
+                leap: Duration::ZERO,
+                is_ahead: false,
+                is_sudden: true,
+                rate_percent: 0,
+            };
+            self.fired(fault.name());
+        }
+        self.operator_time()
+    }
+
+    /// Returns the true time that passes while the operator's clock shows that a span passed.
+    pub(crate) fn true_span(&self, span: Duration) -> Duration {
+        self.faults.clock.true_span(span)
+    }
+
+    /// Takes whether the connection to a node was cut by the last request.
+    pub(crate) fn take_cut(&mut self) -> bool {
+        std::mem::take(&mut self.is_cut)
+    }
+
+    /// Takes how long the caller of the requests since the last time is kept waiting.
+    pub(crate) fn take_wait(&mut self) -> Duration {
+        std::mem::take(&mut self.wait)
     }
 
     pub(super) fn schedule(&mut self, after: Duration, event: Event) {
@@ -221,14 +271,29 @@ impl World {
         self.next_event += 1;
     }
 
-    pub(super) fn draw(&mut self, span: Span) -> Duration {
-        self.rng.between(span.min, span.max)
+    /// Draws how long something takes, from the luck of what it is about.
+    pub(super) fn draw(&mut self, about: &str, span: Span) -> Duration {
+        if span.min >= span.max {
+            return span.min;
+        }
+        self.luck(about).between(span.min, span.max)
     }
 
-    /// Makes the next id of a kind: 17 hexadecimal digits that begin with 0, as EC2's do.
-    pub(super) fn make_id(&mut self, prefix: &str) -> (u64, String) {
+    /// Makes the generator of the next draw about something.
+    pub(super) fn luck(&mut self, about: &str) -> Rng {
+        let nth = match self.draws.get_mut(about) {
+            Some(nth) => nth,
+            None => self.draws.entry(about.to_owned()).or_default(),
+        };
+        *nth += 1;
+        Rng::new(self.seed ^ mix(*nth), about)
+    }
+
+    /// Makes an id: 17 hexadecimal digits that begin with 0, as EC2's do, and the number in the
+    /// order of making. The id follows from what asked for it, such as a token.
+    pub(super) fn make_id(&mut self, prefix: &str, asked_by: &str) -> (u64, String) {
         self.next_id += 1;
-        let digits = mix(self.seed.rotate_left(17) ^ mix(self.next_id));
+        let digits = self.luck(&format!("{prefix} {asked_by}")).number();
         (self.next_id, format!("{prefix}-0{digits:016x}"))
     }
 

@@ -1,11 +1,13 @@
-//! Faults as they strike.
+//! The plan of faults: what strikes when, what was felt, and the end of it all.
 
-use wucluster_core::ids::{InstanceId, NodeName, VolumeId};
-use wucluster_core::observation::{AttachmentState, SnapshotState, VolumeState};
+use std::time::Duration;
+
+use wucluster_core::ids::VolumeId;
+use wucluster_core::observation::{AttachmentState, SnapshotState};
 
 use super::event::Event;
 use super::state::World;
-use crate::faults::{Fault, FaultState, Faults, Upset, When};
+use crate::faults::{Fault, FaultKind, Faults, Upset, When};
 
 impl World {
     /// Replaces the plan of faults; its times count from now.
@@ -31,9 +33,12 @@ impl World {
     /// What humans and lost machines did stays done.
     pub fn calm(&mut self) {
         self.faults.end();
+        self.faults.clock.end(self.now);
         for instance in self.instances.values_mut() {
             instance.machine.processes.retain(|_, process| !process.is_fault);
         }
+        self.release_grips();
+        self.recover_binned();
         let stuck: Vec<(VolumeId, AttachmentState, u64)> = self
             .volumes
             .values_mut()
@@ -44,11 +49,12 @@ impl World {
             })
             .collect();
         for (volume, state, turn) in stuck {
+            // A device that a fault hid for good stays hidden until the machine boots anew.
             if state == AttachmentState::Attaching {
-                let after = self.draw(self.durations.attach);
+                let after = self.draw(volume.as_str(), self.durations.attach);
                 self.schedule(after, Event::Attached { volume, turn });
             } else {
-                let after = self.draw(self.durations.detach);
+                let after = self.draw(volume.as_str(), self.durations.detach);
                 self.schedule(after, Event::DetachDue { volume, turn });
             }
         }
@@ -59,7 +65,7 @@ impl World {
             .map(|found| (found.id.clone(), found.size, found.due_at))
             .collect();
         for (id, size, due_at) in slow {
-            let usual = self.now.after(self.snapshot_time(size));
+            let usual = self.now.after(self.snapshot_time(id.as_str(), size));
             if due_at > usual {
                 let turn = self.snapshot_mut(&id).map_or(0, |snapshot| {
                     snapshot.turn += 1;
@@ -73,7 +79,19 @@ impl World {
         self.publish();
     }
 
-    /// Lists how often the effect of each kind of fault was felt, by its name.
+    /// Lists how often the effect of each kind of fault was felt: not how often it was planned.
+    #[must_use]
+    pub fn kinds_fired(&self) -> std::collections::BTreeMap<FaultKind, u64> {
+        self.faults.fired_kinds()
+    }
+
+    /// Counts an effect of a kind that strikes outside of the world: of operators, of the store, of
+    /// a changed definition or demand.
+    pub fn count_fault(&mut self, kind: FaultKind) {
+        self.fired(kind.id());
+    }
+
+    /// Lists how often the effect of each case of a fault was felt, by its name.
     #[must_use]
     pub fn faults_fired(&self) -> &std::collections::BTreeMap<&'static str, u64> {
         self.faults.fired_counts()
@@ -87,12 +105,25 @@ impl World {
     /// Says what goes wrong with the `nth` request of a name; faults of the world strike first.
     pub(super) fn upset(&mut self, name: &'static str, nth: u64) -> Upset {
         let mut upset = Upset::default();
-        for fault in self.faults.on_request(name, nth) {
-            if !upset.add(&fault, name) {
+        for fault in self.faults.on_request(name, nth, false) {
+            if !upset.add(&fault) {
                 self.strike(&fault);
             }
         }
         upset
+    }
+
+    /// Draws for how long a request of a name is under way before it arrives, beside the usual.
+    pub(crate) fn delay_before(&mut self, name: &'static str) -> Duration {
+        let nth = self.traffic.calls.get(name).map_or(0, |calls| calls.asked) + 1;
+        let mut delay = Duration::ZERO;
+        for fault in self.faults.on_request(name, nth, true) {
+            if let Fault::SlowCall { span, .. } = fault {
+                self.fired(fault.name());
+                delay = delay.max(span);
+            }
+        }
+        delay
     }
 
     pub(super) fn fault_due(&mut self, index: usize, plan: u64) {
@@ -110,118 +141,5 @@ impl World {
         if let Some(after) = self.faults.next_recurrence(index) {
             self.schedule(after, Event::FaultRecurs { index, plan });
         }
-    }
-
-    /// Lets a fault of the world happen now, and one of requests with the next request that it
-    /// applies to; says whether there was anything that it could befall.
-    pub fn strike(&mut self, fault: &Fault) -> bool {
-        let name = fault.name();
-        let now = self.now;
-        let struck = match fault {
-            Fault::Unreachable { node, span, hangs } => {
-                let node = self.any_node(node.as_ref());
-                node.is_some_and(|node| {
-                    self.faults.cut_off(node, FaultState::until(now, *span), *hangs)
-                })
-            }
-            Fault::WrongHost { node, span } => {
-                let node = self.any_node(node.as_ref());
-                node.is_some_and(|node| {
-                    self.faults.impersonate(node, FaultState::until(now, *span))
-                })
-            }
-            Fault::StaleListings { lag, span, wavers } => {
-                self.faults.make_stale(*lag, FaultState::until(now, *span), *wavers)
-            }
-            Fault::MachineStops { node } => {
-                let id = self.any_machine(node.as_ref());
-                id.is_some_and(|id| self.kill_machine(&id))
-            }
-            Fault::MachineTerminates { node } => {
-                let id = self.any_machine(node.as_ref());
-                id.is_some_and(|id| {
-                    self.lose_machine(&id, "Server.SpotInstanceTermination: interrupted")
-                })
-            }
-            Fault::MachineReboots { node, is_in_order } => {
-                let id = self.any_machine(node.as_ref());
-                id.is_some_and(|id| self.reboot(&id, *is_in_order))
-            }
-            Fault::VolumeFails { mount } => {
-                let id = match mount {
-                    Some(mount) => self.volume_of(mount),
-                    None => self.any_volume(),
-                };
-                id.is_some_and(|id| self.fail_volume(&id))
-            }
-            Fault::Human(what) => self.human(what).is_ok(),
-            Fault::Throttle
-            | Fault::ServerError
-            | Fault::Denied
-            | Fault::LostAnswer
-            | Fault::NoCapacity
-            | Fault::LaunchFails
-            | Fault::StuckAttaching { .. }
-            | Fault::StuckDetaching { .. }
-            | Fault::VolumeBreaks
-            | Fault::SnapshotFails
-            | Fault::SnapshotSlow { .. }
-            | Fault::Hidden { .. }
-            | Fault::UmountBusy { .. }
-            | Fault::LostShellAnswer => {
-                self.faults.arm(fault.clone());
-                return true;
-            }
-        };
-        // These are felt only when somebody asks, and counted then.
-        let is_felt_later = matches!(
-            fault,
-            Fault::Unreachable { .. } | Fault::WrongHost { .. } | Fault::StaleListings { .. }
-        );
-        if struck && !is_felt_later {
-            self.fired(name);
-        }
-        self.publish();
-        struck
-    }
-
-    fn fail_volume(&mut self, id: &VolumeId) -> bool {
-        let Some(volume) = self.volume_mut(id).filter(|found| found.is_living()) else {
-            return false;
-        };
-        volume.state = VolumeState::Error;
-        self.note(format!("volume {id} failed"));
-        true
-    }
-
-    fn any_node(&mut self, node: Option<&NodeName>) -> Option<NodeName> {
-        if let Some(node) = node {
-            return Some(node.clone());
-        }
-        let id = self.any_machine(None)?;
-        self.instances.get(&id)?.owner.as_ref().map(|owner| owner.node().clone())
-    }
-
-    fn any_machine(&mut self, node: Option<&NodeName>) -> Option<InstanceId> {
-        if let Some(node) = node {
-            return self.instance_of(node);
-        }
-        let running: Vec<InstanceId> = self
-            .instances
-            .values()
-            .filter(|found| found.is_running())
-            .map(|found| found.id.clone())
-            .collect();
-        self.faults.pick(&running).cloned()
-    }
-
-    fn any_volume(&mut self) -> Option<VolumeId> {
-        let living: Vec<VolumeId> = self
-            .volumes
-            .values()
-            .filter(|found| found.is_living())
-            .map(|found| found.id.clone())
-            .collect();
-        self.faults.pick(&living).cloned()
     }
 }

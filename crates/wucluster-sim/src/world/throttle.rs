@@ -22,6 +22,8 @@ pub struct ApiCalls {
 pub(super) struct Traffic {
     pub(super) calls: BTreeMap<&'static str, ApiCalls>,
     pub(super) buckets: BTreeMap<&'static str, Bucket>,
+    /// Buckets of a rate that a fault brought about.
+    pub(super) tight: BTreeMap<&'static str, Bucket>,
 }
 
 /// Names of the requests that change something.
@@ -75,16 +77,24 @@ impl World {
     }
 
     pub(super) fn throttle(&mut self, name: &'static str) -> Result<(), CloudError> {
+        let now = self.now;
+        if let Some((fault, per_second)) = self.faults.conditions.rate(now) {
+            let bucket =
+                self.traffic.tight.entry(name).or_insert_with(|| Bucket::tight(per_second, now));
+            if !bucket.take(now) {
+                self.fired(fault);
+                return Err(limit_exceeded(name));
+            }
+        }
         if !self.limits.is_throttled {
             return Ok(());
         }
-        let now = self.now;
         let bucket =
             self.traffic.buckets.entry(name).or_insert_with(|| Bucket::for_request(name, now));
-        if bucket.take(now) {
-            Ok(())
-        } else {
-            Err(refuse("RequestLimitExceeded", format!("request limit exceeded for {name}")))
-        }
+        if bucket.take(now) { Ok(()) } else { Err(limit_exceeded(name)) }
     }
+}
+
+fn limit_exceeded(name: &str) -> CloudError {
+    refuse("RequestLimitExceeded", format!("request limit exceeded for {name}"))
 }

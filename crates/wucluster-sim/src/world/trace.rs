@@ -13,7 +13,7 @@ pub(super) struct Trace {
 
 impl Default for Trace {
     fn default() -> Self {
-        Self { lines: Vec::new(), is_kept: true, digest: Digest::new(0) }
+        Self { lines: Vec::new(), is_kept: false, digest: Digest::new(0) }
     }
 }
 

@@ -4,6 +4,7 @@ use wucluster_core::ids::{InstanceId, MountKey, VolumeId};
 use wucluster_core::observation::VolumeState;
 
 use super::event::Event;
+use super::harm::{Cause, HarmKind};
 use super::machine::Process;
 use super::state::World;
 use crate::content::Write;
@@ -155,7 +156,7 @@ impl World {
     /// When the volume is not visible on a running machine.
     pub fn hold_elsewhere(&mut self, mount: &MountKey, who: &str) -> Result<(), UserError> {
         let (instance, volume) = self.machine_of(mount)?;
-        self.touch(&mount.node);
+        self.touch(&mount.node, Cause::Node, HarmKind::OF_MOUNTS);
         if let Some(found) = self.instances.get_mut(&instance) {
             found.machine.elsewhere.insert(volume, who.to_owned());
         }

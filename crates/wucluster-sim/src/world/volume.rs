@@ -8,7 +8,7 @@ use wucluster_core::observation::{
     AttachmentSeen, AttachmentState, SnapshotState, VolumeSeen, VolumeState,
 };
 use wucluster_core::ports::{CloudError, ErrorClass, Receipt};
-use wucluster_core::tags::Tags;
+use wucluster_core::tags::{Identity, Tags};
 use wucluster_core::time::Timestamp;
 
 use super::attachment::Attachment;
@@ -19,7 +19,7 @@ use super::requests::By;
 use super::state::World;
 use crate::content::Content;
 use crate::error::{refuse, with_class};
-use crate::faults::Upset;
+use crate::faults::{Room, Upset};
 
 /// A volume in truth.
 #[derive(Debug, Clone)]
@@ -52,6 +52,14 @@ impl Volume {
         matches!(self.state, VolumeState::Creating | VolumeState::Available | VolumeState::InUse)
     }
 
+    /// Returns the mount that it belongs to in truth.
+    pub(super) fn mount(&self) -> Option<MountKey> {
+        match &self.owner.as_ref()?.identity {
+            Identity::Mount(key) => Some(key.clone()),
+            Identity::Node(_) => None,
+        }
+    }
+
     pub(super) fn seen(&self) -> Option<VolumeSeen> {
         if !self.is_listed {
             return None;
@@ -75,8 +83,21 @@ impl Volume {
     }
 }
 
+/// What becomes of a volume that is being made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is made.
+    Made,
+    /// It ends in error.
+    Breaks,
+    /// It is gone, as if it had never been.
+    Vanishes,
+}
+
 /// What a new volume is made of.
 pub(super) struct NewVolume {
+    /// What it follows from: a token, or the like.
+    pub(super) asked_by: String,
     pub(super) tags: Tags,
     pub(super) zone: String,
     pub(super) size: Size,
@@ -104,6 +125,10 @@ impl World {
     ) -> Result<Receipt, CloudError> {
         let zone = self.zone(asked.zone)?;
         self.check_tags(asked.tags)?;
+        if self.is_to_be_burned(by.action, &zone, asked.token, upset) {
+            let (_, gone) = self.make_id("vol", &format!("before {}", asked.token));
+            self.burn_by_fault(by.action, &zone, asked.token, (upset, Some(&gone)));
+        }
         if let Some(id) = self.replay(by.action, &zone, asked.token)? {
             let id = VolumeId::new(id);
             return match self.volumes.get(&id).map(|found| &found.state) {
@@ -132,9 +157,11 @@ impl World {
         {
             return Err(refuse("VolumeLimitExceeded", "you have reached your limit of volumes"));
         }
+        self.check_room(Room::Volumes)?;
         self.judge_new_volume(by, asked.tags, asked.from);
-        let hidden_for = self.hidden_for(upset);
+        let hidden_for = self.hidden_for(asked.token, upset);
         let id = self.add_volume(NewVolume {
+            asked_by: asked.token.to_owned(),
             tags: asked.tags.clone(),
             zone: zone.clone(),
             size: asked.size,
@@ -144,22 +171,24 @@ impl World {
             hidden_for,
         });
         self.burn(by.action, &zone, asked.token, id.as_str());
-        if let Some(fault) = upset.volume_breaks {
+        let after = self.draw(id.as_str(), self.durations.create_volume);
+        let (fault, fate) = match (upset.volume_breaks(), upset.volume_vanishes()) {
+            (Some((fault, ())), _) => (Some(fault), Fate::Breaks),
+            (None, Some((fault, ()))) => (Some(fault), Fate::Vanishes),
+            (None, None) => (None, Fate::Made),
+        };
+        if let Some(fault) = fault {
             self.fired(fault);
         }
-        let after = self.draw(self.durations.create_volume);
-        self.schedule(
-            after,
-            Event::VolumeMade { id: id.clone(), is_broken: upset.volume_breaks.is_some() },
-        );
+        self.schedule(after, Event::VolumeMade { id: id.clone(), fate });
         Ok(Receipt::Volume(id))
     }
 
     /// Adds a volume that is being made; whoever calls schedules what becomes of it.
     pub(super) fn add_volume(&mut self, new: NewVolume) -> VolumeId {
-        let (number, id) = self.make_id("vol");
+        let (number, id) = self.make_id("vol", &new.asked_by);
         let id = VolumeId::new(id);
-        let NewVolume { tags, zone, size, from, content, maker, hidden_for } = new;
+        let NewVolume { asked_by: _, tags, zone, size, from, content, maker, hidden_for } = new;
         let volume = Volume {
             id: id.clone(),
             number,
@@ -216,12 +245,19 @@ impl World {
         Ok(snapshot.content.clone())
     }
 
-    pub(super) fn volume_made(&mut self, id: &VolumeId, is_broken: bool) {
+    pub(super) fn volume_made(&mut self, id: &VolumeId, fate: Fate) {
         let Some(volume) = self.volume_mut(id).filter(|found| found.state == VolumeState::Creating)
         else {
             return;
         };
-        volume.state = if is_broken { VolumeState::Error } else { VolumeState::Available };
+        volume.state = match fate {
+            Fate::Made => VolumeState::Available,
+            Fate::Breaks => VolumeState::Error,
+            Fate::Vanishes => {
+                volume.is_listed = false;
+                VolumeState::Deleted
+            }
+        };
         let state = volume.state.clone();
         self.note(format!("volume {id} {state}"));
     }
@@ -257,7 +293,7 @@ impl World {
         if let Some(volume) = self.volume_mut(id) {
             volume.state = VolumeState::Deleting;
         }
-        let after = self.draw(self.durations.delete_volume);
+        let after = self.draw(id.as_str(), self.durations.delete_volume);
         self.schedule(after, Event::VolumeGone { id: id.clone() });
     }
 
@@ -290,6 +326,13 @@ impl World {
             .get(id)
             .filter(|volume| !matches!(volume.state, VolumeState::Deleting | VolumeState::Deleted))
             .ok_or_else(|| not_found(id))
+    }
+
+    /// Returns whose a mount is, by whatever was ever made for it.
+    pub(super) fn owner_of(&self, mount: &MountKey) -> Option<Owner> {
+        let of_volumes = self.volumes.values().filter_map(|found| found.owner.as_ref());
+        let of_snapshots = self.snapshots.values().filter_map(|found| found.owner.as_ref());
+        of_volumes.chain(of_snapshots).find(|owner| owner.is_mount(mount)).cloned()
     }
 
     /// Lists the ids of a mount's volumes that are not gone, going or broken, oldest first.

@@ -1,6 +1,8 @@
 //! One node with one mount, and the requests about them.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod schedule;
+
 use std::time::Duration;
 
 use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};

@@ -1,0 +1,116 @@
+//! Requests that take effect long after they were asked, whoever is alive then.
+
+use std::time::Duration;
+
+use wucluster_core::action::{CloudAction, Hazard, NodeAddress, ShellAction};
+use wucluster_core::ids::ClusterName;
+use wucluster_core::observation::{AttachmentState, InstanceState, VolumeState};
+use wucluster_core::ports::Receipt;
+use wucluster_core::time::Timestamp;
+
+use super::event::Event;
+use super::state::World;
+use crate::faults::Upset;
+
+/// A request to the cloud on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parcel {
+    pub(super) cluster: Option<ClusterName>,
+    pub(super) action: CloudAction,
+    pub(super) seen_at: Timestamp,
+    pub(super) asked_at: Timestamp,
+    /// The fault that is felt when it takes effect, unless it was felt before.
+    pub(super) fault: Option<&'static str>,
+}
+
+/// A request to a node on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ShellParcel {
+    pub(super) node: NodeAddress,
+    pub(super) action: ShellAction,
+    pub(super) seen_at: Timestamp,
+    pub(super) asked_at: Timestamp,
+    /// The boot of the machine that the connection was made to.
+    pub(super) boots: u32,
+    pub(super) fault: &'static str,
+}
+
+impl World {
+    pub(super) fn send_late(&mut self, after: Duration, parcel: Parcel) {
+        self.note(format!("under way for {} ms: {}", after.as_millis(), parcel.action));
+        self.schedule(after, Event::Lands(Box::new(parcel)));
+    }
+
+    /// Lets a request take effect now, if it still can. It is judged by what is so now.
+    pub(super) fn lands(&mut self, parcel: &Parcel) {
+        self.ledger.late_by = self.now.since(parcel.asked_at);
+        let upset = Upset::default();
+        let cluster = parcel.cluster.as_ref();
+        let result = self.perform(cluster, &parcel.action, parcel.seen_at, &upset);
+        self.ledger.late_by = Duration::ZERO;
+        self.note(format!("landed {}: {result:?}", parcel.action));
+        let takes_effect = result.is_ok_and(|receipt| receipt != Receipt::AlreadyDone);
+        if let Some(fault) = parcel.fault.filter(|_| takes_effect) {
+            self.fired(fault);
+        }
+    }
+
+    pub(super) fn shell_lands(&mut self, parcel: &ShellParcel) {
+        let id = &parcel.node.instance;
+        let is_same = self.is_up(id) && self.boots_of(id) == Some(parcel.boots);
+        if !is_same {
+            self.note(format!("never arrived: {}", parcel.action));
+            return;
+        }
+        self.ledger.late_by = self.now.since(parcel.asked_at);
+        let mut took = Duration::ZERO;
+        let upset = Upset::default();
+        let node = &parcel.node.node;
+        let result = self.carry_out(node, id, &parcel.action, parcel.seen_at, &upset, &mut took);
+        self.ledger.late_by = Duration::ZERO;
+        self.note(format!("landed {}: {result:?}", parcel.action));
+        if result.is_ok() {
+            self.fired(parcel.fault);
+        }
+    }
+
+    /// Says whether the cloud would accept a request as things are.
+    pub(super) fn would_accept(&self, action: &CloudAction) -> bool {
+        match action {
+            CloudAction::RunInstance { .. }
+            | CloudAction::CreateVolume { .. }
+            | CloudAction::CreateSnapshot { .. } => true,
+            CloudAction::StartInstance { instance, .. } => {
+                self.instance_state(instance) == Some(InstanceState::Stopped)
+            }
+            CloudAction::TerminateInstance { instance, .. } => {
+                self.instances.get(instance).is_some_and(|found| {
+                    found.is_listed
+                        && !found.is_protected
+                        && !matches!(
+                            found.state,
+                            InstanceState::ShuttingDown | InstanceState::Terminated
+                        )
+                })
+            }
+            CloudAction::AttachVolume { volume, instance, .. } => {
+                self.may_attach(volume, instance).is_ok()
+            }
+            CloudAction::DetachVolume { volume, instance, .. } => {
+                self.attachment_of(volume).is_some_and(|(to, state)| {
+                    &to == instance
+                        && matches!(state, AttachmentState::Attaching | AttachmentState::Attached)
+                })
+            }
+            CloudAction::TagVolume { volume, .. } => self.known_volume(volume).is_ok(),
+            CloudAction::DeleteVolume { volume, .. } => {
+                self.volume_state(volume) == Some(VolumeState::Available)
+            }
+        }
+    }
+}
+
+/// Says whether a request makes something, so that nobody can confirm it before it is made.
+pub(super) fn creates(action: &CloudAction) -> bool {
+    action.hazard() == Hazard::Creates
+}
