@@ -1,0 +1,220 @@
+//! One run: a start, what goes wrong, and then calm; judged all along.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::Subject;
+use wucluster_engine::Outcome;
+use wucluster_sim::{Fault, Harm, Human, Limits, World};
+
+use crate::bench::{Bench, Driven};
+use crate::guard::Ablation;
+use crate::judge;
+use crate::scenario::{Scenario, Start, Step};
+use crate::trouble;
+use crate::verdict::{Rule, Violation};
+
+/// How long a drive is let go on while things go wrong. Unit: virtual time.
+const STORM_MAX: Duration = Duration::from_secs(40 * 60);
+
+/// Within which time each demand has to end in calm: 30 minutes, beside what a snapshot takes.
+const CALM_MAX: Duration = Duration::from_secs(30 * 60 + 300);
+
+/// What came of a run.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Which rules were broken; none in a good run.
+    pub violations: Vec<Violation>,
+    /// How often each kind of fault was felt.
+    pub fired: BTreeMap<&'static str, u64>,
+    /// How long it took. Unit: virtual time.
+    pub span: Duration,
+    /// A digest of all that happened.
+    pub digest: u64,
+    /// How each drive ended.
+    pub endings: Vec<&'static str>,
+    /// What happened, if it was to be told.
+    pub story: Vec<String>,
+}
+
+/// How a run is run.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// Which guards are off.
+    pub ablation: Ablation,
+    /// Whether what happens is told.
+    pub tells: bool,
+}
+
+/// Runs a scenario and judges it.
+#[must_use]
+pub fn run(scenario: &Scenario, manner: &Manner) -> Report {
+    let report = once(scenario, manner, false);
+    let is_doubtful = report.violations.iter().any(|found| found.rule == Rule::UntrueReport);
+    if is_doubtful {
+        // It was not so at the end; whether it was so for an instant is worth a second run.
+        return once(scenario, manner, true);
+    }
+    report
+}
+
+fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
+    wucluster_sim::run(async {
+        let limits = Limits { keeps_trace: false, ..Limits::default() };
+        let world = World::new(scenario.seed).with_limits(limits);
+        let mut bench = Bench::new(scenario, world, &manner.ablation, manner.tells);
+        if watches {
+            bench.watch();
+        }
+        let mut trial = Trial::default();
+        if let Err(wrong) = trial.whole(&bench, scenario).await {
+            trial.guilty(Rule::Panic, Subject::Cluster, format!("no such cluster: {wrong}"));
+        }
+        trial.harm(&bench);
+        let story = bench.notes.open().story.take().unwrap_or_default();
+        bench.sim.peek(|world| Report {
+            fired: world.faults_fired().clone(),
+            span: world.now().since(wucluster_sim::EPOCH),
+            digest: world.trace_digest(),
+            violations: trial.violations,
+            endings: trial.endings,
+            story,
+        })
+    })
+}
+
+#[derive(Default)]
+struct Trial {
+    violations: Vec<Violation>,
+    endings: Vec<&'static str>,
+}
+
+impl Trial {
+    fn guilty(&mut self, rule: Rule, subject: Subject, what: String) {
+        self.violations.push(Violation { rule, subject, what });
+    }
+
+    /// Takes over what the simulator saw itself, at the instant at which it was done.
+    fn harm(&mut self, bench: &Bench) {
+        let of = |harm: &Harm| Violation {
+            rule: Rule::from(harm.kind),
+            subject: harm.subject.clone(),
+            what: harm.to_string(),
+        };
+        let harm: Vec<_> = bench.sim.peek(|world| world.harm().iter().map(of).collect());
+        self.violations.splice(0..0, harm);
+    }
+
+    async fn whole(&mut self, bench: &Bench, scenario: &Scenario) -> Result<(), String> {
+        self.start(bench, scenario.start).await?;
+        bench.sim.with(|world| world.set_faults(trouble::plan(&scenario.troubles, &bench.cast)));
+        give_up(bench, scenario);
+        let mut last = Demand::Launched;
+        for step in &scenario.steps {
+            match step {
+                Step::Do(act) => bench.act(act).await,
+                Step::Drive { demand, ends, beside } => {
+                    last = *demand;
+                    let driven = bench.drive(*demand, *ends, beside, STORM_MAX).await?;
+                    self.judge_storm(bench, &driven, *demand);
+                }
+            }
+        }
+        bench.sim.with(World::calm);
+        bench.tell("-- calm");
+        self.calm(bench, last).await?;
+        bench.release_all();
+        bench.restore_definition();
+        self.calm(bench, Demand::Launched).await?;
+        bench.write_everywhere().await;
+        self.calm(bench, Demand::Away).await?;
+        self.calm(bench, Demand::Launched).await
+    }
+
+    async fn start(&mut self, bench: &Bench, start: Start) -> Result<(), String> {
+        let demands: &[Demand] = match start {
+            Start::Empty => &[],
+            Start::Launched => &[Demand::Launched],
+            Start::Away => &[Demand::Launched, Demand::Away],
+        };
+        for demand in demands {
+            let driven = bench.drive(*demand, None, &[], CALM_MAX).await?;
+            self.judge_calm(bench, &driven, *demand);
+            if *demand == Demand::Launched {
+                bench.write_everywhere().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges a drive during which things went wrong.
+    fn judge_storm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
+        self.judge_any(bench, driven);
+        let found = bench.sim.peek(|world| judge::report(bench, driven, demand, world));
+        self.violations.extend(found);
+    }
+
+    /// Drives in calm, judges the end, and sees that what is reached is left alone.
+    async fn calm(&mut self, bench: &Bench, demand: Demand) -> Result<(), String> {
+        let driven = bench.drive(demand, None, &[], CALM_MAX).await?;
+        self.judge_calm(bench, &driven, demand);
+        if !driven.is_reached() {
+            return Ok(());
+        }
+        let again = bench.drive(demand, None, &[], CALM_MAX).await?;
+        let asked = bench.ear.log().calls.len();
+        if !again.is_reached() || asked > 0 {
+            let outcome = again.ending.map(|ending| ending.outcome);
+            let what = format!("demanded again, {asked} requests were made: {outcome:?}");
+            self.guilty(Rule::NotIdle, Subject::Cluster, what);
+        }
+        Ok(())
+    }
+
+    fn judge_calm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
+        self.judge_any(bench, driven);
+        let found = bench.sim.peek(|world| {
+            let mut found = judge::calm(bench, driven, demand, world);
+            found.extend(judge::data(bench, world));
+            found.extend(judge::kept(bench, world));
+            found
+        });
+        self.violations.extend(found);
+    }
+
+    fn judge_any(&mut self, bench: &Bench, driven: &Driven) {
+        self.endings.push(match &driven.ending {
+            None => "killed",
+            Some(ending) => match ending.outcome {
+                Outcome::Reached => "reached",
+                Outcome::Held(_) => "held",
+                Outcome::Stalled => "stalled",
+                Outcome::Interrupted => "interrupted",
+                Outcome::Failed(_) => "failed",
+            },
+        });
+        self.violations.extend(judge::wire(driven, &bench.ear.log()));
+    }
+}
+
+/// Notes the mounts whose data a human may end.
+fn give_up(bench: &Bench, scenario: &Scenario) {
+    let mut notes = bench.notes.open();
+    for trouble in &scenario.troubles {
+        let Some(Fault::Human(human)) = trouble.fault(&bench.cast) else { continue };
+        match human {
+            Human::DeleteVolume(mount)
+            | Human::DeleteNewestSnapshot(mount)
+            | Human::DeleteSnapshots(mount)
+            | Human::ForceDetach(mount)
+            | Human::SetDeleteOnTermination(mount, _)
+            | Human::UntagVolume(mount, _)
+            | Human::TagVolume(mount, _, _)
+            | Human::CopyVolume(mount) => {
+                notes.given_up.insert(mount);
+            }
+            _ => {}
+        }
+    }
+}
