@@ -11,7 +11,7 @@ use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
-use wucluster_sim::{Human, Sim, SimClock, World};
+use wucluster_sim::{FaultKind, Human, Sim, SimClock, World};
 
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
@@ -176,7 +176,21 @@ impl Bench {
             };
             ending
         };
-        let to = self.sim.with(|world| world.now());
+        let to = self.sim.with(|world| {
+            // What the world cannot know by itself.
+            match ends {
+                Some(Ends::KilledAfter(_) | Ends::KilledAtTurn(_)) if ending.is_none() => {
+                    world.count_fault(FaultKind::OperatorKilled);
+                }
+                Some(Ends::InterruptedAfter(_))
+                    if ending.as_ref().is_some_and(|ending| ending.outcome == Outcome::Interrupted) =>
+                {
+                    world.count_fault(FaultKind::OperatorPaused);
+                }
+                _ => {}
+            }
+            world.now()
+        });
         self.notes.open().tell(to, || match &ending {
             None => "-- the operator is gone".to_owned(),
             Some(ending) => format!("-- {}", ending.outcome.word()),
@@ -240,6 +254,13 @@ impl Bench {
         };
         if done && ends_data(act) {
             notes.given_up.extend(act.mount().cloned());
+        }
+        let changes_definition = matches!(
+            act,
+            Act::NodeLeaves(_) | Act::NodeJoins(_) | Act::MountLeaves(_) | Act::MountJoins(_)
+        );
+        if done && changes_definition {
+            self.sim.with(|world| world.count_fault(FaultKind::DefinitionChanged));
         }
         notes.tell(now, || format!("{act:?}{}", if done { "" } else { " (could not be)" }));
     }

@@ -4,7 +4,6 @@
 //! same drive against [`wucluster_sim`], and are judged by the truth that the simulator knows.
 
 pub mod bench;
-pub mod dice;
 pub mod generate;
 pub mod guard;
 pub mod judge;

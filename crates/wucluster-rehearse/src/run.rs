@@ -6,7 +6,7 @@ use std::time::Duration;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
 use wucluster_engine::Outcome;
-use wucluster_sim::{Fault, Harm, Human, Limits, World};
+use wucluster_sim::{FaultKind, Harm, Limits, World};
 
 use crate::bench::{Bench, Driven};
 use crate::guard::Ablation;
@@ -27,7 +27,7 @@ pub struct Report {
     /// Which rules were broken; none in a good run.
     pub violations: Vec<Violation>,
     /// How often each kind of fault was felt.
-    pub fired: BTreeMap<&'static str, u64>,
+    pub fired: BTreeMap<FaultKind, u64>,
     /// How long it took. Unit: virtual time.
     pub span: Duration,
     /// A digest of all that happened.
@@ -74,7 +74,7 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
         trial.harm(&bench);
         let story = bench.notes.open().story.take().unwrap_or_default();
         bench.sim.peek(|world| Report {
-            fired: world.faults_fired().clone(),
+            fired: world.kinds_fired(),
             span: world.now().since(wucluster_sim::EPOCH),
             digest: world.trace_digest(),
             violations: trial.violations,
@@ -109,13 +109,19 @@ impl Trial {
     async fn whole(&mut self, bench: &Bench, scenario: &Scenario) -> Result<(), String> {
         self.start(bench, scenario.start).await?;
         bench.sim.with(|world| world.set_faults(trouble::plan(&scenario.troubles, &bench.cast)));
-        give_up(bench, scenario);
+        let given_up = scenario.troubles.iter().filter_map(|trouble| trouble.gives_up(&bench.cast));
+        bench.notes.open().given_up.extend(given_up);
         let mut last = Demand::Launched;
+        let mut before: Option<Demand> = None;
         for step in &scenario.steps {
             match step {
                 Step::Do(act) => bench.act(act).await,
                 Step::Drive { demand, ends, beside } => {
                     last = *demand;
+                    if before.is_some_and(|before| before.is_upward() != demand.is_upward()) {
+                        bench.sim.with(|world| world.count_fault(FaultKind::DemandReversed));
+                    }
+                    before = Some(*demand);
                     let driven = bench.drive(*demand, *ends, beside, STORM_MAX).await?;
                     self.judge_storm(bench, &driven, *demand);
                 }
@@ -195,26 +201,5 @@ impl Trial {
             },
         });
         self.violations.extend(judge::wire(driven, &bench.ear.log()));
-    }
-}
-
-/// Notes the mounts whose data a human may end.
-fn give_up(bench: &Bench, scenario: &Scenario) {
-    let mut notes = bench.notes.open();
-    for trouble in &scenario.troubles {
-        let Some(Fault::Human(human)) = trouble.fault(&bench.cast) else { continue };
-        match human {
-            Human::DeleteVolume(mount)
-            | Human::DeleteNewestSnapshot(mount)
-            | Human::DeleteSnapshots(mount)
-            | Human::ForceDetach(mount)
-            | Human::SetDeleteOnTermination(mount, _)
-            | Human::UntagVolume(mount, _)
-            | Human::TagVolume(mount, _, _)
-            | Human::CopyVolume(mount) => {
-                notes.given_up.insert(mount);
-            }
-            _ => {}
-        }
     }
 }

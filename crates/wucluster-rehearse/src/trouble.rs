@@ -1,13 +1,10 @@
-//! What goes wrong in a run: kinds of faults, drawn parameters, and when.
+//! What goes wrong in a run: a kind of fault, drawn parameters, and when.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{MountKey, NodeName};
-use wucluster_core::tags::{KEY_CLUSTER, KEY_CONTENT, KEY_EPOCH};
-use wucluster_sim::{Fault, Faults, Human};
-
-use crate::dice::Dice;
+use wucluster_sim::{Fault, FaultKind, Faults, Human, Names, Rng};
 
 /// One fault of a run: a kind, the number that its parameters are drawn from, and when it strikes.
 ///
@@ -15,9 +12,9 @@ use crate::dice::Dice;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trouble {
-    /// The kind, by its name in [`KINDS`].
+    /// The kind, by the id of its row in the fault model.
     pub kind: String,
-    /// What its parameters are drawn from.
+    /// What its parameters, and whom it befalls, are drawn from.
     pub draw: u64,
     /// When it strikes.
     pub when: Moment,
@@ -37,7 +34,7 @@ pub enum Moment {
     Request(String, u64),
 }
 
-/// The nodes and mounts that a fault may befall.
+/// The nodes and mounts of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Cast {
     /// Nodes.
@@ -47,104 +44,17 @@ pub struct Cast {
 }
 
 impl Cast {
-    /// Picks a node by a number; another node that comes or goes seldom changes the choice.
-    fn node(&self, number: u64) -> Option<&NodeName> {
-        self.nodes.iter().min_by_key(|node| Dice::new(number, node.as_str()).roll())
-    }
-
-    /// Picks a mount likewise.
-    fn mount(&self, number: u64) -> Option<&MountKey> {
-        self.mounts.iter().min_by_key(|mount| Dice::new(number, &mount.to_string()).roll())
+    /// Chooses one node and one mount by a number. Others that come or go do not change the choice.
+    fn chosen(&self, number: u64) -> Names {
+        let node = self.nodes.iter().min_by_key(|node| Rng::new(number, node.as_str()).number());
+        let mount =
+            self.mounts.iter().min_by_key(|mount| Rng::new(number, &mount.to_string()).number());
+        Names { nodes: node.into_iter().cloned().collect(), mounts: mount.into_iter().cloned().collect() }
     }
 }
 
-/// A kind of fault.
-pub struct Kind {
-    /// Its name: the row of the fault model, and a word.
-    pub name: &'static str,
-    draw: fn(&mut Dice, &Cast) -> Option<Fault>,
-}
-
-/// Everything that can go wrong.
-pub const KINDS: &[Kind] = &[
-    Kind { name: "A1 throttle", draw: |_, _| Some(Fault::Throttle) },
-    Kind { name: "A2 server error", draw: |_, _| Some(Fault::ServerError) },
-    Kind { name: "A3 denied", draw: |_, _| Some(Fault::Denied) },
-    Kind { name: "C3 lost answer", draw: |_, _| Some(Fault::LostAnswer) },
-    Kind { name: "K1 no capacity", draw: |_, _| Some(Fault::NoCapacity) },
-    Kind { name: "K1 launch fails", draw: |_, _| Some(Fault::LaunchFails) },
-    Kind {
-        name: "C8 stuck attaching",
-        draw: |dice, _| Some(Fault::StuckAttaching { span: lasting(dice, 60, 7200) }),
-    },
-    Kind {
-        name: "C8 stuck detaching",
-        draw: |dice, _| Some(Fault::StuckDetaching { span: lasting(dice, 60, 7200) }),
-    },
-    Kind { name: "C9 volume breaks", draw: |_, _| Some(Fault::VolumeBreaks) },
-    Kind { name: "S2 snapshot fails", draw: |_, _| Some(Fault::SnapshotFails) },
-    Kind {
-        name: "S1 snapshot slow",
-        draw: |dice, _| Some(Fault::SnapshotSlow { span: seconds(dice, 1, 8 * 3600) }),
-    },
-    Kind { name: "C6 hidden", draw: |dice, _| Some(Fault::Hidden { span: seconds(dice, 1, 290) }) },
-    Kind {
-        name: "N4 umount busy",
-        draw: |dice, _| Some(Fault::UmountBusy { span: lasting(dice, 1, 3600) }),
-    },
-    Kind { name: "N3 lost answer", draw: |_, _| Some(Fault::LostShellAnswer) },
-    Kind {
-        name: "C6 stale listings",
-        draw: |dice, _| {
-            let lag = seconds(dice, 1, 600);
-            let span = lasting(dice, 10, 3600);
-            Some(Fault::StaleListings { lag, span, wavers: dice.permille(500) })
-        },
-    },
-    Kind {
-        name: "N1 unreachable",
-        draw: |dice, cast| {
-            let node = cast.node(dice.roll()).cloned();
-            let span = lasting(dice, 1, 3600);
-            Some(Fault::Unreachable { node, span, hangs: dice.permille(500) })
-        },
-    },
-    Kind {
-        name: "N1 wrong host",
-        draw: |dice, cast| {
-            let node = cast.node(dice.roll()).cloned();
-            Some(Fault::WrongHost { node, span: lasting(dice, 1, 3600) })
-        },
-    },
-    Kind {
-        name: "K2 machine stops",
-        draw: |dice, cast| Some(Fault::MachineStops { node: cast.node(dice.roll()).cloned() }),
-    },
-    Kind {
-        name: "K2 machine terminates",
-        draw: |dice, cast| Some(Fault::MachineTerminates { node: cast.node(dice.roll()).cloned() }),
-    },
-    Kind {
-        name: "K2 machine reboots",
-        draw: |dice, cast| {
-            let node = cast.node(dice.roll()).cloned();
-            Some(Fault::MachineReboots { node, is_in_order: dice.permille(500) })
-        },
-    },
-    Kind {
-        name: "C9 volume fails",
-        draw: |dice, cast| Some(Fault::VolumeFails { mount: cast.mount(dice.roll()).cloned() }),
-    },
-    Kind { name: "H1 human tags", draw: |dice, cast| human_tags(dice, cast).map(Fault::Human) },
-    Kind { name: "H2 human ends", draw: |dice, cast| human_ends(dice, cast).map(Fault::Human) },
-    Kind {
-        name: "H3 human handles",
-        draw: |dice, cast| human_handles(dice, cast).map(Fault::Human),
-    },
-];
-
-/// Names of all requests that a fault may befall.
-pub const REQUESTS: &[&str] = &[
+/// Names of all requests at which a fault may strike.
+const REQUESTS: &[&str] = &[
     "RunInstances",
     "StartInstances",
     "TerminateInstances",
@@ -163,39 +73,62 @@ pub const REQUESTS: &[&str] = &[
     "umount",
 ];
 
+/// Lists the kinds that the simulated world lets strike.
+pub fn kinds() -> impl Iterator<Item = FaultKind> {
+    FaultKind::ALL.iter().copied().filter(|kind| kind.is_simulated())
+}
+
 impl Trouble {
-    /// Draws when a fault of that kind strikes, and the number that its parameters come from.
+    /// Draws a case of a kind, and when it strikes.
     #[must_use]
-    pub fn of_kind(kind: &Kind, dice: &mut Dice) -> Self {
-        let draw = dice.roll();
-        let probe = (kind.draw)(&mut Dice::new(draw, "parameters"), &Cast::default());
-        let when = match probe {
-            Some(fault) if fault.is_about_requests() => {
-                let befalls: Vec<&str> =
-                    REQUESTS.iter().copied().filter(|request| fault.applies_to(request)).collect();
-                match dice.pick(&befalls).filter(|_| dice.permille(500)) {
-                    Some(request) => Moment::Request((*request).to_owned(), dice.between(1, 8)),
-                    None => Moment::Permille(whole(dice.log_uniform(3.0, 300.0))),
-                }
-            }
-            // A human's deed needs somebody to befall, and happens once.
-            Some(_) if dice.permille(400) => {
-                Moment::PerHundredHours(whole(dice.log_uniform(50.0, 1500.0)))
-            }
-            Some(_) | None => {
-                let least = Duration::from_millis(500);
-                let after = dice.span(least, Duration::from_secs(1800));
-                Moment::After(u64::try_from(after.as_millis()).unwrap_or(u64::MAX))
-            }
+    pub fn random(kind: FaultKind, rng: &mut Rng) -> Self {
+        let draw = rng.number();
+        let mut trouble = Self { kind: kind.id().to_owned(), draw, when: Moment::After(0) };
+        let somebody = Cast {
+            nodes: NodeName::new("n1").into_iter().collect(),
+            mounts: MountKey::try_from("n1/home".to_owned()).into_iter().collect(),
         };
-        Self { kind: kind.name.to_owned(), draw, when }
+        let fault = trouble.fault(&somebody);
+        let befalls: Vec<&str> = match &fault {
+            Some(fault) if fault.is_about_requests() => {
+                REQUESTS.iter().copied().filter(|request| fault.applies_to(request)).collect()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        trouble.when = match rng.pick(&befalls) {
+            Some(request) if rng.chance(0.5) => {
+                Moment::Request((*request).to_owned(), 1 + rng.below(8))
+            }
+            Some(_) => Moment::Permille(rng.magnitude(3, 300)),
+            None if rng.chance(0.4) => Moment::PerHundredHours(rng.magnitude(50, 1500)),
+            None => Moment::After(rng.magnitude(500, 1_800_000)),
+        };
+        trouble
     }
 
     /// Draws its parameters; `None` when the kind is not known, or has nobody to befall.
     #[must_use]
     pub fn fault(&self, cast: &Cast) -> Option<Fault> {
-        let kind = KINDS.iter().find(|kind| kind.name == self.kind)?;
-        (kind.draw)(&mut Dice::new(self.draw, "parameters"), cast)
+        let kind = FaultKind::from_id(&self.kind)?;
+        Fault::random(kind, &mut Rng::new(self.draw, "parameters"), &cast.chosen(self.draw))
+    }
+
+    /// Returns the mount whose data it may end by other means than ours, if it is such a deed.
+    #[must_use]
+    pub fn gives_up(&self, cast: &Cast) -> Option<MountKey> {
+        match self.fault(cast)? {
+            Fault::Human(
+                Human::DeleteVolume(mount)
+                | Human::DeleteNewestSnapshot(mount)
+                | Human::DeleteSnapshots(mount)
+                | Human::ForceDetach(mount)
+                | Human::SetDeleteOnTermination(mount, _)
+                | Human::UntagVolume(mount, _)
+                | Human::TagVolume(mount, _, _)
+                | Human::CopyVolume(mount),
+            ) => Some(mount),
+            _ => None,
+        }
     }
 }
 
@@ -214,74 +147,5 @@ pub fn plan(troubles: &[Trouble], cast: &Cast) -> Faults {
                 None => plan,
             },
         }
-    })
-}
-
-fn seconds(dice: &mut Dice, least: u64, most: u64) -> Duration {
-    dice.span(Duration::from_secs(least), Duration::from_secs(most))
-}
-
-/// Draws how long something lasts; every fourth lasts until calm.
-fn lasting(dice: &mut Dice, least: u64, most: u64) -> Option<Duration> {
-    let span = seconds(dice, least, most);
-    (!dice.permille(250)).then_some(span)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "callers pass small positive numbers"
-)]
-fn whole(number: f64) -> u64 {
-    number.round() as u64
-}
-
-fn human_tags(dice: &mut Dice, cast: &Cast) -> Option<Human> {
-    let (node, mount) = (cast.node(dice.roll())?.clone(), cast.mount(dice.roll()).cloned());
-    let mount = mount.filter(|_| dice.permille(700));
-    let Some(mount) = mount else {
-        return Some(match dice.below(3) {
-            0 => Human::UntagInstance(node, KEY_CLUSTER.to_owned()),
-            1 => Human::TagInstance(node, "owner".to_owned(), "somebody".to_owned()),
-            _ => Human::CopyInstance(node),
-        });
-    };
-    Some(match dice.below(6) {
-        0 => Human::UntagVolume(mount, KEY_CLUSTER.to_owned()),
-        1 => Human::UntagVolume(mount, KEY_EPOCH.to_owned()),
-        2 => Human::TagVolume(mount, KEY_EPOCH.to_owned(), "soon".to_owned()),
-        3 => Human::UntagVolume(mount, KEY_CONTENT.to_owned()),
-        4 => Human::TagVolume(mount, "owner".to_owned(), "somebody".to_owned()),
-        _ => Human::CopyVolume(mount),
-    })
-}
-
-fn human_ends(dice: &mut Dice, cast: &Cast) -> Option<Human> {
-    let (node, mount) = (cast.node(dice.roll())?.clone(), cast.mount(dice.roll()).cloned());
-    let Some(mount) = mount.filter(|_| dice.permille(600)) else {
-        return Some(if dice.permille(500) {
-            Human::StopInstance(node)
-        } else {
-            Human::TerminateInstance(node)
-        });
-    };
-    Some(match dice.below(4) {
-        0 => Human::DeleteVolume(mount),
-        1 => Human::DeleteNewestSnapshot(mount),
-        2 => Human::DeleteSnapshots(mount),
-        _ => Human::SetDeleteOnTermination(mount, true),
-    })
-}
-
-fn human_handles(dice: &mut Dice, cast: &Cast) -> Option<Human> {
-    let (node, mount) = (cast.node(dice.roll())?.clone(), cast.mount(dice.roll())?.clone());
-    Some(match dice.below(7) {
-        0 => Human::Attach(mount, node),
-        1 => Human::ForceDetach(mount),
-        2 => Human::Mount(mount, "/somewhere".to_owned()),
-        3 => Human::Unmount(mount),
-        4 => Human::Write(mount, "by hand".to_owned()),
-        5 => Human::TakeSnapshot(mount),
-        _ => Human::StartInstance(node),
     })
 }
