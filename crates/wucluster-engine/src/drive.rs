@@ -310,12 +310,15 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.tell(EventKind::Held(hold.clone()));
             }
         }
-        // While a refused request is tried once more, what holds it is not over.
+        // While a refused request is tried once more, what holds it is not over; once it is answered
+        // well, it is.
         let (kept, over): (Vec<Hold>, Vec<Hold>) = std::mem::take(&mut self.held)
             .into_iter()
             .filter(|known| plan.holds.iter().all(|hold| hold.subject != known.subject))
             .partition(|known| {
-                self.memory.of(&known.subject).is_some_and(|memory| memory.failure.is_some())
+                self.memory.of(&known.subject).is_some_and(|memory| {
+                    memory.failure.is_some() && memory.not_before.is_some()
+                })
             });
         for hold in over {
             self.tell(EventKind::Released { subject: hold.subject });
