@@ -34,9 +34,11 @@ pub fn scenario(seed: u64) -> Scenario {
     scenario
 }
 
-/// Draws 1 to 12 nodes with 0 to 24 mounts in all; small clusters are drawn more often.
+/// Draws 1 to 12 nodes with 0 to 24 mounts in all; small clusters are drawn far more often.
 fn nodes(seed: u64) -> Vec<NodeShape> {
-    let count = Rng::new(seed, "nodes").magnitude(1, 12);
+    let mut rng = Rng::new(seed, "nodes");
+    let most = rng.magnitude(1, 12);
+    let count = rng.magnitude(1, most);
     let mut left = MOUNTS_MAX;
     let mut nodes = Vec::new();
     for at in 1..=count {

@@ -119,7 +119,7 @@ pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Ve
                     found.push(Violation { rule: Rule::UntrueHold, subject, what });
                 }
             }
-            let accounted = stage.accounted_for(holds);
+            let accounted = stage.accounted_for(world, holds);
             let behind =
                 short.into_iter().filter(|(subject, _)| !accounted.contains(subject)).collect();
             found.extend(all(Rule::LeftBehind, behind));

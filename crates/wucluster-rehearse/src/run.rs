@@ -16,7 +16,7 @@ use crate::trouble;
 use crate::verdict::{Rule, Violation};
 
 /// How long a drive is let go on while things go wrong. Unit: virtual time.
-const STORM_MAX: Duration = Duration::from_secs(40 * 60);
+const STORM_MAX: Duration = Duration::from_secs(20 * 60);
 
 /// Within which time each demand has to end in calm: 30 minutes, beside what a snapshot takes.
 const CALM_MAX: Duration = Duration::from_secs(30 * 60 + 300);

@@ -9,7 +9,8 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
 use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::{AttachmentState, InstanceState, SnapshotState, VolumeState};
-use wucluster_sim::World;
+use wucluster_core::tags::{ContentMark, Identity};
+use wucluster_sim::{Content, Shape, World};
 
 use crate::wire::Log;
 
@@ -194,11 +195,10 @@ impl Stage<'_> {
                 }
             }
             Subject::Stranger(id) => {
-                let names = |tags: &wucluster_core::tags::Tags| {
-                    tags.identity(&self.definition.name).is_ok_and(|_| true)
-                };
-                let volume = world.volume_tags(&VolumeId::new(id.clone())).is_some_and(names);
-                is(!volume, "it names a mount of the cluster")
+                let tags = world.volume_tags(&VolumeId::new(id.clone()));
+                let identity = tags.and_then(|tags| tags.identity(&self.definition.name).ok());
+                let fits = matches!(identity, Some(Identity::Mount(_)));
+                is(!fits, "it names a mount of the cluster")
             }
             Subject::Cluster => Err("nothing holds a whole cluster".to_owned()),
         }
@@ -243,7 +243,7 @@ impl Stage<'_> {
                 any(&|volume| {
                     world
                         .content_of_volume(volume)
-                        .is_some_and(|content| *content != wucluster_sim::Content::blank())
+                        .is_some_and(|content| *content != Content::blank())
                 }) || self.has_odd_tags(world, &volumes),
                 "its volume is blank",
             ),
@@ -291,10 +291,10 @@ impl Stage<'_> {
         })
     }
 
-    /// Lists the subjects that the holds account for: those that are held, with their nodes, and all
-    /// that a held node carries.
+    /// Lists the subjects that the holds account for: those that are held, with their nodes and with
+    /// the nodes whose machines have their volumes, and all that a held node carries.
     #[must_use]
-    pub fn accounted_for(&self, holds: &[Hold]) -> BTreeSet<Subject> {
+    pub fn accounted_for(&self, world: &World, holds: &[Hold]) -> BTreeSet<Subject> {
         let mut subjects = BTreeSet::new();
         for hold in holds {
             subjects.insert(hold.subject.clone());
@@ -307,6 +307,21 @@ impl Stage<'_> {
                 ),
                 Subject::Mount(mount) => {
                     subjects.insert(Subject::Node(mount.node.clone()));
+                    let volumes = world.volumes_named(&self.definition.name, mount);
+                    let machines: Vec<_> = volumes
+                        .iter()
+                        .filter_map(|volume| world.attachment_of(volume))
+                        .map(|(machine, _)| machine)
+                        .collect();
+                    subjects.extend(
+                        self.nodes
+                            .iter()
+                            .filter(|node| {
+                                let own = world.instances_named(&self.definition.name, node);
+                                own.iter().any(|instance| machines.contains(instance))
+                            })
+                            .map(|node| Subject::Node(node.clone())),
+                    );
                 }
                 Subject::Cluster | Subject::Stranger(_) => {}
             }
@@ -333,12 +348,12 @@ fn is_as_recorded(world: &World, volume: &VolumeId) -> bool {
     let is_unreadable = world.volume_state(volume) == Some(VolumeState::Error);
     let recorded = tags.filesystem().map(|(kind, uuid)| (kind.to_owned(), uuid.to_owned()));
     match content.shape() {
-        wucluster_sim::Shape::Filesystem { kind, uuid } => {
+        Shape::Filesystem { kind, uuid } => {
             !is_unreadable && recorded == Some((kind.clone(), uuid.clone()))
         }
-        wucluster_sim::Shape::Blank => {
-            !is_unreadable && tags.content() == Some(wucluster_core::tags::ContentMark::Blank)
+        Shape::Blank => {
+            !is_unreadable && tags.content() == Some(ContentMark::Blank)
         }
-        wucluster_sim::Shape::Other(_) | wucluster_sim::Shape::Raw => false,
+        Shape::Other(_) | Shape::Raw => false,
     }
 }

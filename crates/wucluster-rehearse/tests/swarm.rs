@@ -9,9 +9,15 @@ fn swarm() {
     let count: u64 =
         std::env::var("WUCLUSTER_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     let mut bad = 0;
+    let mut span = 0;
+    let mut slow = (0, 0.0);
     for seed in 0..count {
         let scenario = generate::scenario(seed);
+        let t = std::time::Instant::now();
         let report = run(&scenario, &Manner::default());
+        let t = t.elapsed().as_secs_f64();
+        if t > slow.1 { slow = (seed, t) }
+        span += report.span.as_secs();
         if !report.violations.is_empty() {
             bad += 1;
             println!("seed {seed}: {:?}", report.endings);
@@ -20,5 +26,5 @@ fn swarm() {
             }
         }
     }
-    println!("{bad} of {count}");
+    println!("{bad} of {count}, {} virtual hours, slowest {slow:?}", span / 3600);
 }
