@@ -183,7 +183,9 @@ impl Bench {
                     world.count_fault(FaultKind::OperatorKilled);
                 }
                 Some(Ends::InterruptedAfter(_))
-                    if ending.as_ref().is_some_and(|ending| ending.outcome == Outcome::Interrupted) =>
+                    if ending
+                        .as_ref()
+                        .is_some_and(|ending| ending.outcome == Outcome::Interrupted) =>
                 {
                     world.count_fault(FaultKind::OperatorPaused);
                 }

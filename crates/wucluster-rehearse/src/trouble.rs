@@ -49,7 +49,10 @@ impl Cast {
         let node = self.nodes.iter().min_by_key(|node| Rng::new(number, node.as_str()).number());
         let mount =
             self.mounts.iter().min_by_key(|mount| Rng::new(number, &mount.to_string()).number());
-        Names { nodes: node.into_iter().cloned().collect(), mounts: mount.into_iter().cloned().collect() }
+        Names {
+            nodes: node.into_iter().cloned().collect(),
+            mounts: mount.into_iter().cloned().collect(),
+        }
     }
 }
 

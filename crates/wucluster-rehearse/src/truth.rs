@@ -351,9 +351,7 @@ fn is_as_recorded(world: &World, volume: &VolumeId) -> bool {
         Shape::Filesystem { kind, uuid } => {
             !is_unreadable && recorded == Some((kind.clone(), uuid.clone()))
         }
-        Shape::Blank => {
-            !is_unreadable && tags.content() == Some(ContentMark::Blank)
-        }
+        Shape::Blank => !is_unreadable && tags.content() == Some(ContentMark::Blank),
         Shape::Other(_) | Shape::Raw => false,
     }
 }

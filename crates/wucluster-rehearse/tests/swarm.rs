@@ -16,7 +16,9 @@ fn swarm() {
         let t = std::time::Instant::now();
         let report = run(&scenario, &Manner::default());
         let t = t.elapsed().as_secs_f64();
-        if t > slow.1 { slow = (seed, t) }
+        if t > slow.1 {
+            slow = (seed, t)
+        }
         span += report.span.as_secs();
         if !report.violations.is_empty() {
             bad += 1;

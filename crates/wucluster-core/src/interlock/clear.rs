@@ -118,8 +118,9 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
             ownership::sole_instance(ctx, node, instance).map(|_| ())
         }
         CloudAction::TerminateInstance { node, instance } => {
-            let (seen, _) = ownership::sole_instance(ctx, node, instance)?;
+            let (seen, machine) = ownership::sole_instance(ctx, node, instance)?;
             order::nothing_attached(ctx, node, instance)?;
+            order::nothing_in_use(ctx, seen, machine)?;
             order::may_halt(ctx, seen)?;
             ownership::consented(ctx, Subject::Node(node.clone()), instance.as_str())
         }

@@ -140,12 +140,6 @@ impl World {
         self.had_data.iter().any(|owner| owner.is_mount(mount))
     }
 
-    /// Says whether anybody tags an instance or volume of the node, or once did, by other means.
-    #[must_use]
-    pub fn was_touched_by_human(&self, node: &NodeName) -> bool {
-        self.touched.contains_key(node)
-    }
-
     /// Lists the ids of a node's instances that run, or are on their way up or down.
     #[must_use]
     pub fn living_instances_of(&self, node: &NodeName) -> Vec<InstanceId> {
