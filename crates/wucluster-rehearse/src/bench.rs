@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::time::{Instant, sleep, sleep_until};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::Hold;
+use wucluster_core::ports::Clock;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
-use wucluster_sim::{FaultKind, Human, Sim, SimClock, World};
+use wucluster_sim::{FaultKind, Human, Sim, World};
 
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
@@ -36,7 +38,7 @@ pub struct Bench {
     scenario: Scenario,
     cloud: WiredCloud,
     shell: WiredShell,
-    clock: SimClock,
+    clock: SteadyClock,
     policy: Policy,
     watches: bool,
 }
@@ -80,7 +82,7 @@ impl Bench {
         };
         let mut policy = Policy { consent: Consent::Everything, ..Policy::default() };
         ablation.apply(&mut policy);
-        let (clock, scenario) = (sim.clock(), scenario.clone());
+        let (clock, scenario) = (SteadyClock(sim.clone()), scenario.clone());
         Self { sim, ear, notes, cast, scenario, cloud, shell, clock, policy, watches: false }
     }
 
@@ -334,6 +336,21 @@ impl Bench {
             }
         }
         lost
+    }
+}
+
+/// The operator's clock: however wrong the time of day is, the engine's own clock goes on steadily.
+#[derive(Debug)]
+struct SteadyClock(Sim);
+
+#[async_trait]
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn sleep(&self, span: Duration) {
+        sleep(span).await;
     }
 }
 

@@ -10,6 +10,7 @@ pub mod judge;
 pub mod notebook;
 pub mod run;
 pub mod scenario;
+pub mod swarm;
 pub mod trouble;
 pub mod truth;
 pub mod verdict;
