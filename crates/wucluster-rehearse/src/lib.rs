@@ -7,6 +7,7 @@ pub mod bench;
 pub mod generate;
 pub mod guard;
 pub mod judge;
+pub mod known;
 pub mod notebook;
 pub mod run;
 pub mod scenario;

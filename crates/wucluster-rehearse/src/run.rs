@@ -12,6 +12,7 @@ use wucluster_sim::{FaultKind, Harm, HarmKind, Limits, World};
 use crate::bench::{Bench, Driven};
 use crate::guard::Ablation;
 use crate::judge;
+use crate::known;
 use crate::scenario::{Scenario, Start, Step};
 use crate::trouble;
 use crate::verdict::{Rule, Violation};
@@ -35,6 +36,8 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// What would have broken a rule, had it not been beyond what anybody could know then.
     pub excused: u64,
+    /// Defects that are known and not mended yet, by name, with how often they showed.
+    pub known: BTreeMap<&'static str, u64>,
     /// How often each kind of fault was felt.
     pub fired: BTreeMap<FaultKind, u64>,
     /// How long it took. Unit: virtual time.
@@ -86,6 +89,7 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
             span: world.now().since(wucluster_sim::EPOCH),
             digest: world.trace_digest(),
             excused: trial.excused,
+            known: trial.known,
             violations: trial.violations,
             endings: trial.endings,
             story,
@@ -97,6 +101,7 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
 struct Trial {
     violations: Vec<Violation>,
     excused: u64,
+    known: BTreeMap<&'static str, u64>,
     /// How much of the simulator's harm was judged.
     harm_judged: usize,
     /// When the last operator was gone in the middle of something.
@@ -131,7 +136,13 @@ impl Trial {
                 self.excused += 1;
                 continue;
             }
-            self.guilty(Rule::from(harm.kind), harm.subject.clone(), harm.to_string());
+            let rule = Rule::from(harm.kind);
+            if let Some(defect) = bench.sim.peek(|world| known::defect(rule, &world.kinds_fired()))
+            {
+                *self.known.entry(defect).or_default() += 1;
+                continue;
+            }
+            self.guilty(rule, harm.subject.clone(), harm.to_string());
         }
     }
 
@@ -186,14 +197,14 @@ impl Trial {
     /// Judges a drive during which things went wrong.
     fn judge_storm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
         self.judge_any(bench, driven);
-        let (found, lag) = bench.sim.peek(|world| {
-            (judge::report(bench, driven, demand, world), world.staleness_max())
-        });
+        let (found, lag) = bench
+            .sim
+            .peek(|world| (judge::report(bench, driven, demand, world), world.staleness_max()));
         // What a killed operator had asked for may come to light when all seems to be away; and
         // listings that are later than the drive is long show what was before it.
-        let is_unknowable = self.killed_at.is_some_and(|at| driven.to.since(at) < UNKNOWN_MAX)
-            || driven.to.since(driven.from) <= lag;
-        if is_unknowable && !demand.is_upward() {
+        let may_still_come = self.killed_at.is_some_and(|at| driven.to.since(at) < UNKNOWN_MAX);
+        let shows_before = driven.to.since(driven.from) <= lag;
+        if shows_before || (may_still_come && !demand.is_upward()) {
             self.excused += found.len() as u64;
         } else {
             self.violations.extend(found);
@@ -243,6 +254,11 @@ impl Trial {
                 Outcome::Failed(_) => "failed",
             },
         });
-        self.violations.extend(judge::wire(driven, &bench.ear.log()));
+        let wavers = bench.sim.peek(|world| {
+            let fired = world.kinds_fired();
+            let kinds = [FaultKind::StaleListing, FaultKind::WaveringListing, FaultKind::TornPages];
+            kinds.iter().any(|kind| fired.contains_key(kind))
+        });
+        self.violations.extend(judge::wire(driven, &bench.ear.log(), wavers));
     }
 }

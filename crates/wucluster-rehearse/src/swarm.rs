@@ -35,6 +35,8 @@ pub struct Table {
     pub pairs: BTreeMap<String, u64>,
     /// What nobody could have known without records from before the drive; counted, not held against.
     pub excused: u64,
+    /// Defects that are known and not mended yet, with how often they showed.
+    pub known: BTreeMap<String, u64>,
     /// The slowest seed, and how many milliseconds it took.
     pub slowest: (u64, u64),
     /// Seeds that broke a rule, with the first rule each.
@@ -47,6 +49,9 @@ impl Table {
         self.seeds += 1;
         self.virtual_seconds += report.span.as_secs();
         self.excused += report.excused;
+        for (defect, count) in &report.known {
+            *self.known.entry((*defect).to_owned()).or_default() += count;
+        }
         for ending in &report.endings {
             *self.endings.entry((*ending).to_owned()).or_default() += 1;
         }
@@ -72,6 +77,9 @@ impl Table {
         self.repeated += other.repeated;
         self.virtual_seconds += other.virtual_seconds;
         self.excused += other.excused;
+        for (defect, count) in other.known {
+            *self.known.entry(defect).or_default() += count;
+        }
         self.slowest = self.slowest.max_by_time(other.slowest);
         self.guilty.extend(other.guilty);
         for (ending, count) in other.endings {
@@ -132,6 +140,9 @@ impl Table {
         let (pair, count) = self.rarest_pair();
         text += &format!("rarest pair of kinds: {pair}, felt together in {count} seeds\n");
         text += &format!("beyond what could be known without records: {}\n", self.excused);
+        for (defect, count) in &self.known {
+            text += &format!("known defect, not mended: {defect}: {count} times\n");
+        }
         text += &format!("seeds that broke a rule: {}\n", self.guilty.len());
         text
     }

@@ -182,6 +182,14 @@ impl Stage<'_> {
                     Interlock::ProviderRefused
                     | Interlock::NotPermitted
                     | Interlock::NoCapacity => refused(log, &hold.subject),
+                    Interlock::StillAttached => is(
+                        self.mounts.iter().any(|mount| {
+                            &mount.node == node
+                                && world.is_in_use(mount)
+                                && world.volumes_named(&self.definition.name, mount).is_empty()
+                        }),
+                        "no volume without its name is in use there",
+                    ),
                     Interlock::HaltRefused | Interlock::NotReady => is(
                         world
                             .hook_runs()
@@ -260,7 +268,9 @@ impl Stage<'_> {
             ),
             Interlock::AttachedElsewhere => is(
                 any(&|volume| {
-                    world.attachment_of(volume).is_some_and(|(to, _)| !own.contains(&to))
+                    world
+                        .attachment_of(volume)
+                        .is_some_and(|(to, _)| own.len() > 1 || !own.contains(&to))
                 }),
                 "no other machine has it",
             ),
@@ -274,11 +284,12 @@ impl Stage<'_> {
                 any(&|volume| world.volume_state(volume) == Some(VolumeState::Error)),
                 "its volume has not failed",
             ),
+            Interlock::NodeFailed if !world.sees_device(mount) => Ok(()),
             Interlock::ProviderRefused
             | Interlock::NotPermitted
             | Interlock::NoCapacity
-            | Interlock::NodeFailed => refused(log, &hold.subject),
-            Interlock::UnmountRefused => refused(log, &hold.subject),
+            | Interlock::NodeFailed
+            | Interlock::UnmountRefused => refused(log, &hold.subject),
             _ => Err("calm has no such reason".to_owned()),
         }
     }

@@ -4,8 +4,8 @@ use super::{Context, Hold, Interlock, Refusal, Rung};
 use crate::ids::{InstanceId, MountKey, NodeName, Subject};
 use crate::memory::AwaitedId;
 use crate::observation::{
-    AttachmentState, FilesystemState, Gap, GapKind, InstanceSeen, InstanceState, NodeObservation,
-    Observed, VolumeSeen, VolumeState,
+    AttachmentState, DeviceSeen, FilesystemState, Gap, GapKind, InstanceSeen, InstanceState,
+    NodeObservation, Observed, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
 
@@ -327,19 +327,22 @@ pub(super) fn nothing_in_use(
         Observed::Absent => return Ok(()),
         Observed::Unknown(gap) => return Err(silent(ctx, &subject, &node.name, gap)),
     };
-    let in_use = probe
-        .devices
-        .iter()
-        .find(|(_, device)| !device.mounts.is_empty() || device.is_held == Some(true))
-        .map(|(serial, _)| serial);
-    match in_use {
-        None => Ok(()),
-        Some(serial) => Err(Refusal::wait(
-            subject,
-            WaitOn::Node(node.name.clone()),
-            format!("kept up for device {serial}, which is in use there"),
-        )),
+    let is_in_use = |device: &DeviceSeen| !device.mounts.is_empty() || device.is_held == Some(true);
+    let Some((serial, device)) = probe.devices.iter().find(|(_, device)| is_in_use(device)) else {
+        return Ok(());
+    };
+    let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
+    if volumes.any(|volume| volume.id.serial() == *serial) {
+        let what = format!("kept up for device {serial}, which is in use there");
+        return Err(Refusal::wait(subject, WaitOn::Node(node.name.clone()), what));
     }
+    let at: Vec<&str> = device.mounts.iter().map(|mount| mount.at.as_str()).collect();
+    Err(Hold::new(Interlock::StillAttached, subject, "it is not terminated")
+        .why(format!("it has device {serial} in use ({}), which is no volume of the cluster's that is listed", at.join(", ")))
+        .so("the machine stays up: what is on that device is not known to be kept")
+        .fix(format!("unmount it by hand, and repeat:    wucluster ssh {}", node.name))
+        .may_clear()
+        .refuse())
 }
 
 /// Passes a node whose halt checks all say yes, or that has halted already.

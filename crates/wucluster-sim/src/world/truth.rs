@@ -58,6 +58,16 @@ impl World {
         })
     }
 
+    /// Says whether a running machine sees the device of a mount's volume.
+    #[must_use]
+    pub fn sees_device(&self, mount: &MountKey) -> bool {
+        self.existing_volumes_of(mount).iter().any(|volume| {
+            self.instances
+                .values()
+                .any(|found| found.is_running() && found.machine.devices.contains_key(volume))
+        })
+    }
+
     /// Lists what keeps a mount from being unmounted now: processes, other name spaces, and what is
     /// mounted below it.
     #[must_use]
