@@ -17,7 +17,7 @@ use wucluster_core::interlock::{Cleared, Context, Hold, Request};
 use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory};
 use wucluster_core::observation::{
     AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeView,
-    NodeViews, Observation, Observed,
+    NodeViews, Observation, Observed, VolumeState,
 };
 use wucluster_core::plan::{Plan, WaitOn};
 use wucluster_core::planner::{Ask, plan, probe_request};
@@ -186,7 +186,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             .collect();
         self.observation = Some(observation);
         self.plan = Some(plan);
-        if is_met && self.asking == 0 {
+        if is_met && self.asking == 0 && !self.misses_something() {
             return Some(Outcome::Reached);
         }
         if moves || holds.is_empty() {
@@ -225,8 +225,57 @@ impl<'a, 'e> Drive<'a, 'e> {
         }
     }
 
+    /// Awaits what was there at the last look and is not in this one, unless it was on its way out:
+    /// listings may go back in time, and absence from one of them never counts as gone.
+    fn miss(&mut self, observation: &Observation) {
+        let Some(before) = &self.observation else { return };
+        if before.cloud_asked_at == observation.cloud_asked_at {
+            return;
+        }
+        let nodes = before.nodes.iter().flat_map(|node| {
+            node.instances
+                .iter()
+                .filter(|one| one.state != InstanceState::ShuttingDown)
+                .map(|one| (Subject::Node(node.name.clone()), AwaitedId::Instance(one.id.clone())))
+        });
+        let mounts = before.mounts.iter().flat_map(|mount| {
+            mount
+                .volumes
+                .iter()
+                .filter(|one| !matches!(one.state, VolumeState::Deleting | VolumeState::Deleted))
+                .map(|one| (Subject::Mount(mount.key.clone()), AwaitedId::Volume(one.id.clone())))
+        });
+        let missed: Vec<_> = nodes
+            .chain(mounts)
+            .filter(|(subject, what)| {
+                let is_ended = self
+                    .done
+                    .get(subject)
+                    .is_some_and(|action| action.hazard() == Hazard::Destroys);
+                !is_ended && !is_seen(what, observation)
+            })
+            .collect();
+        let since = self.now();
+        let until = since.after(self.engine.cloud.limits().visibility_lag_max);
+        for (subject, what) in missed {
+            let memory = self.memory.subjects.entry(subject).or_default();
+            memory.awaited.get_or_insert(Awaited { what, since, until });
+        }
+    }
+
+    /// Says whether something that must be there is still to show itself.
+    fn misses_something(&self) -> bool {
+        let now = self.now();
+        self.memory
+            .subjects
+            .values()
+            .filter_map(|memory| memory.awaited.as_ref())
+            .any(|awaited| awaited.until > now && !matches!(awaited.what, AwaitedId::Snapshot(_)))
+    }
+
     /// Takes from an observation what later plans need to know.
     fn remember(&mut self, observation: &Observation) {
+        self.miss(observation);
         let mut seen = Vec::new();
         let now = self.now();
         for mount in &observation.mounts {
@@ -310,12 +359,15 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.tell(EventKind::Held(hold.clone()));
             }
         }
-        // While a refused request is tried once more, what holds it is not over.
+        // While a refused request is tried once more, what holds it is not over; once it is answered
+        // well, it is.
         let (kept, over): (Vec<Hold>, Vec<Hold>) = std::mem::take(&mut self.held)
             .into_iter()
             .filter(|known| plan.holds.iter().all(|hold| hold.subject != known.subject))
             .partition(|known| {
-                self.memory.of(&known.subject).is_some_and(|memory| memory.failure.is_some())
+                self.memory
+                    .of(&known.subject)
+                    .is_some_and(|memory| memory.failure.is_some() && memory.not_before.is_some())
             });
         for hold in over {
             self.tell(EventKind::Released { subject: hold.subject });
@@ -497,7 +549,9 @@ impl<'a, 'e> Drive<'a, 'e> {
                 node.is_defined && (is_attached || is_checked && !self.has_mounts(name))
             }
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => is_attached,
-            Demand::Haltable | Demand::Away => {
+            // What the listing does not show may be mounted all the same: the node is asked before it ends.
+            Demand::Away => true,
+            Demand::Haltable => {
                 is_attached || hooks.is_some_and(|hooks| !hooks.before_halt.is_empty())
             }
         }
@@ -817,6 +871,7 @@ impl<'a, 'e> Drive<'a, 'e> {
 
     fn waits_for_cloud(&self) -> bool {
         self.asking > 0
+            || self.misses_something()
             || !self.renewing.is_empty()
             || self.observation.as_ref().is_some_and(|seen| self.lacks_an_address(seen))
             || self

@@ -2,3 +2,17 @@
 //!
 //! What a person rehearses before a real day, and what the project torments itself with: both run the
 //! same drive against [`wucluster_sim`], and are judged by the truth that the simulator knows.
+
+pub mod bench;
+pub mod generate;
+pub mod guard;
+pub mod judge;
+pub mod known;
+pub mod notebook;
+pub mod run;
+pub mod scenario;
+pub mod swarm;
+pub mod trouble;
+pub mod truth;
+pub mod verdict;
+pub mod wire;

@@ -118,8 +118,9 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
             ownership::sole_instance(ctx, node, instance).map(|_| ())
         }
         CloudAction::TerminateInstance { node, instance } => {
-            let (seen, _) = ownership::sole_instance(ctx, node, instance)?;
+            let (seen, machine) = ownership::sole_instance(ctx, node, instance)?;
             order::nothing_attached(ctx, node, instance)?;
+            order::nothing_in_use(ctx, seen, machine)?;
             order::may_halt(ctx, seen)?;
             ownership::consented(ctx, Subject::Node(node.clone()), instance.as_str())
         }
@@ -209,7 +210,7 @@ fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
                 | FilesystemState::Mounted { .. }
                 | FilesystemState::MountedElsewhere { .. }
                 | FilesystemState::Held { .. }
-                | FilesystemState::PointTaken { .. } => Err(in_the_way(mount, state)),
+                | FilesystemState::PointTaken { .. } => Err(in_the_way(ctx, mount, state)),
             }
         }
         ShellAction::Mount { mount, serial, .. } => {
@@ -222,7 +223,7 @@ fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
                 | FilesystemState::Mounted { .. }
                 | FilesystemState::MountedElsewhere { .. }
                 | FilesystemState::Held { .. }
-                | FilesystemState::PointTaken { .. } => Err(in_the_way(mount, state)),
+                | FilesystemState::PointTaken { .. } => Err(in_the_way(ctx, mount, state)),
             }
         }
         ShellAction::Unmount { mount, serial, .. } => {
@@ -270,7 +271,7 @@ fn volume_of(ctx: &Context<'_>, key: &MountKey, serial: &str) -> Result<VolumeId
 }
 
 /// What keeps a device from being formatted or mounted, where that is not its content.
-fn in_the_way(key: &MountKey, state: &FilesystemState) -> Refusal {
+fn in_the_way(ctx: &Context<'_>, key: &MountKey, state: &FilesystemState) -> Refusal {
     let subject = Subject::Mount(key.clone());
     let hold = |why: String| {
         Hold::new(Interlock::MountedElsewhere, subject.clone(), "it cannot be mounted")
@@ -283,7 +284,20 @@ fn in_the_way(key: &MountKey, state: &FilesystemState) -> Refusal {
             .may_clear()
             .refuse()
     };
+    let attached = ctx.memory.attachments.get(key).map(|(_, since)| ctx.now.since(*since));
     match state {
+        FilesystemState::NoDevice
+            if attached.is_some_and(|lasted| lasted >= ctx.policy.attachment_patience) =>
+        {
+            Hold::new(Interlock::NodeFailed, subject, "its device does not appear on its node")
+                .why("the provider calls it attached, and the node shows no device of its serial number")
+                .why(format!("for {}s at least", attached.unwrap_or_default().as_secs()))
+                .so("it stays attached as it is; everything else went on")
+                .fix(format!("look on the node:    wucluster ssh {}", key.node))
+                .fix("or stop the machine and launch again: it then finds its devices anew")
+                .may_clear()
+                .refuse()
+        }
         FilesystemState::NoDevice => Refusal::wait(
             subject,
             WaitOn::Node(key.node.clone()),

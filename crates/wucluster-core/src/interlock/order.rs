@@ -2,9 +2,10 @@
 
 use super::{Context, Hold, Interlock, Refusal, Rung};
 use crate::ids::{InstanceId, MountKey, NodeName, Subject};
+use crate::memory::AwaitedId;
 use crate::observation::{
-    AttachmentState, FilesystemState, Gap, GapKind, InstanceState, NodeObservation, Observed,
-    VolumeSeen, VolumeState,
+    AttachmentState, DeviceSeen, FilesystemState, Gap, GapKind, InstanceSeen, InstanceState,
+    NodeObservation, Observed, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
 
@@ -297,11 +298,15 @@ pub(super) fn nothing_attached(
             }
         }
     }
-    // The listing speaks of volumes; an attachment that has just been asked for is not in it yet.
+    // The listing speaks of volumes; an attachment that has just been asked for is not in it yet, and
+    // a volume that it left out for once may be anywhere.
     let busy = ctx.observation.mounts_of(node).find(|mount| {
-        ctx.memory
-            .of(&Subject::Mount(mount.key.clone()))
-            .is_some_and(|memory| memory.in_flight.is_some())
+        ctx.memory.of(&Subject::Mount(mount.key.clone())).is_some_and(|memory| {
+            let is_missed = memory.awaited.as_ref().is_some_and(|awaited| {
+                awaited.until > ctx.now && matches!(awaited.what, AwaitedId::Volume(_))
+            });
+            memory.in_flight.is_some() || is_missed
+        })
     });
     match busy {
         Some(mount) if ctx.is_on(Interlock::StillAttached) => {
@@ -309,6 +314,40 @@ pub(super) fn nothing_attached(
         }
         _ => Ok(()),
     }
+}
+
+/// Passes an instance whose own system says that it has nothing of anybody's mounted, or that does not
+/// run. Listings may leave out for once what is attached; a machine knows what it holds.
+pub(super) fn nothing_in_use(
+    ctx: &Context<'_>,
+    node: &NodeObservation,
+    instance: &InstanceSeen,
+) -> Result<(), Refusal> {
+    let subject = Subject::Node(node.name.clone());
+    if instance.state != InstanceState::Running || !ctx.is_on(Interlock::StillAttached) {
+        return Ok(());
+    }
+    let probe = match &node.probe {
+        Observed::Present(probe) => probe,
+        Observed::Absent => return Ok(()),
+        Observed::Unknown(gap) => return Err(silent(ctx, &subject, &node.name, gap)),
+    };
+    let is_in_use = |device: &DeviceSeen| !device.mounts.is_empty() || device.is_held == Some(true);
+    let Some((serial, device)) = probe.devices.iter().find(|(_, device)| is_in_use(device)) else {
+        return Ok(());
+    };
+    let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
+    if volumes.any(|volume| volume.id.serial() == *serial) {
+        let what = format!("kept up for device {serial}, which is in use there");
+        return Err(Refusal::wait(subject, WaitOn::Node(node.name.clone()), what));
+    }
+    let at: Vec<&str> = device.mounts.iter().map(|mount| mount.at.as_str()).collect();
+    Err(Hold::new(Interlock::StillAttached, subject, "it is not terminated")
+        .why(format!("it has device {serial} in use ({}), which is no volume of the cluster's that is listed", at.join(", ")))
+        .so("the machine stays up: what is on that device is not known to be kept")
+        .fix(format!("unmount it by hand, and repeat:    wucluster ssh {}", node.name))
+        .may_clear()
+        .refuse())
 }
 
 /// Passes a node whose halt checks all say yes, or that has halted already.

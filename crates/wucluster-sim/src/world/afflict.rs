@@ -226,7 +226,9 @@ impl World {
     /// Puts something on a volume that nobody ever mounted, so that no user's data goes with it.
     fn put_foreign_content(&mut self, id: &VolumeId, what: &str) -> bool {
         let Some(volume) = self.volumes.get(id) else { return false };
-        if volume.was_mounted || *volume.content.shape() != Shape::Blank {
+        // What a snapshot was taken of is past its time on a machine: nobody can write to it.
+        let is_taken = self.snapshots.values().any(|snapshot| snapshot.volume == *id);
+        if volume.was_mounted || is_taken || *volume.content.shape() != Shape::Blank {
             return false;
         }
         let owner = volume.owner.clone();

@@ -414,7 +414,7 @@ impl World {
     }
 
     /// Says whether a complete snapshot that a launch would find holds the volume's content.
-    fn is_saved(&self, volume: &Volume) -> bool {
+    pub(super) fn is_saved(&self, volume: &Volume) -> bool {
         self.snapshots.values().any(|snapshot| {
             let is_found = snapshot.owner == volume.owner
                 || volume.from_snapshot.as_ref() == Some(&snapshot.id);

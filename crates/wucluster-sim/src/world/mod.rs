@@ -24,6 +24,7 @@ mod state;
 mod strike;
 mod throttle;
 mod trace;
+mod truth;
 mod user;
 mod volume;
 

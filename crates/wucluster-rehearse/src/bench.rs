@@ -1,0 +1,395 @@
+//! A world on the bench: an operator who drives it, users who work in it, and what is heard.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep, sleep_until};
+use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::{MountKey, NodeName, Subject};
+use wucluster_core::interlock::Hold;
+use wucluster_core::policy::{Consent, Policy};
+use wucluster_core::ports::Clock;
+use wucluster_core::time::Timestamp;
+use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
+use wucluster_sim::{FaultKind, Human, Sim, World};
+
+use crate::guard::Ablation;
+use crate::notebook::Notebook;
+use crate::scenario::{Act, Ends, LeftOut, Scenario};
+use crate::trouble::Cast;
+use crate::truth::{Shortfalls, Stage};
+use crate::wire::{Ear, WiredCloud, WiredShell, wire};
+
+/// Numbers from here on are those of the processes of users, one for each mount.
+const USER_PID_MIN: u32 = 5_000;
+
+/// A world with an operator.
+pub struct Bench {
+    /// The world.
+    pub sim: Sim,
+    /// What passed between engine and world.
+    pub ear: Ear,
+    /// What users did.
+    pub notes: Notebook,
+    /// All nodes and mounts that the cluster ever has.
+    pub cast: Cast,
+    scenario: Scenario,
+    cloud: WiredCloud,
+    shell: WiredShell,
+    clock: SteadyClock,
+    policy: Policy,
+    watches: bool,
+}
+
+/// How a drive came out.
+pub struct Driven {
+    /// The definition that it served.
+    pub definition: ClusterDefinition,
+    /// How it ended; `None` when its operator was killed.
+    pub ending: Option<Ending>,
+    /// When it began.
+    pub from: Timestamp,
+    /// When it ended.
+    pub to: Timestamp,
+    /// When each subject was last seen to change.
+    pub changes: Vec<(Timestamp, Subject)>,
+    /// Who fell short at each instant at which something happened, if that was watched.
+    pub watched: Vec<(Timestamp, Shortfalls)>,
+}
+
+impl Driven {
+    /// Says whether the demand was reported as reached.
+    #[must_use]
+    pub fn is_reached(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.outcome == Outcome::Reached)
+    }
+}
+
+impl Bench {
+    /// Puts a world on the bench. Inside a runtime with virtual time only.
+    #[must_use]
+    pub fn new(scenario: &Scenario, world: World, ablation: &Ablation, tells: bool) -> Self {
+        let sim = Sim::new(world);
+        let ear = Ear::default();
+        let (cloud, shell) = wire(&sim, &ear);
+        let notes = Notebook::default();
+        notes.open().story = tells.then(Vec::new);
+        let cast = Cast {
+            nodes: scenario.nodes.iter().map(|node| node.name.clone()).collect(),
+            mounts: scenario.mounts().collect(),
+        };
+        let mut policy = Policy { consent: Consent::Everything, ..Policy::default() };
+        ablation.apply(&mut policy);
+        let (clock, scenario) = (SteadyClock(sim.clone()), scenario.clone());
+        Self { sim, ear, notes, cast, scenario, cloud, shell, clock, policy, watches: false }
+    }
+
+    /// Looks on at each instant from now on, at a price.
+    pub fn watch(&mut self) {
+        self.watches = true;
+    }
+
+    /// Writes a line of the story, now.
+    pub fn tell(&self, line: &str) {
+        let now = self.sim.now();
+        self.notes.open().tell(now, || line.to_owned());
+    }
+
+    /// Returns the definition in force.
+    ///
+    /// # Errors
+    /// As [`Scenario::definition`].
+    pub fn definition(&self) -> Result<ClusterDefinition, String> {
+        self.scenario.definition(&self.notes.open().left_out)
+    }
+
+    /// Returns the stage on which the truth is judged.
+    #[must_use]
+    pub fn stage<'a>(&'a self, definition: &'a ClusterDefinition) -> Stage<'a> {
+        Stage { definition, nodes: &self.cast.nodes, mounts: &self.cast.mounts }
+    }
+
+    /// Drives to a demand.
+    ///
+    /// # Errors
+    /// As [`Scenario::definition`].
+    pub async fn drive(
+        &self,
+        demand: Demand,
+        ends: Option<Ends>,
+        beside: &[(u64, Act)],
+        timeout: Duration,
+    ) -> Result<Driven, String> {
+        let definition = self.definition()?;
+        let pursuit = Pursuit {
+            definition: definition.clone(),
+            demand,
+            policy: self.policy.clone(),
+            timeout: Some(timeout),
+            wait: Duration::ZERO,
+            data_epochs: self.notes.open().data_epochs.clone(),
+        };
+        self.ear.log().begin();
+        let from = self.sim.now();
+        self.notes.open().tell(from, || format!("-- drive to {demand}"));
+        let (stopper, stop) = Stop::new();
+        let started = Instant::now();
+        let mut changes = Vec::new();
+        let notes = self.notes.clone();
+        let mut watched = Vec::new();
+        let ending = {
+            let engine = Engine::new(&self.cloud, &self.shell, &self.clock);
+            let mut emit = |event: &EngineEvent| {
+                if let EventKind::Changed { subject, .. } = &event.kind {
+                    changes.push((event.at, subject.clone()));
+                }
+                note(&notes, event);
+            };
+            let drive = engine.pursue(pursuit, stop, &mut emit);
+            let death = async {
+                match ends {
+                    Some(Ends::KilledAfter(millis)) => sleep(Duration::from_millis(millis)).await,
+                    Some(Ends::InterruptedAfter(millis)) => {
+                        sleep(Duration::from_millis(millis)).await;
+                        stopper.stop();
+                        std::future::pending().await
+                    }
+                    Some(Ends::KilledAtTurn(turn)) => self.ear.deaf_from(turn).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let life = async {
+                for (after, act) in beside {
+                    sleep_until(started + Duration::from_millis(*after)).await;
+                    self.act(act).await;
+                }
+                std::future::pending::<()>().await;
+            };
+            let watch = self.look_on(&definition, demand, &mut watched);
+            tokio::pin!(drive, death, life, watch);
+            let ending = tokio::select! {
+                biased;
+                () = &mut death => None,
+                ending = &mut drive => Some(ending),
+                () = &mut life => None,
+                () = &mut watch => None,
+            };
+            ending
+        };
+        let to = self.sim.with(|world| {
+            // What the world cannot know by itself.
+            match ends {
+                Some(Ends::KilledAfter(_) | Ends::KilledAtTurn(_)) if ending.is_none() => {
+                    world.count_fault(FaultKind::OperatorKilled);
+                }
+                Some(Ends::InterruptedAfter(_))
+                    if ending
+                        .as_ref()
+                        .is_some_and(|ending| ending.outcome == Outcome::Interrupted) =>
+                {
+                    world.count_fault(FaultKind::OperatorPaused);
+                }
+                _ => {}
+            }
+            world.now()
+        });
+        self.notes.open().tell(to, || match &ending {
+            None => "-- the operator is gone".to_owned(),
+            Some(ending) => format!("-- {}", ending.outcome.word()),
+        });
+        Ok(Driven { definition, ending, from, to, changes, watched })
+    }
+
+    /// Looks at the truth each time that something may have changed.
+    async fn look_on(
+        &self,
+        definition: &ClusterDefinition,
+        demand: Demand,
+        watched: &mut Vec<(Timestamp, Shortfalls)>,
+    ) {
+        if !self.watches {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            let stage = self.stage(definition);
+            let (now, next) = self.sim.with(|world| {
+                watched.push((world.now(), stage.shortfalls(world, demand)));
+                (world.now(), world.next_event_at())
+            });
+            // Requests take effect between events; no request is answered sooner than this.
+            let pause = next.map_or(Duration::from_millis(20), |next| next.since(now));
+            sleep(pause.clamp(Duration::from_millis(1), Duration::from_millis(20))).await;
+        }
+    }
+
+    /// Does what users and humans do.
+    pub async fn act(&self, act: &Act) {
+        if let Act::Pass(millis) = act {
+            sleep(Duration::from_millis(*millis)).await;
+            self.sim.with(|_| ());
+            return;
+        }
+        let now = self.sim.now();
+        let mut notes = self.notes.open();
+        let done = match act {
+            Act::NodeLeaves(node) => {
+                // A cluster without nodes is no cluster.
+                let stays = self
+                    .cast
+                    .nodes
+                    .iter()
+                    .any(|other| other != node && !notes.left_out.nodes.contains(other));
+                stays && notes.left_out.nodes.insert(node.clone())
+            }
+            Act::NodeJoins(node) => notes.left_out.nodes.remove(node),
+            Act::MountLeaves(mount) => notes.left_out.mounts.insert(mount.clone()),
+            Act::MountJoins(mount) => notes.left_out.mounts.remove(mount),
+            Act::Write(mount) => {
+                let file = notes.next_file(mount);
+                let is_written = self.sim.with(|world| world.write(mount, &file, &file).is_ok());
+                if is_written {
+                    notes.written.entry(mount.clone()).or_default().push(file);
+                }
+                is_written
+            }
+            _ => self.sim.with(|world| self.touch(world, act)),
+        };
+        if done && ends_data(act) {
+            notes.given_up.extend(act.mount().cloned());
+        }
+        let changes_definition = matches!(
+            act,
+            Act::NodeLeaves(_) | Act::NodeJoins(_) | Act::MountLeaves(_) | Act::MountJoins(_)
+        );
+        if done && changes_definition {
+            self.sim.with(|world| world.count_fault(FaultKind::DefinitionChanged));
+        }
+        notes.tell(now, || format!("{act:?}{}", if done { "" } else { " (could not be)" }));
+    }
+
+    fn touch(&self, world: &mut World, act: &Act) -> bool {
+        let pid = |mount: &MountKey| {
+            let at = self.cast.mounts.iter().position(|other| other == mount).unwrap_or(0);
+            USER_PID_MIN + u32::try_from(at).unwrap_or(0)
+        };
+        let instance = |world: &World, node: &NodeName| world.instance_of(node);
+        match act {
+            Act::Sync(node) => instance(world, node).is_some_and(|id| world.sync(&id).is_ok()),
+            Act::Hold(mount) => world.hold(mount, pid(mount), "a file").is_ok(),
+            Act::HoldElsewhere(mount) => {
+                world.mounted_at(mount).is_some()
+                    && world.hold_elsewhere(mount, "a container").is_ok()
+            }
+            Act::Release(mount) => {
+                world.let_go(mount);
+                true
+            }
+            Act::PowerCut(node) => instance(world, node).is_some_and(|id| world.kill_machine(&id)),
+            Act::Stop(node) => world.human(&Human::StopInstance(node.clone())).is_ok(),
+            Act::Terminate(node) => world.human(&Human::TerminateInstance(node.clone())).is_ok(),
+            Act::ForceDetach(mount) => world.human(&Human::ForceDetach(mount.clone())).is_ok(),
+            Act::DeleteNewestSnapshot(mount) => {
+                world.human(&Human::DeleteNewestSnapshot(mount.clone())).is_ok()
+            }
+            Act::DeleteVolume(mount) => world.human(&Human::DeleteVolume(mount.clone())).is_ok(),
+            Act::Write(_)
+            | Act::Pass(_)
+            | Act::NodeLeaves(_)
+            | Act::NodeJoins(_)
+            | Act::MountLeaves(_)
+            | Act::MountJoins(_) => false,
+        }
+    }
+
+    /// Writes a file to every mount that is mounted.
+    pub async fn write_everywhere(&self) {
+        for mount in self.cast.mounts.clone() {
+            if self.sim.with(|world| world.mounted_at(&mount).is_some()) {
+                self.act(&Act::Write(mount)).await;
+            }
+        }
+    }
+
+    /// Ends all that users hold.
+    pub fn release_all(&self) {
+        self.sim.with(|world| {
+            for mount in &self.cast.mounts {
+                world.let_go(mount);
+            }
+        });
+    }
+
+    /// Puts all that left the definition back into it.
+    pub fn restore_definition(&self) {
+        self.notes.open().left_out = LeftOut::default();
+    }
+
+    /// Counts the writes that were lost with machines, per mount.
+    #[must_use]
+    pub fn lost_writes(&self, world: &World) -> BTreeMap<MountKey, usize> {
+        let mut lost = BTreeMap::new();
+        for loss in world.losses() {
+            if let Some(mount) = world.mount_of(&loss.volume) {
+                *lost.entry(mount).or_insert(0) += loss.writes;
+            }
+        }
+        lost
+    }
+}
+
+/// The operator's clock: however wrong the time of day is, the engine's own clock goes on steadily.
+#[derive(Debug)]
+struct SteadyClock(Sim);
+
+#[async_trait]
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    async fn sleep(&self, span: Duration) {
+        sleep(span).await;
+    }
+}
+
+/// Says whether a deed ends data by other means than ours.
+fn ends_data(act: &Act) -> bool {
+    matches!(act, Act::ForceDetach(_) | Act::DeleteNewestSnapshot(_) | Act::DeleteVolume(_))
+}
+
+fn note(notes: &Notebook, event: &EngineEvent) {
+    let mut notes = notes.open();
+    if let EventKind::DataSeen { mount, epoch } = &event.kind {
+        notes.data_epochs.insert(mount.clone(), *epoch);
+    }
+    if notes.story.is_some()
+        && let Some(words) = in_words(&event.kind)
+    {
+        notes.tell(event.at, || words);
+    }
+}
+
+/// Tells an event in a line; `None` for what a story does without.
+fn in_words(event: &EventKind) -> Option<String> {
+    Some(match event {
+        EventKind::Asked { action, .. } => format!("ask: {action}"),
+        EventKind::Changed { subject, from, to, .. } => format!("{subject}: {from} -> {to}"),
+        EventKind::Failed { subject, name, error, times } => {
+            format!("{subject}: {name} failed ({times}): {error}")
+        }
+        EventKind::Held(Hold { interlock, subject, what, why, .. }) => {
+            format!("held[{interlock}] {subject}: {what}: {}", why.join("; "))
+        }
+        EventKind::Released { subject } => format!("{subject} is no longer held"),
+        EventKind::LookFailed { error } => format!("the cloud could not be looked at: {error}"),
+        EventKind::DataSeen { mount, epoch } => format!("{mount} has data at write epoch {epoch}"),
+        EventKind::Stopping { due } => format!("stops; {due} answers are due"),
+        EventKind::PassedOver { subject, hook, .. } => format!("{subject}: `{hook}` said no"),
+        EventKind::Answered { .. }
+        | EventKind::Planned(_)
+        | EventKind::Started { .. }
+        | EventKind::Finished { .. } => return None,
+    })
+}

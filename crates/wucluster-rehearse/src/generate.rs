@@ -1,0 +1,161 @@
+//! Scenarios from seeds: a random subset of faults, and a random day.
+//!
+//! Each kind of fault, node and step draws from a stream of its own. Source of the proportions:
+//! swarm testing (Groce et al., ISSTA 2012): a random *subset* of kinds finds more than all at once.
+
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::{MountKey, MountName, NodeName};
+use wucluster_sim::{FaultKind, Rng};
+
+use crate::scenario::{Act, Ends, MountShape, NodeShape, Scenario, Start, Step};
+use crate::trouble::{Moment, Trouble, kinds};
+
+/// How likely a kind is part of a seed's subset.
+const KIND_CHANCE: f64 = 0.3;
+
+/// Most mounts of a cluster.
+const MOUNTS_MAX: u64 = 24;
+
+/// Draws the scenario of a seed.
+#[must_use]
+pub fn scenario(seed: u64) -> Scenario {
+    let nodes = nodes(seed);
+    let names: Vec<NodeName> = nodes.iter().map(|node| node.name.clone()).collect();
+    let start = match Rng::new(seed, "start").below(4) {
+        0 => Start::Empty,
+        1 => Start::Away,
+        _ => Start::Launched,
+    };
+    let troubles = troubles(seed);
+    let mut scenario =
+        Scenario { note: String::new(), seed, nodes, start, troubles, steps: Vec::new() };
+    let mounts: Vec<MountKey> = scenario.mounts().collect();
+    scenario.steps = steps(seed, &names, &mounts, start);
+    scenario
+}
+
+/// Draws 1 to 12 nodes with 0 to 24 mounts in all; small clusters are drawn far more often.
+fn nodes(seed: u64) -> Vec<NodeShape> {
+    let mut rng = Rng::new(seed, "nodes");
+    let most = rng.magnitude(1, 12);
+    let count = rng.magnitude(1, most);
+    let mut left = MOUNTS_MAX;
+    let mut nodes = Vec::new();
+    for at in 1..=count {
+        let mut rng = Rng::new(seed, &format!("node {at}"));
+        let wanted = rng.pick(&[1, 1, 1, 2, 2, 3, 4, 0]).copied().unwrap_or(1);
+        let mut mounts = Vec::new();
+        for name in ["home", "data", "scratch", "log"].into_iter().take(wanted) {
+            if left > 0
+                && let Ok(name) = MountName::new(name)
+            {
+                left -= 1;
+                mounts.push(MountShape { name, xfs: rng.chance(0.4), gib: 1 + rng.below(8) });
+            }
+        }
+        if let Ok(name) = NodeName::new(format!("n{at}")) {
+            nodes.push(NodeShape { name, mounts });
+        }
+    }
+    nodes
+}
+
+fn troubles(seed: u64) -> Vec<Trouble> {
+    let mut rng = Rng::new(seed, "subset");
+    let draw = |kind: FaultKind| {
+        let mut rng = Rng::new(seed, kind.id());
+        let count = 1 + rng.below(2);
+        (0..count).map(|_| Trouble::random(kind, &mut rng)).collect::<Vec<_>>()
+    };
+    match rng.below(100) {
+        // None at all.
+        0..10 => Vec::new(),
+        // Exactly one kind.
+        10..20 => rng.pick(&kinds().collect::<Vec<_>>()).copied().map(draw).unwrap_or_default(),
+        // Node after node stalls, and they come back in another order.
+        20..25 => (0..rng.below(5) + 2).map(|number| stall(seed, number)).collect(),
+        _ => kinds()
+            .filter(|kind| Rng::new(seed, &format!("{} is on", kind.id())).chance(KIND_CHANCE))
+            .flat_map(draw)
+            .collect(),
+    }
+}
+
+fn stall(seed: u64, number: u64) -> Trouble {
+    let mut rng = Rng::new(seed, &format!("stall {number}"));
+    let draw = rng.number();
+    let when = Moment::After(number * 5_000 + rng.below(35_000 * number + 1_000));
+    Trouble { kind: FaultKind::ShellHangs.id().to_owned(), draw, when }
+}
+
+fn steps(seed: u64, nodes: &[NodeName], mounts: &[MountKey], start: Start) -> Vec<Step> {
+    let count = 1 + Rng::new(seed, "steps").below(4);
+    // Up from nothing, down from everything, and then mostly back and forth.
+    let mut upward = !matches!(start, Start::Launched);
+    let mut steps = Vec::new();
+    for at in 0..count {
+        let mut rng = Rng::new(seed, &format!("step {at}"));
+        if rng.chance(0.25) {
+            steps.extend(acts_between(&mut rng, nodes, mounts).into_iter().map(Step::Do));
+        }
+        let usual = if upward { Demand::Launched } else { Demand::Away };
+        let demand =
+            if rng.chance(0.75) { usual } else { *rng.pick(&Demand::ALL).unwrap_or(&usual) };
+        let ends = match rng.below(10) {
+            0 | 1 => Some(Ends::KilledAfter(rng.magnitude(300, 300_000))),
+            2 => Some(Ends::KilledAtTurn(rng.magnitude(1, 400))),
+            3 => Some(Ends::InterruptedAfter(rng.magnitude(300, 300_000))),
+            _ => None,
+        };
+        let beside = acts_beside(seed, at, mounts);
+        steps.push(Step::Drive { demand, ends, beside });
+        // What was begun is turned back, or demanded again.
+        if rng.chance(0.8) {
+            upward = !upward;
+        }
+    }
+    steps
+}
+
+/// Draws what users do while somebody drives: they write, and keep mounts busy.
+fn acts_beside(seed: u64, at: u64, mounts: &[MountKey]) -> Vec<(u64, Act)> {
+    let mut acts = Vec::new();
+    for mount in mounts {
+        let mut rng = Rng::new(seed, &format!("beside {at} at {mount}"));
+        for _ in 0..rng.below(3) {
+            acts.push((rng.magnitude(200, 400_000), Act::Write(mount.clone())));
+        }
+        if rng.chance(0.06) {
+            let after = rng.magnitude(200, 120_000);
+            let is_process = rng.chance(0.5);
+            let hold = if is_process { Act::Hold } else { Act::HoldElsewhere };
+            acts.push((after, hold(mount.clone())));
+            if rng.chance(0.7) {
+                let later = after + rng.magnitude(1_000, 600_000);
+                acts.push((later, Act::Release(mount.clone())));
+            }
+        }
+    }
+    acts.sort_by_key(|(after, _)| *after);
+    acts
+}
+
+/// Draws what happens while nobody drives.
+fn acts_between(rng: &mut Rng, nodes: &[NodeName], mounts: &[MountKey]) -> Vec<Act> {
+    let mut acts = Vec::new();
+    for _ in 0..=rng.below(3) {
+        let node = rng.pick(nodes).cloned();
+        let mount = rng.pick(mounts).cloned();
+        acts.push(match (rng.below(9), node, mount) {
+            (0, Some(node), _) => Act::NodeLeaves(node),
+            (1, Some(node), _) => Act::NodeJoins(node),
+            (2, _, Some(mount)) => Act::MountLeaves(mount),
+            (3, _, Some(mount)) => Act::MountJoins(mount),
+            (4, Some(node), _) => Act::Sync(node),
+            (5, Some(node), _) => Act::PowerCut(node),
+            (6 | 7, _, Some(mount)) => Act::Write(mount),
+            _ => Act::Pass(rng.magnitude(1_000, 4_000_000)),
+        });
+    }
+    acts
+}

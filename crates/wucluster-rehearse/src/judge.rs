@@ -1,0 +1,201 @@
+//! The judges: each looks at a drive, or at its end, and says which rules were broken.
+
+use std::time::Duration;
+
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::Subject;
+use wucluster_core::observation::SnapshotState;
+use wucluster_engine::{Ending, Outcome};
+use wucluster_sim::World;
+
+use crate::bench::{Bench, Driven};
+use crate::truth::Shortfalls;
+use crate::verdict::{Rule, Violation};
+use crate::wire::{Call, Log};
+
+/// Most requests about one subject within [`SPIN_WINDOW`], while it is not seen to change.
+///
+/// Source: the back-off of 1, 2, 4 … 60 s lets six tries of one request pass in a minute; a second
+/// kind of request about the same subject may begin its own.
+const SPIN_MAX: usize = 8;
+const SPIN_WINDOW: Duration = Duration::from_secs(60);
+
+/// L2 and the rules of the wire: on every drive, whatever goes wrong.
+#[must_use]
+pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for (subject, name) in &log.doubled {
+        let what = format!("{name} was asked while another request was on its way");
+        found.push(Violation { rule: Rule::Doubled, subject: subject.clone(), what });
+    }
+    for (subject, name) in &log.outdated {
+        let what = format!("{name} rests on a look from before the last answer");
+        found.push(Violation { rule: Rule::Outdated, subject: subject.clone(), what });
+    }
+    // Listings that waver show a change with each look, and each one is followed.
+    if !wavers {
+        found.extend(spin(driven, log));
+    }
+    found.extend(looks(driven, log));
+    found
+}
+
+fn spin(driven: &Driven, log: &Log) -> Option<Violation> {
+    for (at, call) in log.calls.iter().enumerate() {
+        let within =
+            |other: &&Call| other.subject == call.subject && other.at.since(call.at) <= SPIN_WINDOW;
+        let calls: Vec<_> = log.calls.iter().skip(at).filter(within).collect();
+        let Some(last) = calls.get(SPIN_MAX) else { continue };
+        let is_changed = driven.changes.iter().any(|(when, subject)| {
+            subject == &call.subject && *when >= call.at && *when <= last.at
+        });
+        if !is_changed {
+            let what = format!("{} requests in a minute without a change", calls.len());
+            return Some(Violation { rule: Rule::Spin, subject: call.subject.clone(), what });
+        }
+    }
+    None
+}
+
+/// Looks at the cloud: at most one a second on the average, beside a few for each answer.
+fn looks(driven: &Driven, log: &Log) -> Option<Violation> {
+    let seconds = usize::try_from(driven.to.since(driven.from).as_secs()).unwrap_or(usize::MAX);
+    let most = seconds + 3 * log.calls.len() + 5;
+    (log.looks.len() > most).then(|| Violation {
+        rule: Rule::Spin,
+        subject: Subject::Cluster,
+        what: format!("{} looks in {seconds} s with {} requests", log.looks.len(), log.calls.len()),
+    })
+}
+
+/// R1: who was reported to be where it was demanded, and was not, at any instant since the evidence.
+#[must_use]
+pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Vec<Violation> {
+    let Some(Ending { outcome: Outcome::Reached, observation: Some(observation), .. }) =
+        &driven.ending
+    else {
+        return Vec::new();
+    };
+    let short = bench.stage(&driven.definition).shortfalls(world, demand);
+    if short.is_empty() {
+        return Vec::new();
+    }
+    let looked = observation.cloud_asked_at;
+    let probed = observation.nodes.iter().filter_map(|node| node.probed_at).min();
+    let evidence = probed.map_or(looked, |probed| probed.min(looked));
+    let stale = world.staleness_max();
+    let was_so = |subject: &Subject| {
+        driven
+            .watched
+            .iter()
+            .filter(|(at, _)| at.after(stale) >= evidence)
+            .any(|(_, short): &(_, Shortfalls)| !short.contains_key(subject))
+    };
+    short
+        .into_iter()
+        .filter(|(subject, _)| !was_so(subject))
+        .map(|(subject, what)| Violation { rule: Rule::UntrueReport, subject, what })
+        .collect()
+}
+
+/// L1: in calm, a demand ends in its time, reached or held for a true reason, and nothing that is not
+/// held stays behind.
+#[must_use]
+pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Vec<Violation> {
+    let stage = bench.stage(&driven.definition);
+    let short = stage.shortfalls(world, demand);
+    let all = |rule: Rule, short: Shortfalls| {
+        let guilty = |(subject, what)| Violation { rule, subject, what };
+        short.into_iter().map(guilty).collect::<Vec<_>>()
+    };
+    match driven.ending.as_ref().map(|ending| &ending.outcome) {
+        Some(Outcome::Reached) => all(Rule::UntrueReport, short),
+        Some(Outcome::Held(holds)) => {
+            let log = bench.ear.log();
+            let notes = bench.notes.open();
+            let mut found = Vec::new();
+            for hold in holds {
+                // Whose record a human edited is held for that, whatever the words.
+                let is_by_human = matches!(&hold.subject, Subject::Mount(mount)
+                    if notes.given_up.contains(mount));
+                if is_by_human {
+                    continue;
+                }
+                if let Err(instead) = stage.is_true(world, hold, &log) {
+                    let why = hold.why.join("; ");
+                    let what =
+                        format!("held[{}] {}: {why}; but {instead}", hold.interlock, hold.what);
+                    let subject = hold.subject.clone();
+                    found.push(Violation { rule: Rule::UntrueHold, subject, what });
+                }
+            }
+            let accounted = stage.accounted_for(world, holds);
+            let behind =
+                short.into_iter().filter(|(subject, _)| !accounted.contains(subject)).collect();
+            found.extend(all(Rule::LeftBehind, behind));
+            found
+        }
+        other => {
+            let notes: Vec<String> = driven
+                .ending
+                .iter()
+                .filter_map(|ending| ending.progress.as_ref())
+                .flat_map(|progress| &progress.rows)
+                .filter(|row| !row.is_there)
+                .map(|row| format!("{}: {}", row.subject, row.note.clone().unwrap_or_default()))
+                .collect();
+            let what = format!("{other:?}; {}; short: {short:?}", notes.join(", "));
+            vec![Violation { rule: Rule::NoEnd, subject: Subject::Cluster, what }]
+        }
+    }
+}
+
+/// I1 in terms of data: what users wrote is there, where their mounts are mounted.
+#[must_use]
+pub fn data(bench: &Bench, world: &World) -> Vec<Violation> {
+    let notes = bench.notes.open();
+    let lost = bench.lost_writes(world);
+    let mut found = Vec::new();
+    for (mount, files) in &notes.written {
+        if notes.given_up.contains(mount) || world.mounted_at(mount).is_none() {
+            continue;
+        }
+        let missing: Vec<&String> = files
+            .iter()
+            .filter(|file| world.read(mount, file).ok().flatten().as_ref() != Some(*file))
+            .collect();
+        if missing.len() > lost.get(mount).copied().unwrap_or(0) {
+            let what = format!("{missing:?} of {} files are gone", files.len());
+            let subject = Subject::Mount(mount.clone());
+            found.push(Violation { rule: Rule::LostData, subject, what });
+        }
+    }
+    found
+}
+
+/// I1 in terms of snapshots: what users wrote is in a snapshot of each mount without a volume.
+#[must_use]
+pub fn kept(bench: &Bench, world: &World) -> Vec<Violation> {
+    let notes = bench.notes.open();
+    let lost = bench.lost_writes(world);
+    let mut found = Vec::new();
+    for (mount, files) in &notes.written {
+        if notes.given_up.contains(mount) || !world.existing_volumes_of(mount).is_empty() {
+            continue;
+        }
+        let most = world
+            .snapshots_of(mount)
+            .iter()
+            .filter(|id| world.snapshot_state(id) == Some(SnapshotState::Completed))
+            .filter_map(|id| world.content_of_snapshot(id))
+            .map(|content| files.iter().filter(|file| content.file(file).is_some()).count())
+            .max()
+            .unwrap_or(0);
+        if most + lost.get(mount).copied().unwrap_or(0) < files.len() {
+            let what = format!("no snapshot holds more than {most} of {} files", files.len());
+            let subject = Subject::Mount(mount.clone());
+            found.push(Violation { rule: Rule::LostData, subject, what });
+        }
+    }
+    found
+}

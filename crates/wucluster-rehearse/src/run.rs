@@ -1,0 +1,264 @@
+//! One run: a start, what goes wrong, and then calm; judged all along.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::Subject;
+use wucluster_core::time::Timestamp;
+use wucluster_engine::Outcome;
+use wucluster_sim::{FaultKind, Harm, HarmKind, Limits, World};
+
+use crate::bench::{Bench, Driven};
+use crate::guard::Ablation;
+use crate::judge;
+use crate::known;
+use crate::scenario::{Scenario, Start, Step};
+use crate::trouble;
+use crate::verdict::{Rule, Violation};
+
+/// How long a drive is let go on while things go wrong. Unit: virtual time.
+const STORM_MAX: Duration = Duration::from_secs(20 * 60);
+
+/// Within which time each demand has to end in calm: 30 minutes, beside what a snapshot takes.
+const CALM_MAX: Duration = Duration::from_secs(30 * 60 + 300);
+
+/// How long a request of an operator that was killed may take effect unseen.
+///
+/// Source: the fault model lets requests take effect up to 15 minutes late. Within this time only a
+/// record of what was asked could tell that something may still come.
+const UNKNOWN_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// What came of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Which rules were broken; none in a good run.
+    pub violations: Vec<Violation>,
+    /// What would have broken a rule, had it not been beyond what anybody could know then.
+    pub excused: u64,
+    /// Defects that are known and not mended yet, by name, with how often they showed.
+    pub known: BTreeMap<&'static str, u64>,
+    /// How often each kind of fault was felt.
+    pub fired: BTreeMap<FaultKind, u64>,
+    /// How long it took. Unit: virtual time.
+    pub span: Duration,
+    /// A digest of all that happened.
+    pub digest: u64,
+    /// How each drive ended.
+    pub endings: Vec<&'static str>,
+    /// What happened, if it was to be told.
+    pub story: Vec<String>,
+}
+
+/// How a run is run.
+#[derive(Debug, Clone, Default)]
+pub struct Manner {
+    /// Which guards are off.
+    pub ablation: Ablation,
+    /// Whether what happens is told.
+    pub tells: bool,
+}
+
+/// Runs a scenario and judges it.
+#[must_use]
+pub fn run(scenario: &Scenario, manner: &Manner) -> Report {
+    let report = once(scenario, manner, false);
+    let is_doubtful = report.violations.iter().any(|found| found.rule == Rule::UntrueReport);
+    if is_doubtful {
+        // It was not so at the end; whether it was so for an instant is worth a second run.
+        return once(scenario, manner, true);
+    }
+    report
+}
+
+fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
+    wucluster_sim::run(async {
+        let limits = Limits { keeps_trace: false, ..Limits::default() };
+        let world = World::new(scenario.seed).with_limits(limits);
+        let mut bench = Bench::new(scenario, world, &manner.ablation, manner.tells);
+        if watches {
+            bench.watch();
+        }
+        let mut trial = Trial::default();
+        if let Err(wrong) = trial.whole(&bench, scenario).await {
+            trial.guilty(Rule::Panic, Subject::Cluster, format!("no such cluster: {wrong}"));
+        }
+        let story = bench.notes.open().story.take().unwrap_or_default();
+        bench.sim.peek(|world| Report {
+            fired: world.kinds_fired(),
+            span: world.now().since(wucluster_sim::EPOCH),
+            digest: world.trace_digest(),
+            excused: trial.excused,
+            known: trial.known,
+            violations: trial.violations,
+            endings: trial.endings,
+            story,
+        })
+    })
+}
+
+#[derive(Default)]
+struct Trial {
+    violations: Vec<Violation>,
+    excused: u64,
+    known: BTreeMap<&'static str, u64>,
+    /// How much of the simulator's harm was judged.
+    harm_judged: usize,
+    /// When the last operator was gone in the middle of something.
+    killed_at: Option<Timestamp>,
+    endings: Vec<&'static str>,
+}
+
+impl Trial {
+    fn guilty(&mut self, rule: Rule, subject: Subject, what: String) {
+        self.violations.push(Violation { rule, subject, what });
+    }
+
+    /// Takes over what the simulator saw itself during a drive, at the instant at which it was done.
+    ///
+    /// A look may show what was so before the drive began, while listings are late by more than it
+    /// lasts: then nothing but records from before could tell that something was made since.
+    fn harm(&mut self, bench: &Bench, from: Timestamp) {
+        let (harm, lag) = bench.sim.peek(|world| {
+            let new: Vec<Harm> = world.harm().iter().skip(self.harm_judged).cloned().collect();
+            (new, world.staleness_max())
+        });
+        self.harm_judged += harm.len();
+        for harm in harm {
+            let needs_records = matches!(
+                harm.kind,
+                HarmKind::TwoInstances
+                    | HarmKind::TwoVolumes
+                    | HarmKind::BlankDespiteData
+                    | HarmKind::RestoredOlder
+            );
+            if needs_records && harm.at.since(from) <= lag {
+                self.excused += 1;
+                continue;
+            }
+            let rule = Rule::from(harm.kind);
+            if let Some(defect) = bench.sim.peek(|world| known::defect(rule, &world.kinds_fired()))
+            {
+                *self.known.entry(defect).or_default() += 1;
+                continue;
+            }
+            self.guilty(rule, harm.subject.clone(), harm.to_string());
+        }
+    }
+
+    async fn whole(&mut self, bench: &Bench, scenario: &Scenario) -> Result<(), String> {
+        self.start(bench, scenario.start).await?;
+        bench.sim.with(|world| world.set_faults(trouble::plan(&scenario.troubles, &bench.cast)));
+        let given_up = scenario.troubles.iter().filter_map(|trouble| trouble.gives_up(&bench.cast));
+        bench.notes.open().given_up.extend(given_up);
+        let mut last = Demand::Launched;
+        let mut before: Option<Demand> = None;
+        for step in &scenario.steps {
+            match step {
+                Step::Do(act) => bench.act(act).await,
+                Step::Drive { demand, ends, beside } => {
+                    last = *demand;
+                    if before.is_some_and(|before| before.is_upward() != demand.is_upward()) {
+                        bench.sim.with(|world| world.count_fault(FaultKind::DemandReversed));
+                    }
+                    before = Some(*demand);
+                    let driven = bench.drive(*demand, *ends, beside, STORM_MAX).await?;
+                    self.judge_storm(bench, &driven, *demand);
+                }
+            }
+        }
+        bench.sim.with(World::calm);
+        bench.tell("-- calm");
+        self.calm(bench, last).await?;
+        bench.release_all();
+        bench.restore_definition();
+        self.calm(bench, Demand::Launched).await?;
+        bench.write_everywhere().await;
+        self.calm(bench, Demand::Away).await?;
+        self.calm(bench, Demand::Launched).await
+    }
+
+    async fn start(&mut self, bench: &Bench, start: Start) -> Result<(), String> {
+        let demands: &[Demand] = match start {
+            Start::Empty => &[],
+            Start::Launched => &[Demand::Launched],
+            Start::Away => &[Demand::Launched, Demand::Away],
+        };
+        for demand in demands {
+            let driven = bench.drive(*demand, None, &[], CALM_MAX).await?;
+            self.judge_calm(bench, &driven, *demand);
+            if *demand == Demand::Launched {
+                bench.write_everywhere().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges a drive during which things went wrong.
+    fn judge_storm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
+        self.judge_any(bench, driven);
+        let (found, lag) = bench
+            .sim
+            .peek(|world| (judge::report(bench, driven, demand, world), world.staleness_max()));
+        // What a killed operator had asked for may come to light when all seems to be away; and
+        // listings that are later than the drive is long show what was before it.
+        let may_still_come = self.killed_at.is_some_and(|at| driven.to.since(at) < UNKNOWN_MAX);
+        let shows_before = driven.to.since(driven.from) <= lag;
+        if shows_before || (may_still_come && !demand.is_upward()) {
+            self.excused += found.len() as u64;
+        } else {
+            self.violations.extend(found);
+        }
+    }
+
+    /// Drives in calm, judges the end, and sees that what is reached is left alone.
+    async fn calm(&mut self, bench: &Bench, demand: Demand) -> Result<(), String> {
+        let driven = bench.drive(demand, None, &[], CALM_MAX).await?;
+        self.judge_calm(bench, &driven, demand);
+        if !driven.is_reached() {
+            return Ok(());
+        }
+        let again = bench.drive(demand, None, &[], CALM_MAX).await?;
+        let asked = bench.ear.log().calls.len();
+        if !again.is_reached() || asked > 0 {
+            let outcome = again.ending.map(|ending| ending.outcome);
+            let what = format!("demanded again, {asked} requests were made: {outcome:?}");
+            self.guilty(Rule::NotIdle, Subject::Cluster, what);
+        }
+        Ok(())
+    }
+
+    fn judge_calm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
+        self.judge_any(bench, driven);
+        let found = bench.sim.peek(|world| {
+            let mut found = judge::calm(bench, driven, demand, world);
+            found.extend(judge::data(bench, world));
+            found.extend(judge::kept(bench, world));
+            found
+        });
+        self.violations.extend(found);
+    }
+
+    fn judge_any(&mut self, bench: &Bench, driven: &Driven) {
+        self.harm(bench, driven.from);
+        if driven.ending.is_none() {
+            self.killed_at = Some(driven.to);
+        }
+        self.endings.push(match &driven.ending {
+            None => "killed",
+            Some(ending) => match ending.outcome {
+                Outcome::Reached => "reached",
+                Outcome::Held(_) => "held",
+                Outcome::Stalled => "stalled",
+                Outcome::Interrupted => "interrupted",
+                Outcome::Failed(_) => "failed",
+            },
+        });
+        let wavers = bench.sim.peek(|world| {
+            let fired = world.kinds_fired();
+            let kinds = [FaultKind::StaleListing, FaultKind::WaveringListing, FaultKind::TornPages];
+            kinds.iter().any(|kind| fired.contains_key(kind))
+        });
+        self.violations.extend(judge::wire(driven, &bench.ear.log(), wavers));
+    }
+}

@@ -1,0 +1,243 @@
+//! A run, described whole: the cluster, what goes wrong, what is done, and then calm.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::{MountKey, MountName, NodeName};
+
+use crate::trouble::Trouble;
+
+/// One run. The same description gives the same history on every machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it shows, for whoever reads it later.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// Seed of the world: durations, latencies, ids.
+    pub seed: u64,
+    /// The nodes with their mounts.
+    pub nodes: Vec<NodeShape>,
+    /// How the cluster stands at the beginning.
+    pub start: Start,
+    /// What goes wrong, until calm.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<Trouble>,
+    /// What is done before calm.
+    pub steps: Vec<Step>,
+}
+
+/// A node of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeShape {
+    /// Its name.
+    pub name: NodeName,
+    /// Its mounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<MountShape>,
+}
+
+/// A mount of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MountShape {
+    /// Its name.
+    pub name: MountName,
+    /// Whether its file system is XFS, and not ext4.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub xfs: bool,
+    /// Its size. Unit: GiB.
+    pub gib: u64,
+}
+
+/// How a cluster stands at the beginning of a run; brought about without any fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// It never was.
+    Empty,
+    /// It is launched, and something is written to every mount.
+    Launched,
+    /// It was launched, written to, and put away.
+    Away,
+}
+
+/// One thing that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Step {
+    /// An operator drives the cluster to a demand.
+    Drive {
+        /// The demand.
+        demand: Demand,
+        /// What ends the drive before it ends itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ends: Option<Ends>,
+        /// What is done beside it: after so many milliseconds, this.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        beside: Vec<(u64, Act)>,
+    },
+    /// Something is done while nobody drives.
+    Do(Act),
+}
+
+/// What ends a drive from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ends {
+    /// The operator is gone after so many milliseconds, in the middle of whatever it did.
+    KilledAfter(u64),
+    /// The operator is gone the n-th time that it would go on.
+    KilledAtTurn(u64),
+    /// A person interrupts after so many milliseconds.
+    InterruptedAfter(u64),
+}
+
+/// Something that users and humans do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Act {
+    /// A user writes a new file to a mount, if it is mounted.
+    Write(MountKey),
+    /// A node writes its caches to its devices.
+    Sync(NodeName),
+    /// A process begins to hold a mount, until it is released.
+    Hold(MountKey),
+    /// A container begins to hold a mount in another name space.
+    HoldElsewhere(MountKey),
+    /// All that holds a mount lets go.
+    Release(MountKey),
+    /// So many milliseconds pass.
+    Pass(u64),
+    /// A node leaves the definition.
+    NodeLeaves(NodeName),
+    /// A node comes back into the definition.
+    NodeJoins(NodeName),
+    /// A mount leaves the definition.
+    MountLeaves(MountKey),
+    /// A mount comes back into the definition.
+    MountJoins(MountKey),
+    /// A node's machine loses power.
+    PowerCut(NodeName),
+    /// A human stops a node's instance in the console.
+    Stop(NodeName),
+    /// A human terminates a node's instance in the console.
+    Terminate(NodeName),
+    /// A human detaches a mount's volume by force.
+    ForceDetach(MountKey),
+    /// A human deletes a mount's newest snapshot.
+    DeleteNewestSnapshot(MountKey),
+    /// A human deletes a mount's volume.
+    DeleteVolume(MountKey),
+}
+
+impl Act {
+    /// Returns the mount that it is about, if it is about one.
+    #[must_use]
+    pub fn mount(&self) -> Option<&MountKey> {
+        match self {
+            Self::Write(mount)
+            | Self::Hold(mount)
+            | Self::HoldElsewhere(mount)
+            | Self::Release(mount)
+            | Self::MountLeaves(mount)
+            | Self::MountJoins(mount)
+            | Self::ForceDetach(mount)
+            | Self::DeleteNewestSnapshot(mount)
+            | Self::DeleteVolume(mount) => Some(mount),
+            Self::Sync(_)
+            | Self::Pass(_)
+            | Self::NodeLeaves(_)
+            | Self::NodeJoins(_)
+            | Self::PowerCut(_)
+            | Self::Stop(_)
+            | Self::Terminate(_) => None,
+        }
+    }
+
+    /// Returns the node that it is about, if it is about one or a mount of one.
+    #[must_use]
+    pub fn node(&self) -> Option<&NodeName> {
+        match self {
+            Self::Sync(node)
+            | Self::NodeLeaves(node)
+            | Self::NodeJoins(node)
+            | Self::PowerCut(node)
+            | Self::Stop(node)
+            | Self::Terminate(node) => Some(node),
+            Self::Pass(_) => None,
+            other => other.mount().map(|mount| &mount.node),
+        }
+    }
+}
+
+/// What has left the definition for now.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Nodes.
+    pub nodes: BTreeSet<NodeName>,
+    /// Mounts.
+    pub mounts: BTreeSet<MountKey>,
+}
+
+impl Scenario {
+    /// Lists all mounts that the cluster ever has.
+    pub fn mounts(&self) -> impl Iterator<Item = MountKey> {
+        self.nodes.iter().flat_map(|node| {
+            node.mounts
+                .iter()
+                .map(|mount| MountKey { node: node.name.clone(), mount: mount.name.clone() })
+        })
+    }
+
+    /// Returns the definition as a user would write it, without what was left out.
+    #[must_use]
+    pub fn definition_text(&self, left_out: &LeftOut) -> String {
+        let mut text = "[cluster]\nname = \"swarm\"\n".to_owned();
+        for node in self.nodes.iter().filter(|node| !left_out.nodes.contains(&node.name)) {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "\n[node.{}]", node.name);
+            for mount in &node.mounts {
+                let key = MountKey { node: node.name.clone(), mount: mount.name.clone() };
+                if !left_out.mounts.contains(&key) {
+                    let MountShape { name, xfs, gib } = mount;
+                    let fs = if *xfs { "xfs" } else { "ext4" };
+                    let _ = writeln!(
+                        text,
+                        "mount.{name} = {{ at = \"/mnt/{name}\", size = \"{gib} GiB\", fs = \"{fs}\" }}"
+                    );
+                }
+            }
+        }
+        text
+    }
+
+    /// Parses the definition without what was left out.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the names or sizes of the scenario.
+    pub fn definition(&self, left_out: &LeftOut) -> Result<ClusterDefinition, String> {
+        ClusterDefinition::parse(&self.definition_text(left_out))
+            .map_err(|wrong| format!("{wrong:?}"))
+    }
+
+    /// Reads a scenario from its JSON.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Returns it as JSON, ready to be kept.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}

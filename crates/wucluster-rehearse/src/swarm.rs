@@ -1,0 +1,226 @@
+//! Many seeds at once, and what they showed together.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use wucluster_core::ids::Subject;
+use wucluster_sim::FaultKind;
+
+use crate::generate;
+use crate::run::{Manner, Report, run};
+use crate::scenario::Scenario;
+use crate::verdict::{Rule, Violation};
+
+/// One seed in so many is run twice, to see that its history is the same.
+const REPEATED: u64 = 100;
+
+/// What many runs showed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Table {
+    /// How many seeds were run.
+    pub seeds: u64,
+    /// How many were run twice, with the same history.
+    pub repeated: u64,
+    /// How long they took together. Unit: seconds of virtual time.
+    pub virtual_seconds: u64,
+    /// How often drives ended in which way.
+    pub endings: BTreeMap<String, u64>,
+    /// Per kind of fault: in how many seeds it was felt, and how often in all.
+    pub kinds: BTreeMap<String, (u64, u64)>,
+    /// Per pair of kinds, as `A1 C3`: in how many seeds both were felt.
+    pub pairs: BTreeMap<String, u64>,
+    /// What nobody could have known without records from before the drive; counted, not held against.
+    pub excused: u64,
+    /// Defects that are known and not mended yet, with how often they showed.
+    pub known: BTreeMap<String, u64>,
+    /// The slowest seed, and how many milliseconds it took.
+    pub slowest: (u64, u64),
+    /// Seeds that broke a rule, with the first rule each.
+    pub guilty: BTreeMap<u64, String>,
+}
+
+impl Table {
+    /// Adds a run.
+    pub fn add(&mut self, seed: u64, report: &Report, took: Duration) {
+        self.seeds += 1;
+        self.virtual_seconds += report.span.as_secs();
+        self.excused += report.excused;
+        for (defect, count) in &report.known {
+            *self.known.entry((*defect).to_owned()).or_default() += count;
+        }
+        for ending in &report.endings {
+            *self.endings.entry((*ending).to_owned()).or_default() += 1;
+        }
+        let fired: Vec<&FaultKind> = report.fired.keys().collect();
+        for (at, kind) in fired.iter().enumerate() {
+            let slot = self.kinds.entry(kind.id().to_owned()).or_default();
+            slot.0 += 1;
+            slot.1 += report.fired[*kind];
+            for other in fired.iter().skip(at + 1) {
+                *self.pairs.entry(format!("{} {}", kind.id(), other.id())).or_default() += 1;
+            }
+        }
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.slowest = self.slowest.max_by_time((seed, millis));
+        if let Some(first) = report.violations.first() {
+            self.guilty.insert(seed, first.to_string());
+        }
+    }
+
+    /// Adds what another table counted.
+    pub fn merge(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.repeated += other.repeated;
+        self.virtual_seconds += other.virtual_seconds;
+        self.excused += other.excused;
+        for (defect, count) in other.known {
+            *self.known.entry(defect).or_default() += count;
+        }
+        self.slowest = self.slowest.max_by_time(other.slowest);
+        self.guilty.extend(other.guilty);
+        for (ending, count) in other.endings {
+            *self.endings.entry(ending).or_default() += count;
+        }
+        for (pair, count) in other.pairs {
+            *self.pairs.entry(pair).or_default() += count;
+        }
+        for (kind, (seeds, times)) in other.kinds {
+            let slot = self.kinds.entry(kind).or_default();
+            slot.0 += seeds;
+            slot.1 += times;
+        }
+    }
+
+    /// Returns the pair of simulated kinds that was felt together in the fewest seeds, and in how many.
+    #[must_use]
+    pub fn rarest_pair(&self) -> (String, u64) {
+        let kinds: Vec<FaultKind> = crate::trouble::kinds().collect();
+        let mut rarest = (String::new(), u64::MAX);
+        for (at, one) in kinds.iter().enumerate() {
+            for other in kinds.iter().skip(at + 1) {
+                let pair = format!("{} {}", one.id(), other.id());
+                let count = self.pairs.get(&pair).copied().unwrap_or(0);
+                if count < rarest.1 {
+                    rarest = (pair, count);
+                }
+            }
+        }
+        rarest
+    }
+
+    /// Returns it as text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!(
+            "{} seeds, {} virtual hours, {} seeds run twice alike; slowest seed {} ({} ms)\n",
+            self.seeds,
+            self.virtual_seconds / 3600,
+            self.repeated,
+            self.slowest.0,
+            self.slowest.1
+        );
+        let endings: Vec<String> =
+            self.endings.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
+        text += &format!("drives: {}\n", endings.join(", "));
+        text += "kind                        felt in seeds      times\n";
+        for kind in FaultKind::ALL {
+            let felt = self.kinds.get(kind.id()).copied();
+            let expected = crate::trouble::kinds().any(|known| known == *kind);
+            if felt.is_none() && !expected {
+                continue;
+            }
+            let (seeds, times) = felt.unwrap_or_default();
+            let percent = seeds * 100 / self.seeds.max(1);
+            text += &format!("{:<24} {seeds:>10} {percent:>3}% {times:>10}\n", kind.to_string());
+        }
+        let (pair, count) = self.rarest_pair();
+        text += &format!("rarest pair of kinds: {pair}, felt together in {count} seeds\n");
+        text += &format!("beyond what could be known without records: {}\n", self.excused);
+        for (defect, count) in &self.known {
+            text += &format!("known defect, not mended: {defect}: {count} times\n");
+        }
+        text += &format!("seeds that broke a rule: {}\n", self.guilty.len());
+        text
+    }
+}
+
+trait MaxByTime {
+    fn max_by_time(self, other: Self) -> Self;
+}
+
+impl MaxByTime for (u64, u64) {
+    fn max_by_time(self, other: Self) -> Self {
+        if other.1 > self.1 { other } else { self }
+    }
+}
+
+/// Runs a scenario; a panic is a broken rule like others.
+#[must_use]
+pub fn run_safely(scenario: &Scenario, manner: &Manner) -> Report {
+    catch_unwind(AssertUnwindSafe(|| run(scenario, manner))).unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "a panic without words".to_owned());
+        let violation = Violation { rule: Rule::Panic, subject: Subject::Cluster, what };
+        Report { violations: vec![violation], ..Report::default() }
+    })
+}
+
+/// Runs the seeds of a range on two threads, until all are run or the time is over.
+///
+/// `stops` says after each seed whether enough was seen.
+#[must_use]
+pub fn swarm(
+    seeds: std::ops::Range<u64>,
+    manner: &Manner,
+    limit: Option<Duration>,
+    stops: &(dyn Fn(u64, &Report) -> bool + Sync),
+) -> Table {
+    let next = AtomicU64::new(seeds.start);
+    let began = Instant::now();
+    let table = Mutex::new(Table::default());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut own = Table::default();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let is_over = limit.is_some_and(|limit| began.elapsed() > limit);
+                    if seed >= seeds.end || is_over {
+                        break;
+                    }
+                    let from = Instant::now();
+                    let scenario = generate::scenario(seed);
+                    let mut report = run_safely(&scenario, manner);
+                    let took = from.elapsed();
+                    if seed % REPEATED == 0 {
+                        let again = run_safely(&scenario, manner);
+                        if again.digest == report.digest && again.endings == report.endings {
+                            own.repeated += 1;
+                        } else {
+                            report.violations.push(Violation {
+                                rule: Rule::NotRepeatable,
+                                subject: Subject::Cluster,
+                                what: format!("{:016x}, then {:016x}", report.digest, again.digest),
+                            });
+                        }
+                    }
+                    own.add(seed, &report, took);
+                    if stops(seed, &report) {
+                        next.store(seeds.end, Ordering::Relaxed);
+                    }
+                }
+                if let Ok(mut table) = table.lock() {
+                    table.merge(own);
+                }
+            });
+        }
+    });
+    table.into_inner().unwrap_or_default()
+}

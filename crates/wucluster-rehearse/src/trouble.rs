@@ -1,0 +1,156 @@
+//! What goes wrong in a run: a kind of fault, drawn parameters, and when.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use wucluster_core::ids::{MountKey, NodeName};
+use wucluster_sim::{Fault, FaultKind, Faults, Human, Names, Rng};
+
+/// One fault of a run: a kind, the number that its parameters are drawn from, and when it strikes.
+///
+/// Parameters are not spelled out, so that a new kind needs no new words in kept scenarios.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trouble {
+    /// The kind, by the id of its row in the fault model.
+    pub kind: String,
+    /// What its parameters, and whom it befalls, are drawn from.
+    pub draw: u64,
+    /// When it strikes.
+    pub when: Moment,
+}
+
+/// When a fault strikes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// Once, so many milliseconds after the first step began.
+    After(u64),
+    /// At each request that it can befall, so often in a thousand.
+    Permille(u64),
+    /// Again and again, so many times in a hundred hours on the average.
+    PerHundredHours(u64),
+    /// Once, at the n-th request of that name, counted over the whole run.
+    Request(String, u64),
+}
+
+/// The nodes and mounts of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Cast {
+    /// Nodes.
+    pub nodes: Vec<NodeName>,
+    /// Mounts.
+    pub mounts: Vec<MountKey>,
+}
+
+impl Cast {
+    /// Chooses one node and one mount by a number. Others that come or go do not change the choice.
+    fn chosen(&self, number: u64) -> Names {
+        let node = self.nodes.iter().min_by_key(|node| Rng::new(number, node.as_str()).number());
+        let mount =
+            self.mounts.iter().min_by_key(|mount| Rng::new(number, &mount.to_string()).number());
+        Names {
+            nodes: node.into_iter().cloned().collect(),
+            mounts: mount.into_iter().cloned().collect(),
+        }
+    }
+}
+
+/// Names of all requests at which a fault may strike.
+const REQUESTS: &[&str] = &[
+    "RunInstances",
+    "StartInstances",
+    "TerminateInstances",
+    "CreateVolume",
+    "AttachVolume",
+    "DetachVolume",
+    "CreateTags",
+    "CreateSnapshot",
+    "DeleteVolume",
+    "DescribeInstances",
+    "DescribeVolumes",
+    "DescribeSnapshots",
+    "probe",
+    "mkfs",
+    "mount",
+    "umount",
+];
+
+/// Lists the kinds that the simulated world lets strike, and that can be felt here: the engine reads
+/// the time of day once and counts from there, so that nothing is to be felt of a clock that leaps.
+pub fn kinds() -> impl Iterator<Item = FaultKind> {
+    let is_felt = |kind: &FaultKind| kind.is_simulated() && *kind != FaultKind::OperatorClock;
+    FaultKind::ALL.iter().copied().filter(is_felt)
+}
+
+impl Trouble {
+    /// Draws a case of a kind, and when it strikes.
+    #[must_use]
+    pub fn random(kind: FaultKind, rng: &mut Rng) -> Self {
+        let draw = rng.number();
+        let mut trouble = Self { kind: kind.id().to_owned(), draw, when: Moment::After(0) };
+        let somebody = Cast {
+            nodes: NodeName::new("n1").into_iter().collect(),
+            mounts: MountKey::try_from("n1/home".to_owned()).into_iter().collect(),
+        };
+        let fault = trouble.fault(&somebody);
+        let befalls: Vec<&str> = match &fault {
+            Some(fault) if fault.is_about_requests() => {
+                REQUESTS.iter().copied().filter(|request| fault.applies_to(request)).collect()
+            }
+            Some(_) | None => Vec::new(),
+        };
+        trouble.when = match rng.pick(&befalls) {
+            Some(request) if rng.chance(0.5) => {
+                Moment::Request((*request).to_owned(), 1 + rng.below(8))
+            }
+            Some(_) => Moment::Permille(rng.magnitude(3, 300)),
+            None if rng.chance(0.4) => Moment::PerHundredHours(rng.magnitude(50, 1500)),
+            None => Moment::After(rng.magnitude(500, 1_800_000)),
+        };
+        trouble
+    }
+
+    /// Draws its parameters; `None` when the kind is not known, or has nobody to befall.
+    #[must_use]
+    pub fn fault(&self, cast: &Cast) -> Option<Fault> {
+        let kind = FaultKind::from_id(&self.kind)?;
+        Fault::random(kind, &mut Rng::new(self.draw, "parameters"), &cast.chosen(self.draw))
+    }
+
+    /// Returns the mount whose data it may end by other means than ours, if it is such a deed.
+    #[must_use]
+    pub fn gives_up(&self, cast: &Cast) -> Option<MountKey> {
+        match self.fault(cast)? {
+            Fault::Human(
+                Human::DeleteVolume(mount)
+                | Human::DeleteNewestSnapshot(mount)
+                | Human::DeleteSnapshots(mount)
+                | Human::ForceDetach(mount)
+                | Human::SetDeleteOnTermination(mount, _)
+                | Human::UntagVolume(mount, _)
+                | Human::TagVolume(mount, _, _)
+                | Human::CopyVolume(mount),
+            ) => Some(mount),
+            _ => None,
+        }
+    }
+}
+
+/// Makes the plan of all faults of a run.
+#[must_use]
+pub fn plan(troubles: &[Trouble], cast: &Cast) -> Faults {
+    troubles.iter().fold(Faults::none(), |plan, trouble| {
+        let Some(fault) = trouble.fault(cast) else { return plan };
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        match &trouble.when {
+            Moment::After(millis) => plan.after(Duration::from_millis(*millis), fault),
+            Moment::Permille(permille) => plan.with_chance(*permille as f64 / 1000.0, fault),
+            Moment::PerHundredHours(times) => plan.with_rate(*times as f64 / 100.0, fault),
+            Moment::Request(name, nth) => match REQUESTS.iter().find(|known| *known == name) {
+                Some(known) => plan.at_call(known, *nth, fault),
+                None => plan,
+            },
+        }
+    })
+}

@@ -1,0 +1,234 @@
+//! The ports between engine and simulator, with an ear on the wire.
+//!
+//! What passes here is what was really asked and answered, whatever the engine believes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::Notify;
+use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
+use wucluster_core::ids::{ClusterName, Subject};
+use wucluster_core::interlock::Cleared;
+use wucluster_core::observation::{CloudView, Gap, NodeProbe, ProbeRequest};
+use wucluster_core::ports::{
+    Cloud, CloudError, CloudLimits, NodeShell, Receipt, ShellError, ShellReceipt,
+};
+use wucluster_core::time::Timestamp;
+use wucluster_sim::{Sim, SimCloud, SimShell};
+
+/// A request that can change something, as it passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// When it was sent.
+    pub at: Timestamp,
+    /// About whom.
+    pub subject: Subject,
+    /// Its name.
+    pub name: &'static str,
+    /// When the look was begun that it rests on.
+    pub seen_at: Timestamp,
+    /// When it was answered, and whether well; `None` while it is on its way.
+    pub answer: Option<(Timestamp, Result<(), String>)>,
+}
+
+/// What passed.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// Requests that can change something, in the order of sending.
+    pub calls: Vec<Call>,
+    /// When looks at the cloud were begun.
+    pub looks: Vec<Timestamp>,
+    /// How often nodes were asked.
+    pub probes: u64,
+    /// Requests that were sent while another one about the same subject was on its way.
+    pub doubled: Vec<(Subject, &'static str)>,
+    /// Requests that rest on a look from before the last answer about their subject.
+    pub outdated: Vec<(Subject, &'static str)>,
+    turns_left: Option<u64>,
+    answered: BTreeMap<Subject, Timestamp>,
+    on_the_way: BTreeMap<Subject, usize>,
+}
+
+impl Log {
+    /// Forgets all; for the next drive.
+    pub fn begin(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Returns the last answer about a subject, if it was a refusal.
+    #[must_use]
+    pub fn last_refusal(&self, subject: &Subject) -> Option<&str> {
+        let last = self.calls.iter().rev().find(|call| &call.subject == subject)?;
+        match &last.answer {
+            Some((_, Err(why))) => Some(why),
+            Some((_, Ok(()))) | None => None,
+        }
+    }
+
+    fn sent(&mut self, at: Timestamp, subject: Subject, name: &'static str, seen_at: Timestamp) {
+        let under_way = self.on_the_way.entry(subject.clone()).or_default();
+        if *under_way > 0 {
+            self.doubled.push((subject.clone(), name));
+        }
+        *under_way += 1;
+        if self.answered.get(&subject).is_some_and(|answered| seen_at <= *answered) {
+            self.outdated.push((subject.clone(), name));
+        }
+        self.calls.push(Call { at, subject, name, seen_at, answer: None });
+    }
+
+    /// Takes the answers to requests. One from the cloud makes older looks worthless; one from a
+    /// node says nothing about the cloud.
+    fn answered(
+        &mut self,
+        from: usize,
+        at: Timestamp,
+        is_cloud: bool,
+        results: Vec<Result<(), String>>,
+    ) {
+        for (call, result) in self.calls.iter_mut().skip(from).zip(results) {
+            if let Some(count) = self.on_the_way.get_mut(&call.subject) {
+                *count = count.saturating_sub(1);
+            }
+            if is_cloud {
+                self.answered.insert(call.subject.clone(), at);
+            }
+            call.answer = Some((at, result));
+        }
+    }
+}
+
+/// A shared [`Log`], and the place at which an operator may be cut off.
+#[derive(Debug, Clone, Default)]
+pub struct Ear {
+    log: Arc<Mutex<Log>>,
+    cut: Arc<Notify>,
+}
+
+impl Ear {
+    /// Opens the log.
+    pub fn log(&self) -> MutexGuard<'_, Log> {
+        // A log is whole between any two of its entries.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the n-th thing that passes from now on, a question or an answer, be the first one that
+    /// does not, and returns then. A question that does not pass has no effect; an answer that does
+    /// not pass leaves its effect behind.
+    pub async fn deaf_from(&self, turn: u64) {
+        self.log().turns_left = Some(turn.max(1));
+        self.cut.notified().await;
+    }
+
+    async fn pass(&self) {
+        let is_cut = {
+            let mut log = self.log();
+            match &mut log.turns_left {
+                None => false,
+                Some(left) => {
+                    *left = left.saturating_sub(1);
+                    *left == 0
+                }
+            }
+        };
+        if is_cut {
+            self.cut.notify_one();
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The simulated cloud, overheard.
+#[derive(Debug)]
+pub struct WiredCloud {
+    inner: SimCloud,
+    sim: Sim,
+    ear: Ear,
+}
+
+/// The simulated nodes, overheard.
+#[derive(Debug)]
+pub struct WiredShell {
+    inner: SimShell,
+    sim: Sim,
+    ear: Ear,
+}
+
+/// Puts an ear between an engine and a simulated world.
+#[must_use]
+pub fn wire(sim: &Sim, ear: &Ear) -> (WiredCloud, WiredShell) {
+    let cloud = WiredCloud { inner: sim.cloud(), sim: sim.clone(), ear: ear.clone() };
+    let shell = WiredShell { inner: sim.shell(), sim: sim.clone(), ear: ear.clone() };
+    (cloud, shell)
+}
+
+#[async_trait]
+impl Cloud for WiredCloud {
+    async fn observe(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
+        self.ear.pass().await;
+        self.ear.log().looks.push(self.sim.now());
+        let view = self.inner.observe(cluster).await;
+        self.ear.pass().await;
+        view
+    }
+
+    async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {
+        self.ear.pass().await;
+        let now = self.sim.now();
+        let from = {
+            let mut log = self.ear.log();
+            let from = log.calls.len();
+            for action in actions {
+                let (name, subject) = (action.action().name(), action.action().subject());
+                log.sent(now, subject, name, action.seen_at());
+            }
+            from
+        };
+        let answers = self.inner.issue(actions).await;
+        self.ear.pass().await;
+        let results =
+            answers.iter().map(|answer| answer.as_ref().map(drop).map_err(ToString::to_string));
+        self.ear.log().answered(from, self.sim.now(), true, results.collect());
+        answers
+    }
+
+    fn limits(&self) -> CloudLimits {
+        self.inner.limits()
+    }
+}
+
+#[async_trait]
+impl NodeShell for WiredShell {
+    async fn probe(&self, node: &NodeAddress, request: &ProbeRequest) -> Result<NodeProbe, Gap> {
+        self.ear.pass().await;
+        self.ear.log().probes += 1;
+        let probe = self.inner.probe(node, request).await;
+        self.ear.pass().await;
+        probe
+    }
+
+    async fn issue(
+        &self,
+        node: &NodeAddress,
+        actions: &[Cleared<ShellAction>],
+    ) -> Vec<Result<ShellReceipt, ShellError>> {
+        self.ear.pass().await;
+        let now = self.sim.now();
+        let from = {
+            let mut log = self.ear.log();
+            let from = log.calls.len();
+            for action in actions {
+                let subject = Subject::Mount(action.action().mount().clone());
+                log.sent(now, subject, action.action().name(), action.seen_at());
+            }
+            from
+        };
+        let answers = self.inner.issue(node, actions).await;
+        self.ear.pass().await;
+        let results =
+            answers.iter().map(|answer| answer.as_ref().map(drop).map_err(ToString::to_string));
+        self.ear.log().answered(from, self.sim.now(), false, results.collect());
+        answers
+    }
+}
