@@ -253,7 +253,8 @@ pub(crate) fn unrecognized(subject: Subject, id: &str, word: &str) -> Refusal {
         .refuse()
 }
 
-/// Passes an instance to which no volume of the cluster's is attached.
+/// Passes an instance to which no volume of the cluster's is attached, also none that fits no mount:
+/// whatever is mounted of it would be cut off, and it may be marked to go with the instance.
 pub(super) fn nothing_attached(
     ctx: &Context<'_>,
     node: &NodeName,
@@ -292,17 +293,24 @@ pub(super) fn nothing_attached(
             }
         }
     }
-    // The listing speaks of volumes; an attachment that has just been asked for is not in it yet.
-    let busy = ctx.observation.mounts_of(node).find(|mount| {
-        ctx.memory
-            .of(&Subject::Mount(mount.key.clone()))
-            .is_some_and(|memory| memory.in_flight.is_some())
-    });
-    match busy {
-        Some(mount) if ctx.is_on(Interlock::StillAttached) => {
-            Err(Refusal::wait(subject, WaitOn::Answer, format!("kept up for {}", mount.key.mount)))
+    let stranger = ctx.observation.strangers.iter().find(|one| one.held_by.contains(instance));
+    if let Some(stranger) = stranger
+        && ctx.is_on(Interlock::StillAttached)
+    {
+        return Err(Hold::new(Interlock::StillAttached, subject, "it is not terminated")
+            .why(format!("{} is attached to it and fits no mount: {}", stranger.id, stranger.why))
+            .so("the machine stays up, and nothing of it was touched")
+            .fix(format!("set the tags of {} right, or unmount and detach it by hand", stranger.id))
+            .may_clear()
+            .refuse());
+    }
+    // The listing speaks of volumes; an attachment that has just been asked for is not in it yet, and
+    // a listing that goes back in time may lack the volume that an answer is due about.
+    match ctx.memory.of_mounts_of(node).find(|(_, memory)| memory.in_flight.is_some()) {
+        Some((mount, _)) if ctx.is_on(Interlock::StillAttached) => {
+            Err(Refusal::wait(subject, WaitOn::Answer, format!("kept up for {}", mount.mount)))
         }
-        _ => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }
 
