@@ -119,6 +119,7 @@ fn any_loss() -> impl Strategy<Value = Less> {
 /// How many observations each property sees, unless `PROPTEST_CASES` says otherwise.
 const CASES: u32 = 100_000;
 
+#[expect(clippy::disallowed_methods, reason = "the core reads no environment; its test does")]
 fn config() -> ProptestConfig {
     let given = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
     ProptestConfig {

@@ -3,7 +3,7 @@
 
 use wucluster_core::action::{Action, CloudAction, Hazard, ShellAction};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{
     AttachmentSeen, AttachmentState, Contents, DeviceSeen, InstanceSeen, InstanceState, NodeView,
@@ -104,7 +104,7 @@ impl<'a> Referee<'a> {
                     self.identity(tags).as_ref() == Some(&Identity::Mount(mount.clone())),
                     "its tags are its name",
                 )?;
-                self.begins_from(mount, from.as_ref().map(|id| id.as_str()), tags)
+                self.begins_from(mount, from.as_ref().map(SnapshotId::as_str), tags)
             }
             CloudAction::AttachVolume { mount, volume, instance } => {
                 let seen = self.sole_volume(mount, volume)?;
@@ -215,7 +215,7 @@ impl<'a> Referee<'a> {
         let newest =
             data.iter().filter_map(|seen| seen.tags.epoch()).map(|epoch| epoch.number).max();
         let base = self.world.definition.mount(mount).and_then(|defined| defined.from.as_ref());
-        let is_base = from.is_some() && from == base.map(|base| base.as_str());
+        let is_base = from.is_some() && from == base.map(SnapshotId::as_str);
         let source = data.iter().find(|seen| Some(seen.id.as_str()) == from);
         if let Some(source) = source {
             must(source.state == SnapshotState::Completed, "its source is not complete")?;
