@@ -60,11 +60,21 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
             },
             CloudAction::AttachVolume { mount, volume, instance } => {
                 let (node, instance) = names.instance_place(instance.as_str());
-                Ask::Attach { mount: at(mount), number: Names::number(volume.as_str()), node, instance }
+                Ask::Attach {
+                    mount: at(mount),
+                    number: Names::number(volume.as_str()),
+                    node,
+                    instance,
+                }
             }
             CloudAction::DetachVolume { mount, volume, instance } => {
                 let (node, instance) = names.instance_place(instance.as_str());
-                Ask::Detach { mount: at(mount), number: Names::number(volume.as_str()), node, instance }
+                Ask::Detach {
+                    mount: at(mount),
+                    number: Names::number(volume.as_str()),
+                    node,
+                    instance,
+                }
             }
             CloudAction::TagVolume { mount, volume, tags } => {
                 let number = Names::number(volume.as_str());
@@ -95,7 +105,9 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
                 ShellAction::MakeFilesystem { serial, .. } => {
                     Ask::Mkfs { mount, number: Names::number(serial) }
                 }
-                ShellAction::Mount { serial, .. } => Ask::Mount { mount, number: Names::number(serial) },
+                ShellAction::Mount { serial, .. } => {
+                    Ask::Mount { mount, number: Names::number(serial) }
+                }
                 ShellAction::Unmount { serial, .. } => {
                     Ask::Unmount { mount, number: Names::number(serial) }
                 }

@@ -50,7 +50,9 @@ pub struct Names {
 impl Names {
     pub fn new(layout: Layout) -> Self {
         let text = match layout {
-            Layout::OneMount => "[cluster]\nname = \"small\"\n[node.a]\nmount.m = { at = \"/mnt/m\", size = \"1 GiB\" }\n",
+            Layout::OneMount => {
+                "[cluster]\nname = \"small\"\n[node.a]\nmount.m = { at = \"/mnt/m\", size = \"1 GiB\" }\n"
+            }
             Layout::TwoMounts => {
                 "[cluster]\nname = \"small\"\n[node.a]\nmount.m = { at = \"/mnt/m\", size = \"1 GiB\" }\nmount.n = { at = \"/mnt/n\", size = \"1 GiB\" }\n"
             }

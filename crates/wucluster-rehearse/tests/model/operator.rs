@@ -135,7 +135,9 @@ impl Operator {
             let is_there = |cloud: &Cloud| match place.checked_sub(NODES) {
                 None => cloud.nodes[place].number == awaited || cloud.nodes[place].gone == awaited,
                 Some(mount) => match awaited.checked_sub(AWAITED_SNAPSHOT) {
-                    Some(number) => cloud.mounts[mount].snapshots[usize::from(number) - 1].state != Snap::None,
+                    Some(number) => {
+                        cloud.mounts[mount].snapshots[usize::from(number) - 1].state != Snap::None
+                    }
                     None => {
                         let volume = &cloud.mounts[mount].volume;
                         volume.number == awaited && volume.state != Vol::None
@@ -205,7 +207,8 @@ impl Planner {
 
     fn evaluate(&self, operator: &Operator) -> Planned {
         let answers = self.answers(operator);
-        let observation = Observation::assemble(&self.names.definition, &self.view(operator, ASKED), &answers);
+        let observation =
+            Observation::assemble(&self.names.definition, &self.view(operator, ASKED), &answers);
         let mut known = operator.known;
         for (at, key) in self.names.mounts.iter().enumerate() {
             let Some(seen) = observation.mount(key) else { continue };
@@ -245,8 +248,15 @@ impl Planner {
 
     /// A permit of an older look is renewed on this one, and never on its own: what the model does by
     /// counting looks is what `Cleared::renew` does by times.
-    fn check_renewal(&self, operator: &Operator, answers: &NodeViews, now: &Context<'_>, action: &Action) {
-        let earlier = Observation::assemble(&self.names.definition, &self.view(operator, BEFORE), answers);
+    fn check_renewal(
+        &self,
+        operator: &Operator,
+        answers: &NodeViews,
+        now: &Context<'_>,
+        action: &Action,
+    ) {
+        let earlier =
+            Observation::assemble(&self.names.definition, &self.view(operator, BEFORE), answers);
         let before = Context { observation: &earlier, ..*now };
         let first = clear(&before, action.clone()).expect("what is cleared now was so just before");
         assert!(first.clone().renew(&before).is_err(), "renewed on the very look that cleared it");

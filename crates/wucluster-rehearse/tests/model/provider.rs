@@ -4,9 +4,7 @@
 //! device is held, snapshots of what is on the disk and not in memory.
 
 use super::ask::Ask;
-use super::cloud::{
-    Attach, Content, Hidden, Run, SNAPSHOTS, Snap, Snapshot, Vol, Volume,
-};
+use super::cloud::{Attach, Content, Hidden, Run, SNAPSHOTS, Snap, Snapshot, Vol, Volume};
 use super::names::Layout;
 use super::world::State;
 
@@ -66,12 +64,19 @@ impl State {
                 let before = self.cloud.mounts[place].volume;
                 let is_there = before.state != Vol::None;
                 if is_there && before.hidden.token == token {
-                    return Outcome::Made(before.number);
+                    let is_same = before.from == from;
+                    return if is_same {
+                        Outcome::Made(before.number)
+                    } else {
+                        Outcome::TokenSpent
+                    };
                 }
                 if self.cloud.mounts[place].spent == token {
                     return Outcome::TokenSpent;
                 }
-                let source = from.checked_sub(1).map(|at| self.cloud.mounts[place].snapshots[usize::from(at)]);
+                let source = from
+                    .checked_sub(1)
+                    .map(|at| self.cloud.mounts[place].snapshots[usize::from(at)]);
                 if source.is_some_and(|source| source.state != Snap::Completed) {
                     return Outcome::Refused;
                 }
@@ -286,7 +291,12 @@ impl State {
     fn judge_source(&mut self, place: usize, source: Option<&Snapshot>) {
         let mount = &self.cloud.mounts[place];
         let is_whole = |one: &&Snapshot| matches!(one.state, Snap::Pending | Snap::Completed);
-        let newest = mount.snapshots.iter().filter(is_whole).map(|one| one.content).max_by_key(|content| (content.writes, content.fs));
+        let newest = mount
+            .snapshots
+            .iter()
+            .filter(is_whole)
+            .map(|one| one.content)
+            .max_by_key(|content| (content.writes, content.fs));
         let Some(newest) = newest else { return };
         let taken = source.map_or(Content::default(), |source| source.content);
         if newest.writes > taken.writes || (source.is_none() && newest.writes > 0) {

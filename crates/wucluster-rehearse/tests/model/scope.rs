@@ -12,6 +12,8 @@ pub enum Fault {
     LostAnswer,
     /// C4: its answer is lost, and it takes effect later, or never.
     LateEffect,
+    /// O4: and it may do so after its operator died, or was given another demand.
+    OutlivesOperator,
     /// C6: one kind of listing still shows what the last look showed.
     OldListing,
     /// O1: the operator dies and is started again, without memory; answers that are due never come.

@@ -150,7 +150,8 @@ impl World {
 
     /// Whether a request reaches whom it is for: a node must answer to be asked.
     fn apply(&self, state: &mut State, subject: usize, ask: Ask) -> Option<Outcome> {
-        if let Ask::Mkfs { mount, .. } | Ask::Mount { mount, .. } | Ask::Unmount { mount, .. } = ask {
+        if let Ask::Mkfs { mount, .. } | Ask::Mount { mount, .. } | Ask::Unmount { mount, .. } = ask
+        {
             let node = self.layout().owner(usize::from(mount));
             if state.is_silent[node] || state.cloud.nodes[node].run != Run::Running {
                 return None;
@@ -181,14 +182,17 @@ impl World {
                     (true, ..) => Device::Mounted,
                     (false, true, _) => Device::Held,
                     (false, false, false) => Device::NotExamined,
-                    (false, false, true) if content.fs == 0 || volume.hidden.looks_blank => Device::Blank,
+                    (false, false, true) if content.fs == 0 || volume.hidden.looks_blank => {
+                        Device::Blank
+                    }
                     (false, false, true) => Device::Filesystem(content.fs),
                 };
                 answer.devices[mount] = (device, volume.number);
             }
         }
         state.operator.answers[node] = answer;
-        for mount in (0..self.layout().mounts()).filter(|mount| self.layout().owner(*mount) == node) {
+        for mount in (0..self.layout().mounts()).filter(|mount| self.layout().owner(*mount) == node)
+        {
             state.operator.is_device_old[mount] = false;
             state.operator.subjects[NODES + mount].is_word_old = false;
         }
@@ -202,6 +206,12 @@ impl World {
             .filter(|(mount, _)| self.layout().owner(*mount) == node)
             .any(|(_, subject)| subject.flight.is_some_and(Ask::is_shell));
         state.operator.has_looked && state.operator.view.nodes[node].run == Run::Running && !is_busy
+    }
+
+    /// Whether another operator may begin: what was asked by the last has taken effect, or never will.
+    /// What outlives its operator can be told by nobody; a scope says whether it may.
+    fn may_begin_anew(&self, state: &State) -> bool {
+        state.late.is_none() || self.scope.has(Fault::OutlivesOperator)
     }
 
     fn faults(&self, state: &State, steps: &mut Vec<Step>) {
@@ -219,7 +229,7 @@ impl World {
                 }
             }
         }
-        if has(Fault::Crash) && state.operator.has_looked {
+        if has(Fault::Crash) && state.operator.has_looked && self.may_begin_anew(state) {
             steps.push(Step::Crash);
         }
         if has(Fault::OldListing) {
@@ -255,14 +265,21 @@ impl World {
                 steps.push(Step::Pins(place));
             }
             let has_content = volume.state != Vol::None && volume.hidden.content.fs > 0;
-            if has(Fault::LooksBlank) && has_content && !volume.hidden.looks_blank && !disk.is_held() {
+            if has(Fault::LooksBlank)
+                && has_content
+                && !volume.hidden.looks_blank
+                && !disk.is_held()
+            {
                 steps.push(Step::LooksBlank(place));
             }
             if has(Fault::HumanDetaches) && volume.attach == Attach::Attached {
                 steps.push(Step::HumanDetaches(place));
             }
             let own = &state.cloud.nodes[self.layout().owner(mount)];
-            if has(Fault::HumanAttaches) && volume.state == Vol::Available && own.run == Run::Running {
+            if has(Fault::HumanAttaches)
+                && volume.state == Vol::Available
+                && own.run == Run::Running
+            {
                 steps.push(Step::HumanAttaches(place));
             }
             for (at, snapshot) in state.cloud.mounts[mount].snapshots.iter().enumerate() {
@@ -296,7 +313,9 @@ impl Model for World {
                 steps.push(Step::Probe(place));
             }
             match state.cloud.nodes[node].run {
-                Run::Pending | Run::Stopping | Run::ShuttingDown => steps.push(Step::Instance(place)),
+                Run::Pending | Run::Stopping | Run::ShuttingDown => {
+                    steps.push(Step::Instance(place))
+                }
                 Run::Terminated => steps.push(Step::Forget(place)),
                 Run::None | Run::Running | Run::Stopped => {
                     if state.cloud.nodes[node].gone > 0 {
@@ -346,7 +365,7 @@ impl Model for World {
             }
         }
         let is_idle = state.operator.subjects.iter().all(|subject| subject.flight.is_none());
-        if state.flips > 0 && is_idle {
+        if state.flips > 0 && is_idle && self.may_begin_anew(state) {
             steps.push(Step::Flip);
         }
         self.faults(state, steps);
@@ -545,7 +564,8 @@ impl State {
                         hidden: Hidden { content, was_mounted: true, ..Hidden::default() },
                         ..Volume::default()
                     };
-                    state.disks[mount] = Disk { is_mounted: true, is_dirty: true, ..Disk::default() };
+                    state.disks[mount] =
+                        Disk { is_mounted: true, is_dirty: true, ..Disk::default() };
                     state.cloud.nodes[node] =
                         Node { run: Run::Running, number: 1, made: 1, ..Node::default() };
                 }
@@ -557,6 +577,8 @@ impl State {
                 }
             }
         }
+        // The oldest that a first listing may show is the world as it begins.
+        state.operator.view = state.cloud.listed();
         state
     }
 
@@ -578,7 +600,8 @@ impl State {
             // What is mounted may be so no more at the instant after the node was asked.
             Demand::Launched => nodes.all(|node| node.run == Run::Running),
             Demand::Separated => {
-                mounts.all(|mount| mount.volume.attach == Attach::None) && disks.all(|disk| !disk.is_held())
+                mounts.all(|mount| mount.volume.attach == Attach::None)
+                    && disks.all(|disk| !disk.is_held())
             }
             Demand::Instantiated
             | Demand::Attached
