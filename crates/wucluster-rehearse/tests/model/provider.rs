@@ -194,7 +194,8 @@ impl State {
                 if hidden.content.fs > 0 && !hidden.looks_blank {
                     return Outcome::Refused;
                 }
-                if hidden.content.fs > 0 {
+                // A file system that we made and never mounted holds nothing.
+                if hidden.was_mounted || hidden.content.writes > 0 {
                     self.harm = Some(Harm::Formatted);
                 }
                 hidden.content = Content { fs: number, writes: 0 };

@@ -67,6 +67,8 @@ pub struct Scope {
     pub faults: u8,
     pub kinds: &'static [Fault],
     pub ablated: Option<Interlock>,
+    /// After how many generated states the search is given up.
+    pub states_max: usize,
 }
 
 impl Scope {
@@ -83,6 +85,7 @@ impl Scope {
             faults: 0,
             kinds: &[],
             ablated: None,
+            states_max: 10_000_000,
         }
     }
 
@@ -101,6 +104,14 @@ impl Scope {
 
     pub const fn layout(self, layout: Layout) -> Self {
         Self { layout, ..self }
+    }
+
+    pub const fn to(self, other: Demand) -> Self {
+        Self { other, ..self }
+    }
+
+    pub const fn cap(self, states_max: usize) -> Self {
+        Self { states_max, ..self }
     }
 
     pub const fn without(self, rule: Interlock) -> Self {
