@@ -177,6 +177,13 @@ pub struct MountKey {
     pub mount: MountName,
 }
 
+impl MountKey {
+    /// A key that stands before those of all of a node's mounts; no mount has it.
+    pub(crate) fn before_all_of(node: &NodeName) -> Self {
+        Self { node: node.clone(), mount: MountName("".into()) }
+    }
+}
+
 impl fmt::Display for MountKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&format!("{}/{}", self.node, self.mount))

@@ -36,6 +36,19 @@ impl Memory {
     pub fn of(&self, subject: &Subject) -> Option<&SubjectMemory> {
         self.subjects.get(subject)
     }
+
+    /// Lists what is remembered of a node's mounts, whether or not they are seen now.
+    pub fn of_mounts_of(
+        &self,
+        node: &NodeName,
+    ) -> impl Iterator<Item = (&MountKey, &SubjectMemory)> {
+        self.subjects.range(Subject::Mount(MountKey::before_all_of(node))..).map_while(
+            move |(subject, memory)| match subject {
+                Subject::Mount(key) if &key.node == node => Some((key, memory)),
+                _ => None,
+            },
+        )
+    }
 }
 
 /// What is remembered of one subject.

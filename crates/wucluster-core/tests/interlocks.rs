@@ -302,12 +302,28 @@ fn terminate_is_held_by_a_volume_of_another_node_that_is_attached_to_it() {
 }
 
 #[test]
+fn terminate_is_held_by_an_attached_volume_whose_tags_fit_no_mount() {
+    let stranger = attached().tag("wucluster:schema", "2");
+    assert_blocks(&stranger, terminate(), Interlock::StillAttached);
+    let mut detached = stranger;
+    detached.view.volumes[0].attachments.clear();
+    assert_permits(&detached, terminate());
+}
+
+#[test]
 fn terminate_waits_while_an_attachment_is_being_asked_for() {
     let mut world =
         World::new(SOLO).instance("chief", "running").volume("chief/home", "available", "1 live");
     let memory = SubjectMemory { in_flight: Some("AttachVolume"), ..SubjectMemory::default() };
-    world.memory.subjects.insert(Subject::Mount(home()), memory);
+    world.memory.subjects.insert(Subject::Mount(home()), memory.clone());
     assert_waits(&world, terminate());
+    // Of a mount that left the definition, and that this listing does not show.
+    let mut unseen = World::new(SOLO).instance("chief", "running");
+    unseen.memory.subjects.insert(Subject::Mount(key("chief/old")), memory.clone());
+    assert_waits(&unseen, terminate());
+    let mut of_another = World::new(SOLO).instance("chief", "running");
+    of_another.memory.subjects.insert(Subject::Mount(key("worker/old")), memory);
+    assert_permits(&of_another, terminate());
 }
 
 fn blank() -> World {
@@ -487,6 +503,8 @@ mod switched_off {
         let mounted = attached().mounted("/mnt/home");
         assert_guard(&mounted, detach(), Interlock::MountBusy);
         assert_guard(&attached(), terminate(), Interlock::StillAttached);
+        let stranger = attached().tag("wucluster:schema", "2");
+        assert_guard(&stranger, terminate(), Interlock::StillAttached);
         let older = World::new(SOLO).volume("chief/home", "available", "2 sealed").snapshot(
             "chief/home",
             "snap-1",

@@ -278,7 +278,9 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
         .iter()
         .filter(|seen| seen.tags.epoch().is_some_and(|epoch| epoch.number == newest))
         .collect();
-    if let Some(whole) = of_newest.iter().find(|seen| seen.state == SnapshotState::Completed) {
+    // All of one epoch hold the same; the first that was begun stays the first in later listings.
+    if let Some(whole) = of_newest.iter().rev().find(|seen| seen.state == SnapshotState::Completed)
+    {
         return Ok(Source::Own((**whole).clone()));
     }
     if let Some(coming) = of_newest

@@ -259,7 +259,8 @@ pub(crate) fn unrecognized(subject: Subject, id: &str, word: &str) -> Refusal {
         .refuse()
 }
 
-/// Passes an instance to which no volume of the cluster's is attached.
+/// Passes an instance to which no volume of the cluster's is attached, also none that fits no mount:
+/// whatever is mounted of it would be cut off, and it may be marked to go with the instance.
 pub(super) fn nothing_attached(
     ctx: &Context<'_>,
     node: &NodeName,
@@ -298,21 +299,31 @@ pub(super) fn nothing_attached(
             }
         }
     }
-    // The listing speaks of volumes; an attachment that has just been asked for is not in it yet, and
-    // a volume that it left out for once may be anywhere.
-    let busy = ctx.observation.mounts_of(node).find(|mount| {
-        ctx.memory.of(&Subject::Mount(mount.key.clone())).is_some_and(|memory| {
-            let is_missed = memory.awaited.as_ref().is_some_and(|awaited| {
-                awaited.until > ctx.now && matches!(awaited.what, AwaitedId::Volume(_))
-            });
-            memory.in_flight.is_some() || is_missed
-        })
+    let stranger = ctx.observation.strangers.iter().find(|one| one.held_by.contains(instance));
+    if let Some(stranger) = stranger
+        && ctx.is_on(Interlock::StillAttached)
+    {
+        return Err(Hold::new(Interlock::StillAttached, subject, "it is not terminated")
+            .why(format!("{} is attached to it and fits no mount: {}", stranger.id, stranger.why))
+            .so("the machine stays up, and nothing of it was touched")
+            .fix(format!("set the tags of {} right, or unmount and detach it by hand", stranger.id))
+            .may_clear()
+            .refuse());
+    }
+    // The listing speaks of volumes; an attachment that has just been asked for is not in it yet, a
+    // volume that it left out for once may be anywhere, and one that goes back in time may lack the
+    // volume that an answer is due about.
+    let busy = ctx.memory.of_mounts_of(node).find(|(_, memory)| {
+        let is_missed = memory.awaited.as_ref().is_some_and(|awaited| {
+            awaited.until > ctx.now && matches!(awaited.what, AwaitedId::Volume(_))
+        });
+        memory.in_flight.is_some() || is_missed
     });
     match busy {
-        Some(mount) if ctx.is_on(Interlock::StillAttached) => {
-            Err(Refusal::wait(subject, WaitOn::Answer, format!("kept up for {}", mount.key.mount)))
+        Some((mount, _)) if ctx.is_on(Interlock::StillAttached) => {
+            Err(Refusal::wait(subject, WaitOn::Answer, format!("kept up for {}", mount.mount)))
         }
-        _ => Ok(()),
+        Some(_) | None => Ok(()),
     }
 }
 

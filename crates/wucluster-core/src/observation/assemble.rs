@@ -77,7 +77,14 @@ impl Found {
             // A terminated instance loses its tags while it lingers, and is nobody's concern.
             _ if seen.state == InstanceState::Terminated => {}
             other => {
-                self.strange("instance", seen.id.as_str(), seen.state.as_str(), &seen.tags, other);
+                self.strange(
+                    "instance",
+                    seen.id.as_str(),
+                    seen.state.as_str(),
+                    &seen.tags,
+                    other,
+                    &[],
+                );
             }
         }
     }
@@ -86,7 +93,10 @@ impl Found {
         match seen.tags.identity(&definition.name) {
             Ok(Identity::Mount(key)) => self.volumes.entry(key).or_default().push(seen.clone()),
             other => {
-                self.strange("volume", seen.id.as_str(), seen.state.as_str(), &seen.tags, other);
+                let held_by: Vec<_> =
+                    seen.open_attachments().map(|one| one.instance.clone()).collect();
+                let state = seen.state.as_str();
+                self.strange("volume", seen.id.as_str(), state, &seen.tags, other, &held_by);
             }
         }
     }
@@ -95,7 +105,14 @@ impl Found {
         match seen.tags.identity(&definition.name) {
             Ok(Identity::Mount(key)) => self.snapshots.entry(key).or_default().push(seen.clone()),
             other => {
-                self.strange("snapshot", seen.id.as_str(), seen.state.as_str(), &seen.tags, other);
+                self.strange(
+                    "snapshot",
+                    seen.id.as_str(),
+                    seen.state.as_str(),
+                    &seen.tags,
+                    other,
+                    &[],
+                );
             }
         }
     }
@@ -107,6 +124,7 @@ impl Found {
         state: &str,
         tags: &Tags,
         identity: Result<Identity, String>,
+        held_by: &[InstanceId],
     ) {
         let why = match identity {
             Ok(Identity::Node(node)) => {
@@ -124,6 +142,7 @@ impl Found {
                 kind: kind.to_owned(),
                 state: state.to_owned(),
                 why,
+                held_by: held_by.to_vec(),
             });
         }
     }

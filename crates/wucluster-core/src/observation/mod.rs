@@ -323,4 +323,7 @@ pub struct Stranger {
     pub state: String,
     /// Why it fits nowhere.
     pub why: String,
+    /// The instances that have it, if it is a volume: it may be in use there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_by: Vec<InstanceId>,
 }

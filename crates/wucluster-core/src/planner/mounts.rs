@@ -231,17 +231,10 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
         Source::Blank => (defined.size, None),
     };
     let epoch = tags.get(KEY_EPOCH).unwrap_or_default().to_owned();
-    let token = identity::token(
-        ctx,
-        &subject,
-        &[
-            "volume",
-            &epoch,
-            &size.to_string(),
-            from.as_ref().map_or("blank", |id| id.as_str()),
-            ctx.definition.zone.as_deref().unwrap_or(""),
-        ],
-    );
+    // Not the snapshot's id: of two that hold the same, a later listing may show another first, and a
+    // request whose answer was lost must come again under the same token.
+    let zone = ctx.definition.zone.as_deref().unwrap_or("");
+    let token = identity::token(ctx, &subject, &["volume", &epoch, &size.to_string(), zone]);
     let action = CloudAction::CreateVolume {
         mount: mount.key.clone(),
         size,

@@ -69,15 +69,15 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
             .into();
     }
     let Some(defined) = ctx.definition.nodes.get(&node.name) else { return Step::Done };
-    // A token once used for an instance that is gone names that one for ever: make it another.
-    let gone: Vec<&str> = node.terminated.iter().map(|seen| seen.id.as_str()).collect();
+    // Nothing that a later listing may show otherwise: a request whose answer was lost must come again
+    // under the same token. The provider itself tells when that one is used up.
     let generation = super::mounts::next_generation(ctx).to_string();
     let action = CloudAction::RunInstance {
         node: node.name.clone(),
         machine: defined.machine.clone(),
         zone: ctx.definition.zone.clone(),
         tags: Tags::for_node(&ctx.definition.name, &node.name),
-        token: identity::token(ctx, subject, &["instance", &generation, &gone.join(",")]),
+        token: identity::token(ctx, subject, &["instance", &generation]),
     };
     pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from)
 }

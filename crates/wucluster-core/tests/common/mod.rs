@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use wucluster_core::definition::{ClusterDefinition, Size};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, VolumeId};
@@ -54,6 +57,18 @@ pub fn node(text: &str) -> NodeName {
 /// The UUID that every file system in these worlds has.
 pub const UUID: &str = "11111111-2222-8333-8444-555555555555";
 
+/// Parses a definition, once: properties make the same world many thousand times.
+fn parsed(text: &str) -> ClusterDefinition {
+    static KNOWN: Mutex<BTreeMap<String, ClusterDefinition>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(definition) = known.get(text) {
+        return definition.clone();
+    }
+    let definition = ClusterDefinition::parse(text).expect("the test's definition is right");
+    known.insert(text.to_owned(), definition.clone());
+    definition
+}
+
 #[derive(Debug, Clone)]
 pub struct World {
     pub definition: ClusterDefinition,
@@ -65,8 +80,7 @@ pub struct World {
 
 impl World {
     pub fn new(definition: &str) -> Self {
-        let definition =
-            ClusterDefinition::parse(definition).expect("the test's definition is right");
+        let definition = parsed(definition);
         let policy = Policy { consent: Consent::Everything, ..Policy::default() };
         let view = CloudView { asked_at: NOW, requests: 3, ..CloudView::default() };
         Self { definition, view, answers: NodeViews::new(), memory: Memory::default(), policy }

@@ -1,0 +1,70 @@
+//! Tokens: a creation whose answer was lost comes again under the same one, whatever listings show
+//! meanwhile, so that the provider makes nothing twice.
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
+mod common;
+
+use common::{SOLO, World};
+use wucluster_core::action::{Action, CloudAction};
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::VolumeId;
+use wucluster_core::memory::SubjectMemory;
+use wucluster_core::tags::{KEY_EPOCH, KEY_GENERATION};
+
+/// The tokens of instance and volume in a plan for `launched`.
+fn tokens(world: &World) -> (Option<String>, Option<String>) {
+    let (mut instance, mut volume) = (None, None);
+    for cleared in &world.plan(Demand::Launched).actions {
+        match cleared.action() {
+            Action::Cloud(CloudAction::RunInstance { token, .. }) => instance = Some(token.clone()),
+            Action::Cloud(CloudAction::CreateVolume { token, .. }) => volume = Some(token.clone()),
+            Action::Cloud(_) | Action::Shell(_) => {}
+        }
+    }
+    (instance, volume)
+}
+
+#[test]
+fn the_token_of_an_instance_stays_when_a_terminated_one_leaves_the_listing() {
+    let listed = World::new(SOLO).instance("chief", "terminated");
+    let forgotten = World::new(SOLO);
+    assert!(tokens(&listed).0.is_some());
+    assert_eq!(tokens(&listed).0, tokens(&forgotten).0);
+}
+
+#[test]
+fn a_token_that_the_provider_calls_used_up_is_replaced() {
+    let before = World::new(SOLO);
+    let mut after = World::new(SOLO);
+    let subject = before.plan(Demand::Launched).actions[0].action().subject();
+    let memory = SubjectMemory { token_generation: 1, ..SubjectMemory::default() };
+    after.memory.subjects.insert(subject, memory);
+    assert_ne!(tokens(&before).0, tokens(&after).0);
+}
+
+#[test]
+fn source_and_token_of_a_volume_stay_when_a_second_snapshot_of_the_same_epoch_completes() {
+    let second =
+        |state: &str| {
+            let mut world = World::new(SOLO)
+                .snapshot("chief/home", "snap-1", "completed", 3)
+                .snapshot("chief/home", "snap-2", state, 3);
+            for snapshot in &mut world.view.snapshots {
+                snapshot.volume = VolumeId::new("vol-before");
+                snapshot.tags.set(KEY_EPOCH, "3 sealed");
+                snapshot.tags.set(KEY_GENERATION, "3");
+            }
+            world
+        };
+    let source = |world: &World| {
+        let plan = world.plan(Demand::Launched);
+        plan.actions.iter().find_map(|cleared| match cleared.action() {
+            Action::Cloud(CloudAction::CreateVolume { from, .. }) => from.clone(),
+            _ => None,
+        })
+    };
+    let (pending, completed) = (second("pending"), second("completed"));
+    assert_eq!(source(&pending).unwrap().as_str(), "snap-1");
+    assert_eq!(source(&pending), source(&completed));
+    assert_eq!(tokens(&pending).1, tokens(&completed).1);
+}

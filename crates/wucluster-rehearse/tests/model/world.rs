@@ -1,0 +1,685 @@
+//! The small world as a model: its states, the steps from each, and what holds in all of them.
+
+use stateright::{Model, Property};
+use wucluster_core::demand::Demand;
+
+use super::ask::{Ask, SUBJECTS};
+use super::cloud::{
+    Attach, Cloud, Content, Disk, Hidden, Listing, MOUNTS, Marks, Mount, NODES, Node, Run,
+    SNAPSHOTS, Snap, Snapshot, Vol, Volume,
+};
+use super::names::{Layout, Names};
+use super::operator::{AWAITED_SNAPSHOT, Answer, Device, Operator, Planner};
+use super::provider::{Harm, Outcome};
+use super::scope::{Fault, Scope, Start};
+
+/// Everything: the truth, the operator, and what may still go wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct State {
+    pub cloud: Cloud,
+    pub disks: [Disk; MOUNTS],
+    pub is_silent: [bool; NODES],
+    pub operator: Operator,
+    /// A request whose answer was lost and whose effect may yet come.
+    pub late: Option<(u8, Ask)>,
+    pub faults: u8,
+    pub flips: u8,
+    pub writes: u8,
+    pub harm: Option<Harm>,
+}
+
+/// One step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// The operator looks at the cloud, and plans.
+    Look,
+    /// The operator looks, and one kind of listing is as old as its last look.
+    LookAtOlder(Listing),
+    /// The operator asks a node, and plans.
+    Probe(u8),
+    /// A request takes effect and is answered; the operator plans.
+    Answer(u8),
+    /// A request takes effect, and its answer is lost; the operator plans.
+    AnswerLost(u8),
+    /// A request's answer is lost, and its effect is yet to come; the operator plans.
+    EffectLate(u8),
+    /// The late request takes effect.
+    LateEffect,
+    /// The late request never takes effect.
+    LateVanishes,
+    /// The operator dies and is started again.
+    Crash,
+    /// The other demand takes the place of this one.
+    Flip,
+    /// An instance moves on.
+    Instance(u8),
+    /// A terminated instance leaves the listings.
+    Forget(u8),
+    /// A volume is made, or is gone.
+    Volume(u8),
+    /// An attachment moves on.
+    Attachment(u8),
+    SnapshotCompletes(u8, u8),
+    SnapshotFails(u8, u8),
+    /// The user writes; it stays in memory.
+    Write(u8),
+    /// What is in memory reaches the disk.
+    Writeback(u8),
+    Reboot(u8),
+    Dies(u8),
+    Falls(u8),
+    Speaks(u8),
+    Works(u8),
+    Rests(u8),
+    Pins(u8),
+    Unpins(u8),
+    LooksBlank(u8),
+    HumanStops(u8),
+    HumanDetaches(u8),
+    HumanAttaches(u8),
+    HumanDeletesSnapshot(u8, u8),
+}
+
+/// A scope as a model.
+pub struct World {
+    pub scope: Scope,
+    pub planner: Planner,
+}
+
+impl World {
+    pub fn new(scope: Scope) -> Self {
+        let planner = Planner::new(Names::new(scope.layout), scope.ablated);
+        Self { scope, planner }
+    }
+
+    fn layout(&self) -> Layout {
+        self.scope.layout
+    }
+
+    /// Plans, as the engine does after whatever it hears, and makes the requests of the plan: what
+    /// destroys only when an older look cleared the very same.
+    fn wave(&self, state: &mut State, is_new_look: bool) {
+        let operator = &mut state.operator;
+        if !operator.has_looked {
+            return;
+        }
+        let planned = self.planner.plan(operator);
+        operator.known = planned.known;
+        let mut firsts = [None; SUBJECTS];
+        for (subject, ask, destroys) in &planned.asks {
+            let remembered = &mut operator.subjects[*subject];
+            let is_renewed = is_new_look && remembered.first == Some(*ask);
+            if *destroys && !is_renewed {
+                firsts[*subject] = Some(*ask);
+            } else {
+                remembered.flight = Some(*ask);
+            }
+        }
+        for (subject, first) in operator.subjects.iter_mut().zip(firsts) {
+            subject.first = first;
+        }
+        if planned.is_met && is_new_look && !state.is_met(self.layout()) {
+            state.harm = Some(Harm::FalselyMet);
+        }
+    }
+
+    /// Ends a request that is under way, as the operator hears of it.
+    fn hear(&self, state: &mut State, subject: usize, outcome: Option<Outcome>) {
+        let remembered = &mut state.operator.subjects[subject];
+        let Some(ask) = remembered.flight.take() else { return };
+        if ask.is_shell() {
+            remembered.is_word_old = true;
+        } else {
+            remembered.is_look_old = true;
+        }
+        match outcome {
+            Some(Outcome::Made(number)) => {
+                let is_snapshot = matches!(ask, Ask::Snapshot { .. });
+                remembered.awaited = number + if is_snapshot { AWAITED_SNAPSHOT } else { 0 };
+            }
+            Some(Outcome::Done) => {
+                if !ask.is_shell() {
+                    remembered.awaited = 0;
+                }
+            }
+            Some(Outcome::TokenSpent) => remembered.tokens += 1,
+            Some(Outcome::Refused) | None => {}
+        }
+        self.wave(state, false);
+    }
+
+    /// Whether a request reaches whom it is for: a node must answer to be asked.
+    fn apply(&self, state: &mut State, subject: usize, ask: Ask) -> Option<Outcome> {
+        if let Ask::Mkfs { mount, .. } | Ask::Mount { mount, .. } | Ask::Unmount { mount, .. } = ask
+        {
+            let node = self.layout().owner(usize::from(mount));
+            if state.is_silent[node] || state.cloud.nodes[node].run != Run::Running {
+                return None;
+            }
+        }
+        Some(state.apply(self.layout(), subject, ask))
+    }
+
+    fn probe(&self, state: &mut State, node: usize) {
+        let truth = state.cloud.nodes[node];
+        let seen = state.operator.view.nodes[node];
+        let mut answer = Answer { instance: seen.number, ..Answer::default() };
+        if state.is_silent[node] || truth.run != Run::Running || truth.number != seen.number {
+            answer.is_silent = true;
+        } else {
+            for mount in 0..self.layout().mounts() {
+                let volume = &state.cloud.mounts[mount].volume;
+                let has_device = volume.holder == (node as u8, truth.number)
+                    && matches!(volume.attach, Attach::Attached | Attach::Detaching | Attach::Busy);
+                if !has_device {
+                    continue;
+                }
+                let believed = &state.operator.view.mounts[mount].volume;
+                let is_asked = believed.number == volume.number && believed.attach != Attach::None;
+                let disk = state.disks[mount];
+                let content = volume.hidden.content;
+                let device = match (disk.is_mounted, disk.is_pinned, is_asked) {
+                    (true, ..) => Device::Mounted,
+                    (false, true, _) => Device::Held,
+                    (false, false, false) => Device::NotExamined,
+                    (false, false, true) if content.fs == 0 || volume.hidden.looks_blank => {
+                        Device::Blank
+                    }
+                    (false, false, true) => Device::Filesystem(content.fs),
+                };
+                answer.devices[mount] = (device, volume.number);
+            }
+        }
+        state.operator.answers[node] = answer;
+        for mount in (0..self.layout().mounts()).filter(|mount| self.layout().owner(*mount) == node)
+        {
+            state.operator.is_device_old[mount] = false;
+            state.operator.subjects[NODES + mount].is_word_old = false;
+        }
+        self.wave(state, false);
+    }
+
+    fn may_probe(&self, state: &State, node: usize) -> bool {
+        let is_busy = state.operator.subjects[NODES..]
+            .iter()
+            .enumerate()
+            .filter(|(mount, _)| self.layout().owner(*mount) == node)
+            .any(|(_, subject)| subject.flight.is_some_and(Ask::is_shell));
+        state.operator.has_looked && state.operator.view.nodes[node].run == Run::Running && !is_busy
+    }
+
+    /// Whether another operator may begin: what was asked by the last has taken effect, or never will.
+    /// What outlives its operator can be told by nobody; a scope says whether it may.
+    fn may_begin_anew(&self, state: &State) -> bool {
+        state.late.is_none() || self.scope.has(Fault::OutlivesOperator)
+    }
+
+    fn faults(&self, state: &State, steps: &mut Vec<Step>) {
+        if state.faults == 0 {
+            return;
+        }
+        let has = |kind| self.scope.has(kind);
+        for (place, subject) in state.operator.subjects.iter().enumerate() {
+            if subject.flight.is_some() {
+                if has(Fault::LostAnswer) {
+                    steps.push(Step::AnswerLost(place as u8));
+                }
+                if has(Fault::LateEffect) && state.late.is_none() {
+                    steps.push(Step::EffectLate(place as u8));
+                }
+            }
+        }
+        if has(Fault::Crash) && state.operator.has_looked && self.may_begin_anew(state) {
+            steps.push(Step::Crash);
+        }
+        if has(Fault::OldListing) {
+            let lists = [Listing::Instances, Listing::Volumes, Listing::Snapshots];
+            let listed = state.cloud.listed();
+            let old = |which: &Listing| listed.with_older(&state.operator.view, *which) != listed;
+            steps.extend(lists.into_iter().filter(old).map(Step::LookAtOlder));
+        }
+        for node in 0..self.layout().nodes() {
+            let place = node as u8;
+            if state.cloud.nodes[node].run == Run::Running {
+                if has(Fault::Reboot) {
+                    steps.push(Step::Reboot(place));
+                }
+                if has(Fault::Dies) {
+                    steps.push(Step::Dies(place));
+                }
+                if has(Fault::HumanStops) {
+                    steps.push(Step::HumanStops(place));
+                }
+                if has(Fault::Silence) && !state.is_silent[node] {
+                    steps.push(Step::Falls(place));
+                }
+            }
+        }
+        for mount in 0..self.layout().mounts() {
+            let place = mount as u8;
+            let (disk, volume) = (state.disks[mount], &state.cloud.mounts[mount].volume);
+            if disk.is_mounted && has(Fault::Process) && !disk.has_process {
+                steps.push(Step::Works(place));
+            }
+            if disk.is_mounted && has(Fault::Pin) && !disk.is_pinned {
+                steps.push(Step::Pins(place));
+            }
+            let has_content = volume.state != Vol::None && volume.hidden.content.fs > 0;
+            if has(Fault::LooksBlank)
+                && has_content
+                && !volume.hidden.looks_blank
+                && !disk.is_held()
+            {
+                steps.push(Step::LooksBlank(place));
+            }
+            if has(Fault::HumanDetaches) && volume.attach == Attach::Attached {
+                steps.push(Step::HumanDetaches(place));
+            }
+            let own = &state.cloud.nodes[self.layout().owner(mount)];
+            if has(Fault::HumanAttaches)
+                && volume.state == Vol::Available
+                && own.run == Run::Running
+            {
+                steps.push(Step::HumanAttaches(place));
+            }
+            for (at, snapshot) in state.cloud.mounts[mount].snapshots.iter().enumerate() {
+                if has(Fault::SnapshotFails) && snapshot.state == Snap::Pending {
+                    steps.push(Step::SnapshotFails(place, at as u8));
+                }
+                if has(Fault::HumanDeletesSnapshot) && snapshot.state == Snap::Completed {
+                    steps.push(Step::HumanDeletesSnapshot(place, at as u8));
+                }
+            }
+        }
+    }
+}
+
+impl Model for World {
+    type State = State;
+    type Action = Step;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::new(&self.scope)]
+    }
+
+    fn actions(&self, state: &State, steps: &mut Vec<Step>) {
+        if state.harm.is_some() {
+            return;
+        }
+        steps.push(Step::Look);
+        for node in 0..self.layout().nodes() {
+            let place = node as u8;
+            if self.may_probe(state, node) {
+                steps.push(Step::Probe(place));
+            }
+            match state.cloud.nodes[node].run {
+                Run::Pending | Run::Stopping | Run::ShuttingDown => {
+                    steps.push(Step::Instance(place))
+                }
+                Run::Terminated => steps.push(Step::Forget(place)),
+                Run::None | Run::Running | Run::Stopped => {
+                    if state.cloud.nodes[node].gone > 0 {
+                        steps.push(Step::Forget(place));
+                    }
+                }
+            }
+            if state.is_silent[node] {
+                steps.push(Step::Speaks(place));
+            }
+        }
+        for (place, subject) in state.operator.subjects.iter().enumerate() {
+            if subject.flight.is_some() {
+                steps.push(Step::Answer(place as u8));
+            }
+        }
+        if state.late.is_some() {
+            steps.extend([Step::LateEffect, Step::LateVanishes]);
+        }
+        for mount in 0..self.layout().mounts() {
+            let place = mount as u8;
+            let (disk, volume) = (state.disks[mount], &state.cloud.mounts[mount].volume);
+            if matches!(volume.state, Vol::Creating | Vol::Deleting) {
+                steps.push(Step::Volume(place));
+            }
+            match volume.attach {
+                Attach::Attaching | Attach::Detaching => steps.push(Step::Attachment(place)),
+                Attach::Busy if !disk.is_held() => steps.push(Step::Attachment(place)),
+                Attach::None | Attach::Attached | Attach::Busy => {}
+            }
+            for (at, snapshot) in state.cloud.mounts[mount].snapshots.iter().enumerate() {
+                if snapshot.state == Snap::Pending {
+                    steps.push(Step::SnapshotCompletes(place, at as u8));
+                }
+            }
+            if disk.is_held() && state.writes > 0 && !disk.is_dirty {
+                steps.push(Step::Write(place));
+            }
+            if disk.is_dirty {
+                steps.push(Step::Writeback(place));
+            }
+            if disk.has_process {
+                steps.push(Step::Rests(place));
+            }
+            if disk.is_pinned {
+                steps.push(Step::Unpins(place));
+            }
+        }
+        let is_idle = state.operator.subjects.iter().all(|subject| subject.flight.is_none());
+        if state.flips > 0 && is_idle && self.may_begin_anew(state) {
+            steps.push(Step::Flip);
+        }
+        self.faults(state, steps);
+    }
+
+    fn next_state(&self, before: &State, step: Step) -> Option<State> {
+        let mut next = *before;
+        let state = &mut next;
+        if step.is_fault() {
+            state.faults -= 1;
+        }
+        match step {
+            Step::Look => {
+                state.operator.look(before.cloud.listed(), &before.cloud);
+                self.wave(state, true);
+            }
+            Step::LookAtOlder(which) => {
+                let listed = before.cloud.listed().with_older(&before.operator.view, which);
+                state.operator.look(listed, &before.cloud);
+                self.wave(state, true);
+                // An end that an old listing shows is not to be told from a true one.
+                if state.harm == Some(Harm::FalselyMet) {
+                    state.harm = None;
+                }
+            }
+            Step::Probe(node) => self.probe(state, usize::from(node)),
+            Step::Answer(subject) | Step::AnswerLost(subject) => {
+                let place = usize::from(subject);
+                let ask = state.operator.subjects[place].flight?;
+                let outcome = self.apply(state, place, ask);
+                let is_heard = matches!(step, Step::Answer(_));
+                self.hear(state, place, outcome.filter(|_| is_heard));
+            }
+            Step::EffectLate(subject) => {
+                let place = usize::from(subject);
+                state.late = state.operator.subjects[place].flight.map(|ask| (subject, ask));
+                self.hear(state, place, None);
+            }
+            Step::LateEffect => {
+                let (subject, ask) = state.late.take()?;
+                self.apply(state, usize::from(subject), ask);
+            }
+            Step::LateVanishes => state.late = None,
+            Step::Crash => state.operator.begin_anew(before.operator.demand),
+            Step::Flip => {
+                state.flips -= 1;
+                let is_other = before.operator.demand == self.scope.other;
+                let demand = if is_other { self.scope.demand } else { self.scope.other };
+                state.operator.begin_anew(demand);
+            }
+            Step::Instance(node) => state.instance_moves_on(usize::from(node)),
+            Step::Forget(node) => state.forget_instance(usize::from(node)),
+            Step::Volume(mount) => {
+                let volume = &mut state.cloud.mounts[usize::from(mount)].volume;
+                if volume.state == Vol::Creating {
+                    volume.state = Vol::Available;
+                } else {
+                    *volume = Volume::default();
+                }
+            }
+            Step::Attachment(mount) => state.attachment_moves_on(usize::from(mount)),
+            Step::SnapshotCompletes(mount, at) => {
+                state.snapshot(mount, at).state = Snap::Completed;
+            }
+            Step::SnapshotFails(mount, at) => state.snapshot(mount, at).state = Snap::Error,
+            Step::Write(mount) => {
+                state.writes -= 1;
+                state.disks[usize::from(mount)].is_dirty = true;
+            }
+            Step::Writeback(mount) => state.flush(usize::from(mount)),
+            Step::Reboot(node) => state.lose_memory(usize::from(node)),
+            Step::Dies(node) => state.end_instance(usize::from(node)),
+            Step::Falls(node) => state.is_silent[usize::from(node)] = true,
+            Step::Speaks(node) => state.is_silent[usize::from(node)] = false,
+            Step::Works(mount) => state.disks[usize::from(mount)].has_process = true,
+            Step::Rests(mount) => state.disks[usize::from(mount)].has_process = false,
+            Step::Pins(mount) => state.disks[usize::from(mount)].is_pinned = true,
+            Step::Unpins(mount) => {
+                let mount = usize::from(mount);
+                state.disks[mount].is_pinned = false;
+                if !state.disks[mount].is_mounted {
+                    state.flush(mount);
+                }
+            }
+            Step::LooksBlank(mount) => {
+                state.cloud.mounts[usize::from(mount)].volume.hidden.looks_blank = true;
+            }
+            Step::HumanStops(node) => state.cloud.nodes[usize::from(node)].run = Run::Stopping,
+            Step::HumanDetaches(mount) => {
+                state.cloud.mounts[usize::from(mount)].volume.attach = Attach::Detaching;
+            }
+            Step::HumanAttaches(mount) => {
+                let node = self.layout().owner(usize::from(mount));
+                let number = state.cloud.nodes[node].number;
+                let volume = &mut state.cloud.mounts[usize::from(mount)].volume;
+                volume.state = Vol::InUse;
+                volume.attach = Attach::Attaching;
+                volume.holder = (node as u8, number);
+            }
+            Step::HumanDeletesSnapshot(mount, at) => {
+                *state.snapshot(mount, at) = Snapshot::default();
+                state.cloud.mounts[usize::from(mount)].is_robbed = true;
+            }
+        }
+        (next != *before).then_some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        macro_rules! never {
+            ($($name:literal: $($harm:ident)|+,)+) => {
+                vec![$(Property::always($name, |_: &Self, state: &State| {
+                    !matches!(state.harm, $(Some(Harm::$harm))|+)
+                }),)+]
+            };
+        }
+        never! {
+            "I1 no volume is deleted unsaved": DeletedUnsaved,
+            "I2 no machine is terminated with a mount": TerminatedMounted,
+            "I4 nothing is detached while held": DetachedMounted,
+            "I5 nothing is formatted over content": Formatted,
+            "I6 nothing comes to another node": WrongNode,
+            "I7 no name has two living things": TwoInstances | TwoVolumes,
+            "I8 no request changes what is another's": Foreign,
+            "I9 nothing older takes the newest data's place": Older,
+            "R1 no end is told that is none": FalselyMet,
+        }
+    }
+}
+
+impl Step {
+    fn is_fault(self) -> bool {
+        match self {
+            Self::LookAtOlder(_)
+            | Self::AnswerLost(_)
+            | Self::EffectLate(_)
+            | Self::Crash
+            | Self::SnapshotFails(..)
+            | Self::Reboot(_)
+            | Self::Dies(_)
+            | Self::Falls(_)
+            | Self::Works(_)
+            | Self::Pins(_)
+            | Self::LooksBlank(_)
+            | Self::HumanStops(_)
+            | Self::HumanDetaches(_)
+            | Self::HumanAttaches(_)
+            | Self::HumanDeletesSnapshot(..) => true,
+            Self::Look
+            | Self::Probe(_)
+            | Self::Answer(_)
+            | Self::LateEffect
+            | Self::LateVanishes
+            | Self::Flip
+            | Self::Instance(_)
+            | Self::Forget(_)
+            | Self::Volume(_)
+            | Self::Attachment(_)
+            | Self::SnapshotCompletes(..)
+            | Self::Write(_)
+            | Self::Writeback(_)
+            | Self::Speaks(_)
+            | Self::Rests(_)
+            | Self::Unpins(_) => false,
+        }
+    }
+}
+
+impl State {
+    fn new(scope: &Scope) -> Self {
+        let mut state = Self {
+            cloud: Cloud::default(),
+            disks: Default::default(),
+            is_silent: Default::default(),
+            operator: Operator::new(scope.demand),
+            late: None,
+            faults: scope.faults,
+            flips: scope.flips,
+            writes: scope.writes,
+            harm: None,
+        };
+        let marks = Marks { epoch: 1, is_sealed: false, generation: 1, is_data: true, recorded: 1 };
+        let content = Content { fs: 1, writes: 1 };
+        for mount in 0..scope.layout.mounts() {
+            let slot = &mut state.cloud.mounts[mount];
+            match scope.start {
+                Start::Nothing => {}
+                Start::Launched => {
+                    let node = scope.layout.owner(mount);
+                    *slot = Mount { made: 1, ..Mount::default() };
+                    slot.volume = Volume {
+                        state: Vol::InUse,
+                        number: 1,
+                        attach: Attach::Attached,
+                        holder: (node as u8, 1),
+                        marks,
+                        hidden: Hidden { content, was_mounted: true, ..Hidden::default() },
+                        ..Volume::default()
+                    };
+                    state.disks[mount] =
+                        Disk { is_mounted: true, is_dirty: true, ..Disk::default() };
+                    state.cloud.nodes[node] =
+                        Node { run: Run::Running, number: 1, made: 1, ..Node::default() };
+                }
+                Start::Away => {
+                    slot.made = 1;
+                    let marks = Marks { is_sealed: true, ..marks };
+                    slot.snapshots[0] = Snapshot { state: Snap::Completed, of: 1, marks, content };
+                    state.operator.known[mount] = 1;
+                }
+            }
+        }
+        // The oldest that a first listing may show is the world as it begins.
+        state.operator.view = state.cloud.listed();
+        state
+    }
+
+    fn snapshot(&mut self, mount: u8, at: u8) -> &mut Snapshot {
+        debug_assert!(usize::from(at) < SNAPSHOTS);
+        &mut self.cloud.mounts[usize::from(mount)].snapshots[usize::from(at)]
+    }
+
+    /// Whether the demand holds in truth.
+    pub fn is_met(&self, layout: Layout) -> bool {
+        let mut nodes = self.cloud.nodes.iter().take(layout.nodes());
+        let mut mounts = self.cloud.mounts.iter().take(layout.mounts());
+        let mut disks = self.disks.iter().take(layout.mounts());
+        match self.operator.demand {
+            Demand::Away => {
+                nodes.all(|node| !node.run.is_living())
+                    && mounts.all(|mount| mount.volume.state == Vol::None)
+            }
+            // What is mounted may be so no more at the instant after the node was asked.
+            Demand::Launched => nodes.all(|node| node.run == Run::Running),
+            Demand::Separated => {
+                mounts.all(|mount| mount.volume.attach == Attach::None)
+                    && disks.all(|disk| !disk.is_held())
+            }
+            Demand::Instantiated
+            | Demand::Attached
+            | Demand::Mounted
+            | Demand::Unmounted
+            | Demand::RecentlySnapshotted
+            | Demand::Haltable => true,
+        }
+    }
+
+    /// The mounts whose volumes an instance has.
+    pub fn of_instance(&self, node: usize) -> impl Iterator<Item = usize> + use<> {
+        let holder = (node as u8, self.cloud.nodes[node].number);
+        let mounts = self.cloud.mounts;
+        (0..MOUNTS).filter(move |mount| {
+            mounts[*mount].volume.attach != Attach::None && mounts[*mount].volume.holder == holder
+        })
+    }
+
+    fn instance_moves_on(&mut self, node: usize) {
+        match self.cloud.nodes[node].run {
+            Run::Pending => self.cloud.nodes[node].run = Run::Running,
+            Run::Stopping => {
+                // The machine's own system unmounts, and writes all that is in memory.
+                for mount in self.of_instance(node) {
+                    self.flush(mount);
+                    self.disks[mount] = Disk::default();
+                }
+                self.cloud.nodes[node].run = Run::Stopped;
+            }
+            Run::ShuttingDown => {
+                for mount in self.of_instance(node) {
+                    self.flush(mount);
+                }
+                self.end_instance(node);
+            }
+            Run::None | Run::Running | Run::Stopped | Run::Terminated => {}
+        }
+    }
+
+    fn lose_memory(&mut self, node: usize) {
+        for mount in self.of_instance(node) {
+            self.disks[mount] = Disk::default();
+        }
+    }
+
+    /// Ends an instance, which lets go of its volumes.
+    pub fn end_instance(&mut self, node: usize) {
+        for mount in self.of_instance(node) {
+            self.disks[mount] = Disk::default();
+            let volume = &mut self.cloud.mounts[mount].volume;
+            (volume.state, volume.attach, volume.holder) = (Vol::Available, Attach::None, (0, 0));
+        }
+        self.cloud.nodes[node].run = Run::Terminated;
+        self.is_silent[node] = false;
+    }
+
+    fn forget_instance(&mut self, node: usize) {
+        let node = &mut self.cloud.nodes[node];
+        if node.gone > 0 {
+            node.gone = 0;
+        } else {
+            node.spent = node.token;
+            (node.run, node.number, node.token) = (Run::None, 0, 0);
+        }
+    }
+
+    fn attachment_moves_on(&mut self, mount: usize) {
+        let volume = &mut self.cloud.mounts[mount].volume;
+        match volume.attach {
+            Attach::Attaching => volume.attach = Attach::Attached,
+            Attach::Detaching if self.disks[mount].is_held() => volume.attach = Attach::Busy,
+            Attach::Detaching | Attach::Busy => {
+                self.disks[mount] = Disk::default();
+                (volume.state, volume.attach, volume.holder) =
+                    (Vol::Available, Attach::None, (0, 0));
+            }
+            Attach::None | Attach::Attached => {}
+        }
+    }
+}
