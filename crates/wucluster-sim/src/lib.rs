@@ -16,6 +16,7 @@ mod durations;
 mod error;
 mod faults;
 mod limits;
+mod persist;
 mod rng;
 mod world;
 
@@ -25,6 +26,6 @@ pub use durations::{Durations, Span};
 pub use faults::{Fault, Faults, When};
 pub use limits::{Bucket, Limits};
 pub use world::{
-    Answer, ApiCalls, EPOCH, Harm, HarmKind, HookRun, HookScript, Human, Loss, PlaceVolume,
-    UserError, World,
+    Answer, ApiCalls, EPOCH, Harm, HarmKind, HookRun, HookScript, Human, Loss, PersistError,
+    PlaceVolume, UserError, World,
 };

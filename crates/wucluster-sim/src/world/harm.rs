@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{InstanceId, MountKey, SnapshotId, Subject, VolumeId};
 use wucluster_core::observation::SnapshotState;
 use wucluster_core::tags::Tags;
@@ -13,7 +14,7 @@ use super::state::{EPOCH, World};
 use super::volume::Volume;
 
 /// Kinds of [`Harm`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum HarmKind {
     /// A volume was deleted, and no complete snapshot holds what was on it.
     DeletedUnsaved,
@@ -40,7 +41,7 @@ pub enum HarmKind {
 }
 
 /// Something that must never happen, and did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Harm {
     /// When.
     pub at: Timestamp,
@@ -69,7 +70,7 @@ impl fmt::Display for Harm {
 }
 
 /// Writes that were lost with a machine's memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// When.
     pub at: Timestamp,
@@ -84,7 +85,7 @@ pub struct Loss {
 }
 
 /// All harm and loss so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Ledger {
     harm: Vec<Harm>,
     excused: Vec<Harm>,

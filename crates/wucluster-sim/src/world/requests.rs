@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::action::CloudAction;
 use wucluster_core::ids::{ClusterName, Subject};
 use wucluster_core::ports::{CloudError, Receipt};
@@ -24,7 +25,7 @@ pub(super) struct By<'a> {
 }
 
 /// What a client token was used for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TokenUse {
     action: CloudAction,
     id: String,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::definition::Size;
 use wucluster_core::ids::{InstanceId, MountKey, SnapshotId, VolumeId};
 use wucluster_core::observation::{
@@ -22,7 +23,7 @@ use crate::error::{refuse, with_class};
 use crate::faults::Upset;
 
 /// A volume in truth.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Volume {
     pub(super) id: VolumeId,
     /// Its number in the order of making.
