@@ -223,10 +223,15 @@ impl World {
         }
     }
 
-    /// Puts something on a volume that nobody ever mounted, so that no user's data goes with it.
+    /// Puts something on a volume that nobody ever mounted, so that no user's data goes with it;
+    /// from a machine that has its device, as nobody can write to it otherwise.
     fn put_foreign_content(&mut self, id: &VolumeId, what: &str) -> bool {
         let Some(volume) = self.volumes.get(id) else { return false };
-        if volume.was_mounted || *volume.content.shape() != Shape::Blank {
+        let has_machine = self
+            .instances
+            .values()
+            .any(|found| found.is_running() && found.machine.devices.contains_key(id));
+        if volume.was_mounted || *volume.content.shape() != Shape::Blank || !has_machine {
             return false;
         }
         let owner = volume.owner.clone();
@@ -313,7 +318,7 @@ impl World {
         if let Some(span) = span {
             self.schedule(span, Event::GripEnds { instance, volume, grip, boots });
         }
-        self.touch(&mount.node, Cause::Node, HarmKind::OF_MOUNTS);
+        self.touch(&mount.node, Cause::Node, HarmKind::OF_HOLDERS);
         Struck::InForce
     }
 

@@ -49,6 +49,9 @@ impl HarmKind {
     /// What nobody could have known about mounts that were not there at the look.
     pub(super) const OF_MOUNTS: &'static [Self] =
         &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted, Self::DeletedUnsaved];
+    /// What nobody could have known about devices that nothing held at the look.
+    pub(super) const OF_HOLDERS: &'static [Self] =
+        &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted];
     /// What nobody could have known about tags that were others at the look.
     pub(super) const OF_TAGS: &'static [Self] = &[
         Self::TouchedForeign,
