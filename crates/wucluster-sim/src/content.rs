@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::observation::Contents;
 
 use crate::digest::Digest;
 
 /// What a device holds, as an examination would find it if it could see everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Shape {
     /// Nothing was ever written.
     #[default]
@@ -27,7 +28,7 @@ pub enum Shape {
 }
 
 /// One write of a user's, on its way to a volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Write {
     /// The file, relative to the file system's root.
     pub(crate) file: String,
@@ -38,9 +39,10 @@ pub(crate) struct Write {
 /// The content of a volume or snapshot; cheap to clone.
 ///
 /// Two contents are equal when they went through the same writes in the same order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Content {
     shape: Shape,
+    #[serde(with = "crate::persist::shared")]
     files: Arc<BTreeMap<String, String>>,
     writes: u64,
     /// Whether its structure is damaged, so that it cannot be mounted.

@@ -1,7 +1,9 @@
 //! Digests of what happened, to compare two histories or two contents at a glance.
 
+use serde::{Deserialize, Serialize};
+
 /// A running digest of 64 bits (FNV-1a); not for security.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Digest(u64);
 
 impl Digest {

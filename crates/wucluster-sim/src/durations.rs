@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// A range of times, from which one is drawn for each case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
     /// The shortest.
     pub min: Duration,
@@ -29,7 +31,7 @@ impl Span {
 ///
 /// Source of the defaults: recorded EC2 sessions and the EBS CSI driver's measurements, as listed
 /// with each field.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Durations {
     /// From `RunInstances` or `StartInstances` to `running`. Default 6–40 s (recorded).
     pub launch: Span,

@@ -16,6 +16,7 @@ mod durations;
 mod error;
 mod faults;
 mod limits;
+mod persist;
 mod rng;
 mod world;
 
@@ -29,6 +30,6 @@ pub use faults::{
 pub use limits::{Bucket, Limits};
 pub use rng::Rng;
 pub use world::{
-    Answer, ApiCalls, EPOCH, Harm, HarmKind, HookRun, HookScript, Human, Loss, PlaceVolume,
-    UserError, World,
+    Answer, ApiCalls, EPOCH, Harm, HarmKind, HookRun, HookScript, Human, Loss, PersistError,
+    PlaceVolume, UserError, World,
 };

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::time::Timestamp;
 
 /// What the cloud permits.
 ///
 /// Source of the defaults: EC2's and EBS's documented quotas and request rates (2025).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// The zones; the first one is taken where a request names none.
     pub zones: Vec<String>,
@@ -75,7 +76,7 @@ impl Limits {
 }
 
 /// A token bucket that limits the rate of one request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bucket {
     capacity: u64,
     refill_per_second: u64,

@@ -306,6 +306,10 @@ fn a_blank_volume_comes_to_have_something_on_it_and_data_is_never_overwritten_so
     assert!(matches!(lab.shell(&lab.make_filesystem()), Err(ShellError::Refused(_))));
     assert_eq!(fired(&lab, "N8 foreign content"), 1);
 
+    let mut lab = Lab::attached_in(World::new(1), Content::blank());
+    lab.world.ask(&lab.detach()).unwrap();
+    lab.settle();
+    assert!(!lab.world.strike(&fault), "nobody can write to a volume that no machine has");
     let mut lab = Lab::attached_in(World::new(1), data());
     assert!(!lab.world.strike(&fault), "only what is blank is befallen");
     assert_eq!(lab.world.content_of_volume(&lab.volume()), Some(&data()));

@@ -1,7 +1,9 @@
 //! In which of its ways a fault strikes.
 
+use serde::{Deserialize, Serialize};
+
 /// Why a request is refused for lack of credentials or rights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Denial {
     /// The session is over: `ExpiredToken`.
     Expired,
@@ -12,7 +14,7 @@ pub enum Denial {
 }
 
 /// How the pages of a listing are torn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Tear {
     /// One thing is on no page.
     Missing,
@@ -23,7 +25,7 @@ pub enum Tear {
 }
 
 /// What room there is none of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Room {
     /// Instances cannot be run or started: `InsufficientInstanceCapacity`.
     Instances,
@@ -36,7 +38,7 @@ pub enum Room {
 }
 
 /// How a node's ssh fails without being silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Greeting {
     /// The key is not accepted.
     LoginRefused,
@@ -49,7 +51,7 @@ pub enum Greeting {
 /// When the connection to a node is cut; after the effect is [`Fault::LostShellAnswer`].
 ///
 /// [`Fault::LostShellAnswer`]: super::Fault::LostShellAnswer
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Cut {
     /// Before anything arrived.
     Before,
@@ -58,7 +60,7 @@ pub enum Cut {
 }
 
 /// What holds a volume's device beside processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Grip {
     /// A mount in another name space, as of a container: in no table that a look reads.
     OtherNamespace,
@@ -71,7 +73,7 @@ pub enum Grip {
 }
 
 /// What a failed attempt at making a file system leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Leaves {
     /// Nothing that an examination could find.
     Nothing,
@@ -80,7 +82,7 @@ pub enum Leaves {
 }
 
 /// How a node's answer to a look is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lie {
     /// It cannot be understood: cut, garbled, far too long, or no text.
     Garbage,
@@ -93,7 +95,7 @@ pub enum Lie {
 }
 
 /// What ails a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Sickness {
     /// Its root disk is full.
     RootFull,

@@ -223,12 +223,17 @@ impl World {
         }
     }
 
-    /// Puts something on a volume that nobody ever mounted, so that no user's data goes with it.
+    /// Puts something on a volume that nobody ever mounted, so that no user's data goes with it;
+    /// from a machine that has its device, as nobody can write to it otherwise.
     fn put_foreign_content(&mut self, id: &VolumeId, what: &str) -> bool {
         let Some(volume) = self.volumes.get(id) else { return false };
-        // What a snapshot was taken of is past its time on a machine: nobody can write to it.
         let is_taken = self.snapshots.values().any(|snapshot| snapshot.volume == *id);
-        if volume.was_mounted || is_taken || *volume.content.shape() != Shape::Blank {
+        let has_machine = self
+            .instances
+            .values()
+            .any(|found| found.is_running() && found.machine.devices.contains_key(id));
+        let is_blank = *volume.content.shape() == Shape::Blank;
+        if volume.was_mounted || is_taken || !is_blank || !has_machine {
             return false;
         }
         let owner = volume.owner.clone();
@@ -315,7 +320,7 @@ impl World {
         if let Some(span) = span {
             self.schedule(span, Event::GripEnds { instance, volume, grip, boots });
         }
-        self.touch(&mount.node, Cause::Node, HarmKind::OF_MOUNTS);
+        self.touch(&mount.node, Cause::Node, HarmKind::OF_HOLDERS);
         Struck::InForce
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{InstanceId, VolumeId};
 use wucluster_core::observation::{AttachmentState, InstanceState, VolumeState};
 use wucluster_core::ports::{CloudError, Receipt};
@@ -14,7 +15,7 @@ use crate::error::refuse;
 use crate::faults::{Felt, Room, Upset};
 
 /// An attachment in truth.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Attachment {
     pub(super) instance: InstanceId,
     pub(super) state: AttachmentState,

@@ -32,10 +32,11 @@ impl World {
             }
             return Some((Err(lost()), took));
         }
-        let (fault, span) = upset.arrives_late()?;
+        let (_, span) = upset.arrives_late()?;
         let boots = self.boots_of(id)?;
-        let (node, action, asked_at) = (node.clone(), action.clone(), self.now);
-        let parcel = ShellParcel { node, action, seen_at, asked_at, boots, fault };
+        let (node, instance) = (node.node.clone(), id.clone());
+        let (action, asked_at) = (action.clone(), self.now);
+        let parcel = ShellParcel { node, instance, action, seen_at, asked_at, boots };
         self.note(format!("under way for {} ms: {}", span.as_millis(), parcel.action));
         self.schedule(span, Event::ShellLands(Box::new(parcel)));
         self.is_cut = true;

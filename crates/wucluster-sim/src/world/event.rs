@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{InstanceId, SnapshotId, VolumeId};
 use wucluster_core::observation::InstanceState;
 
@@ -14,7 +15,7 @@ use crate::faults::{Fault, Grip};
 ///
 /// `turn` is the number of the change of direction that the event belongs to; a thing that took
 /// another turn since then ignores it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Event {
     /// An instance reaches a state.
     InstanceReaches { id: InstanceId, state: InstanceState, turn: u64 },

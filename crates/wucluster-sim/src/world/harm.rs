@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use wucluster_core::observation::{SnapshotState, VolumeState};
 use wucluster_core::tags::Tags;
@@ -15,7 +16,7 @@ use super::state::{EPOCH, World};
 use super::volume::Volume;
 
 /// Kinds of [`Harm`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum HarmKind {
     /// A volume was deleted, and no complete snapshot holds what was on it.
     DeletedUnsaved,
@@ -48,6 +49,9 @@ impl HarmKind {
     /// What nobody could have known about mounts that were not there at the look.
     pub(super) const OF_MOUNTS: &'static [Self] =
         &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted, Self::DeletedUnsaved];
+    /// What nobody could have known about devices that nothing held at the look.
+    pub(super) const OF_HOLDERS: &'static [Self] =
+        &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted];
     /// What nobody could have known about tags that were others at the look.
     pub(super) const OF_TAGS: &'static [Self] = &[
         Self::TouchedForeign,
@@ -60,7 +64,7 @@ impl HarmKind {
 }
 
 /// Who changed the ground under a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Cause {
     /// A human. Listings may show it late.
     Human,
@@ -71,7 +75,7 @@ pub(super) enum Cause {
 }
 
 /// Something that must never happen, and did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Harm {
     /// When.
     pub at: Timestamp,
@@ -105,7 +109,7 @@ impl fmt::Display for Harm {
 }
 
 /// Writes that were lost with a machine's memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// When.
     pub at: Timestamp,
@@ -120,12 +124,13 @@ pub struct Loss {
 }
 
 /// All harm and loss so far.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Ledger {
     harm: Vec<Harm>,
     excused: Vec<Harm>,
     losses: Vec<Loss>,
     /// When who changed what could excuse harm of a kind to a node and its mounts.
+    #[serde(with = "crate::persist::pairs")]
     touched: BTreeMap<(NodeName, HarmKind), (Timestamp, Cause)>,
     /// By how much the request is late that takes effect now.
     pub(super) late_by: Duration,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::definition::Hook;
 use wucluster_core::ids::NodeName;
 use wucluster_core::observation::CheckResult;
@@ -11,7 +12,7 @@ use wucluster_core::time::Timestamp;
 use super::state::World;
 
 /// One answer of a hook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// Whether its exit status is 0.
     pub passes: bool,
@@ -42,7 +43,7 @@ impl Answer {
 }
 
 /// What a hook answers each time that it runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookScript {
     /// The first answers, one for each run.
     pub first: VecDeque<Answer>,
@@ -69,7 +70,7 @@ impl HookScript {
 }
 
 /// One run of a hook.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookRun {
     /// When.
     pub at: Timestamp,
@@ -82,8 +83,9 @@ pub struct HookRun {
 }
 
 /// The scripts of all nodes, and their runs.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Hooks {
+    #[serde(with = "crate::persist::pairs")]
     scripts: BTreeMap<(NodeName, String), HookScript>,
     runs: Vec<HookRun>,
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::MachineDefinition;
 use wucluster_core::ids::{InstanceId, NodeName};
@@ -21,7 +22,7 @@ use crate::error::refuse;
 use crate::faults::{Room, Upset};
 
 /// An instance in truth.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Instance {
     pub(super) id: InstanceId,
     /// Its number in the order of making.

@@ -2,37 +2,60 @@
 
 use std::time::Duration;
 
-use wucluster_core::action::{CloudAction, Hazard, NodeAddress, ShellAction};
-use wucluster_core::ids::ClusterName;
+use serde::{Deserialize, Serialize};
+use wucluster_core::action::{CloudAction, Hazard, ShellAction};
+use wucluster_core::ids::{ClusterName, InstanceId, NodeName};
 use wucluster_core::observation::{AttachmentState, InstanceState, VolumeState};
 use wucluster_core::ports::Receipt;
 use wucluster_core::time::Timestamp;
 
 use super::event::Event;
 use super::state::World;
-use crate::faults::Upset;
+use crate::faults::{Fault, Upset};
+
+/// Why a request is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Late {
+    /// It was slow, which was felt when it was sent.
+    Slow,
+    /// Its effect was delayed.
+    Delayed,
+    /// It lands for the second time.
+    Repeated,
+}
+
+impl Late {
+    /// Returns the fault that is felt when it takes effect, unless it was felt before.
+    fn fault(self) -> Option<&'static str> {
+        let span = Duration::ZERO;
+        match self {
+            Self::Slow => None,
+            Self::Delayed => Some(Fault::DelayedEffect { span, is_answered: false }.name()),
+            Self::Repeated => Some(Fault::Repeated { after: span }.name()),
+        }
+    }
+}
 
 /// A request to the cloud on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Parcel {
     pub(super) cluster: Option<ClusterName>,
     pub(super) action: CloudAction,
     pub(super) seen_at: Timestamp,
     pub(super) asked_at: Timestamp,
-    /// The fault that is felt when it takes effect, unless it was felt before.
-    pub(super) fault: Option<&'static str>,
+    pub(super) why: Late,
 }
 
 /// A request to a node on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct ShellParcel {
-    pub(super) node: NodeAddress,
+    pub(super) node: NodeName,
+    pub(super) instance: InstanceId,
     pub(super) action: ShellAction,
     pub(super) seen_at: Timestamp,
     pub(super) asked_at: Timestamp,
     /// The boot of the machine that the connection was made to.
     pub(super) boots: u32,
-    pub(super) fault: &'static str,
 }
 
 impl World {
@@ -50,13 +73,13 @@ impl World {
         self.ledger.late_by = Duration::ZERO;
         self.note(format!("landed {}: {result:?}", parcel.action));
         let takes_effect = result.is_ok_and(|receipt| receipt != Receipt::AlreadyDone);
-        if let Some(fault) = parcel.fault.filter(|_| takes_effect) {
+        if let Some(fault) = parcel.why.fault().filter(|_| takes_effect) {
             self.fired(fault);
         }
     }
 
     pub(super) fn shell_lands(&mut self, parcel: &ShellParcel) {
-        let id = &parcel.node.instance;
+        let id = &parcel.instance;
         let is_same = self.is_up(id) && self.boots_of(id) == Some(parcel.boots);
         if !is_same {
             self.note(format!("never arrived: {}", parcel.action));
@@ -65,12 +88,12 @@ impl World {
         self.ledger.late_by = self.now.since(parcel.asked_at);
         let mut took = Duration::ZERO;
         let upset = Upset::default();
-        let node = &parcel.node.node;
+        let node = &parcel.node;
         let result = self.carry_out(node, id, &parcel.action, parcel.seen_at, &upset, &mut took);
         self.ledger.late_by = Duration::ZERO;
         self.note(format!("landed {}: {result:?}", parcel.action));
         if result.is_ok() {
-            self.fired(parcel.fault);
+            self.fired(Fault::ShellLate { span: Duration::ZERO }.name());
         }
     }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::ids::VolumeId;
 
 use crate::content::Write;
 use crate::faults::Grip;
 
 /// What runs on an instance, while it runs.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Machine {
     /// How often it was booted; tells one boot from the next.
     pub(super) boots: u32,
@@ -33,7 +34,7 @@ pub(super) struct Machine {
 }
 
 /// One line of the mount table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mounted {
     pub(super) volume: VolumeId,
     pub(super) at: String,
@@ -42,7 +43,7 @@ pub(super) struct Mounted {
 }
 
 /// A process that holds a file or directory of a mount.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Process {
     pub(super) volume: VolumeId,
     pub(super) user: String,

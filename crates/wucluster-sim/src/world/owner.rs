@@ -1,10 +1,11 @@
 //! Whose a thing is in truth: what its tags said when it was made.
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, Subject};
 use wucluster_core::tags::{Identity, KEY_CLUSTER, Tags};
 
 /// Who made a thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Maker {
     /// The operator, through the port, or a start mixture in its name.
     Operator,
@@ -13,9 +14,10 @@ pub(super) enum Maker {
 }
 
 /// A node or mount of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Owner {
     pub(super) cluster: ClusterName,
+    #[serde(with = "crate::persist::identity")]
     pub(super) identity: Identity,
 }
 

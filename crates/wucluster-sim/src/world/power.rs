@@ -168,7 +168,7 @@ impl World {
         self.mount(instance, mounted);
         let owner = self.volumes.get(volume).and_then(|found| found.owner.clone());
         if let Some(owner) = owner {
-            self.touch(owner.node(), Cause::Node, HarmKind::OF_MOUNTS);
+            self.touch(owner.node(), Cause::Node, HarmKind::OF_HOLDERS);
         }
         self.note(format!("{instance} mounted {volume} by itself"));
         self.fired(fault);

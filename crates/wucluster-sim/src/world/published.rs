@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::time::Timestamp;
 
 /// The history of what a listing shows of one thing; `None` stands for not listed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Published<T> {
     entries: VecDeque<(Timestamp, Option<T>)>,
     visible_at: Timestamp,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::Size;
 use wucluster_core::ids::{ClusterName, Subject};
@@ -9,7 +10,7 @@ use wucluster_core::ports::{CloudError, ErrorClass, Receipt};
 use wucluster_core::tags::Tags;
 use wucluster_core::time::Timestamp;
 
-use super::late::{Parcel, creates};
+use super::late::{Late, Parcel, creates};
 use super::state::World;
 use super::volume::CreateVolume;
 use crate::error::{refuse, with_class};
@@ -26,7 +27,7 @@ pub(super) struct By<'a> {
 }
 
 /// What a client token was used for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TokenUse {
     action: CloudAction,
     id: String,
@@ -106,7 +107,7 @@ impl World {
                 action: (*action).clone(),
                 seen_at: *seen_at,
                 asked_at: self.now,
-                fault: None,
+                why: Late::Slow,
             };
             self.send_late(after, parcel);
         }
@@ -168,33 +169,34 @@ impl World {
         }
         self.check_outage(action)?;
         self.throttle(name)?;
-        let parcel = |fault| Parcel {
+        let parcel = |why| Parcel {
             cluster: cluster.cloned(),
             action: action.clone(),
             seen_at,
             asked_at: self.now,
-            fault: Some(fault),
+            why,
         };
-        if let Some((fault, (span, is_answered))) =
+        if let Some((_, (span, is_answered))) =
             upset.is_delayed().filter(|_| self.would_accept(action))
         {
-            let parcel = parcel(fault);
+            let parcel = parcel(Late::Delayed);
             self.send_late(span, parcel);
             // Nobody can confirm what is not yet made.
             let is_answered = is_answered && !creates(action);
             return if is_answered { Ok(Receipt::Accepted) } else { Err(no_answer(name)) };
         }
-        let repetition = upset.is_repeated().map(|(fault, after)| (after, parcel(fault)));
+        let repetition =
+            upset.is_repeated().map(|(fault, after)| (fault, after, parcel(Late::Repeated)));
         let result = self.perform(cluster, action, seen_at, upset);
         match repetition {
-            Some((after, parcel)) if result.is_ok() && after.is_zero() => {
+            Some((fault, after, _)) if result.is_ok() && after.is_zero() => {
                 let again = self.perform(cluster, action, seen_at, &Upset::default());
-                if let Some(fault) = parcel.fault.filter(|_| again != result) {
+                if again != result {
                     self.fired(fault);
                 }
                 again
             }
-            Some((after, parcel)) if result.is_ok() => {
+            Some((_, after, parcel)) if result.is_ok() => {
                 self.send_late(after, parcel);
                 result
             }

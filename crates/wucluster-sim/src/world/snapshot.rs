@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::definition::Size;
 use wucluster_core::ids::{MountKey, SnapshotId, VolumeId};
 use wucluster_core::observation::{SnapshotSeen, SnapshotState, VolumeState};
@@ -19,7 +20,7 @@ use crate::error::refuse;
 use crate::faults::{Room, Upset};
 
 /// A snapshot in truth.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Snapshot {
     pub(super) id: SnapshotId,
     /// Its number in the order of making.

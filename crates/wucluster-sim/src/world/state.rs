@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{ClusterName, InstanceId, SnapshotId, VolumeId};
 use wucluster_core::observation::VolumeState;
 use wucluster_core::tags::{KEY_CLUSTER, Tags};
@@ -30,7 +31,7 @@ pub const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 ///
 /// Nothing in it happens by itself: time passes in [`World::advance_to`], and all randomness comes
 /// from the seed. A clone lives on independently; contents and histories are shared until changed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct World {
     pub(super) now: Timestamp,
     pub(super) seed: u64,
@@ -41,7 +42,9 @@ pub struct World {
     pub(super) instances: BTreeMap<InstanceId, Instance>,
     pub(super) volumes: BTreeMap<VolumeId, Volume>,
     pub(super) snapshots: BTreeMap<SnapshotId, Snapshot>,
+    #[serde(with = "crate::persist::pairs")]
     pub(super) tokens: BTreeMap<(String, String), TokenUse>,
+    #[serde(with = "crate::persist::pairs")]
     pub(super) events: BTreeMap<(Timestamp, u64), Event>,
     pub(super) next_event: u64,
     pub(super) next_id: u64,
@@ -50,6 +53,8 @@ pub struct World {
     pub(super) ledger: Ledger,
     pub(super) traffic: Traffic,
     pub(super) trace: Trace,
+    /// Not kept in documents: a world that is read again goes on without faults.
+    #[serde(skip, default = "crate::persist::no_faults")]
     pub(super) faults: FaultState,
     /// How long the caller of the last request is kept waiting for its answer.
     pub(super) wait: Duration,
@@ -62,7 +67,7 @@ pub struct World {
 }
 
 /// A thing whose listing has to be published anew.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Changed {
     Instance(InstanceId),
     Volume(VolumeId),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::ports::CloudError;
 
 use super::state::World;
@@ -9,7 +10,7 @@ use crate::error::refuse;
 use crate::limits::Bucket;
 
 /// Counters of one request, such as `CreateVolume` or `umount`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ApiCalls {
     /// How often it was asked.
     pub asked: u64,
@@ -18,11 +19,14 @@ pub struct ApiCalls {
 }
 
 /// Requests so far, by name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Traffic {
+    #[serde(deserialize_with = "crate::persist::by_request")]
     pub(super) calls: BTreeMap<&'static str, ApiCalls>,
+    #[serde(deserialize_with = "crate::persist::by_request")]
     pub(super) buckets: BTreeMap<&'static str, Bucket>,
     /// Buckets of a rate that a fault brought about.
+    #[serde(deserialize_with = "crate::persist::by_request")]
     pub(super) tight: BTreeMap<&'static str, Bucket>,
 }
 

@@ -1,10 +1,12 @@
 //! The history of a world: each request and each event, as text and as a digest.
 
+use serde::{Deserialize, Serialize};
+
 use super::state::World;
 use crate::digest::Digest;
 
 /// What happened, line by line.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Trace {
     lines: Vec<String>,
     is_kept: bool,

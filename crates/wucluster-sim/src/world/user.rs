@@ -156,7 +156,7 @@ impl World {
     /// When the volume is not visible on a running machine.
     pub fn hold_elsewhere(&mut self, mount: &MountKey, who: &str) -> Result<(), UserError> {
         let (instance, volume) = self.machine_of(mount)?;
-        self.touch(&mount.node, Cause::Node, HarmKind::OF_MOUNTS);
+        self.touch(&mount.node, Cause::Node, HarmKind::OF_HOLDERS);
         if let Some(found) = self.instances.get_mut(&instance) {
             found.machine.elsewhere.insert(volume, who.to_owned());
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use wucluster_core::definition::Size;
 use wucluster_core::ids::{InstanceId, MountKey, SnapshotId, VolumeId};
 use wucluster_core::observation::{
@@ -22,7 +23,7 @@ use crate::error::{refuse, with_class};
 use crate::faults::{Room, Upset};
 
 /// A volume in truth.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Volume {
     pub(super) id: VolumeId,
     /// Its number in the order of making.
@@ -84,7 +85,7 @@ impl Volume {
 }
 
 /// What becomes of a volume that is being made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Fate {
     /// It is made.
     Made,

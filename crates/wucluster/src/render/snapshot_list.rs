@@ -70,10 +70,10 @@ pub(crate) fn table(
         Column::new("SNAPSHOT"),
         Column::new("STATE"),
         Column::new("GENERATION").right(),
-        Column::new("EPOCH").right(),
+        Column::new("EPOCH").right().yields(),
         Column::new("SIZE").right(),
         Column::new("TAKEN").shrinks(),
-        Column::new("OF VOLUME"),
+        Column::new("OF VOLUME").yields(),
     ]);
     let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |n| n.to_string());
     let mut before: Option<&MountKey> = None;

@@ -44,12 +44,13 @@ pub(crate) struct Column {
     is_right: bool,
     shrinks: bool,
     drops: bool,
+    yields: bool,
 }
 
 impl Column {
     /// Makes a column whose cells begin at its left and are never cut.
     pub(crate) const fn new(title: &'static str) -> Self {
-        Self { title, is_right: false, shrinks: false, drops: false }
+        Self { title, is_right: false, shrinks: false, drops: false, yields: false }
     }
 
     /// Sets cells at the column's right, as numbers are.
@@ -68,6 +69,12 @@ impl Column {
     pub(crate) const fn drops(mut self) -> Self {
         self.shrinks = true;
         self.drops = true;
+        self
+    }
+
+    /// Lets the whole column be left out where the screen is narrow: other screens tell it too.
+    pub(crate) const fn yields(mut self) -> Self {
+        self.yields = true;
         self
     }
 }
@@ -125,6 +132,15 @@ impl Table {
     /// Writes the table, each line ended.
     pub(crate) fn render(&self, look: &Look) -> String {
         let widths = self.widths(look.width);
+        let yielding = (0..self.columns.len()).rfind(|at| self.columns[*at].yields);
+        if let Some(at) = yielding.filter(|_| self.is_wider(&widths, look.width)) {
+            let mut narrower = self.clone();
+            narrower.columns.remove(at);
+            for row in &mut narrower.rows {
+                row.remove(at);
+            }
+            return narrower.render(look);
+        }
         let mut out = String::new();
         if self.has_titles {
             let titles: Vec<Cell> =
@@ -135,6 +151,11 @@ impl Table {
             self.line(row, &widths, look, &mut out);
         }
         out
+    }
+
+    fn is_wider(&self, widths: &[usize], most: usize) -> bool {
+        let gaps = self.columns.len().saturating_sub(1) * GAP + self.indent;
+        widths.iter().sum::<usize>() + gaps > most
     }
 
     fn widths(&self, most: usize) -> Vec<usize> {
@@ -243,6 +264,29 @@ mod tests {
               rather long
         worker  short
         ");
+    }
+
+    #[test]
+    fn a_column_that_does_not_fit_may_yield_whole() {
+        let mut table = Table::new([
+            Column::new("NAME"),
+            Column::new("EPOCH").right().yields(),
+            Column::new("OF VOLUME").yields(),
+        ]);
+        table.row(["chief/home", "1", "vol-1"].map(Cell::new));
+        insta::assert_snapshot!(table.render(&Look::plain(28)), @r"
+        NAME        EPOCH  OF VOLUME
+        chief/home      1  vol-1
+        ");
+        insta::assert_snapshot!(table.render(&Look::plain(27)), @r"
+        NAME        EPOCH
+        chief/home      1
+        ");
+        insta::assert_snapshot!(table.render(&Look::plain(16)), @r"
+        NAME
+        chief/home
+        ");
+        assert_eq!(table.tabs(), "chief/home\t1\tvol-1\n");
     }
 
     #[test]
