@@ -116,8 +116,11 @@ pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Ve
             let mut found = Vec::new();
             for hold in holds {
                 // Whose record a human edited is held for that, whatever the words.
-                let is_by_human = matches!(&hold.subject, Subject::Mount(mount)
-                    if notes.given_up.contains(mount));
+                let is_by_human = match &hold.subject {
+                    Subject::Mount(mount) => notes.given_up.contains(mount),
+                    Subject::Node(node) => notes.robbed_nodes.contains(node),
+                    Subject::Cluster | Subject::Stranger(_) => false,
+                };
                 if is_by_human {
                     continue;
                 }
@@ -180,7 +183,10 @@ pub fn kept(bench: &Bench, world: &World) -> Vec<Violation> {
     let lost = bench.lost_writes(world);
     let mut found = Vec::new();
     for (mount, files) in &notes.written {
-        if notes.given_up.contains(mount) || !world.existing_volumes_of(mount).is_empty() {
+        // What the provider lost, it lost; that it is missed, and not replaced, is judged elsewhere.
+        let is_lost = matches!(world.newest_snapshot_ever(mount), Some((_, false)));
+        let exists = !world.existing_volumes_of(mount).is_empty();
+        if notes.given_up.contains(mount) || is_lost || exists {
             continue;
         }
         let most = world
