@@ -20,6 +20,18 @@ use crate::wire::{Call, Log};
 const SPIN_MAX: usize = 8;
 const SPIN_WINDOW: Duration = Duration::from_secs(60);
 
+/// What is ended without anybody's yes: where nobody said yes to anything.
+#[must_use]
+pub fn consent(log: &Log) -> Vec<Violation> {
+    let ends = |call: &&Call| matches!(call.name, "TerminateInstances" | "DeleteVolume");
+    let guilty = |call: &Call| Violation {
+        rule: Rule::BeyondYes,
+        subject: call.subject.clone(),
+        what: format!("{} was asked, and nobody said yes to it", call.name),
+    };
+    log.calls.iter().filter(ends).map(guilty).collect()
+}
+
 /// L2 and the rules of the wire: on every drive, whatever goes wrong.
 #[must_use]
 pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {

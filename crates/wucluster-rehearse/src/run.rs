@@ -249,6 +249,9 @@ impl Trial {
 
     fn judge_any(&mut self, bench: &Bench, driven: &Driven) {
         self.harm(bench, driven.from);
+        if bench.nobody_said_yes() {
+            self.violations.extend(judge::consent(&bench.ear.log()));
+        }
         if driven.ending.is_none() {
             self.killed_at = Some(driven.to);
         }

@@ -30,6 +30,17 @@ fn main() {
             println!("{}", table.to_text());
             return;
         }
+        #[cfg(feature = "ablation")]
+        ["ablate", to] => {
+            for guard in wucluster_rehearse::guard::AnyGuard::all() {
+                let caught = wucluster_rehearse::ablate::ablate(guard, 0..to.parse().unwrap(), None);
+                match caught {
+                    Some(c) => println!("{guard}: seed {} {}", c.seed, c.violation),
+                    None => println!("{guard}: NOTHING"),
+                }
+            }
+            return;
+        }
         _ => panic!("replay --seed N | replay FILE"),
     };
     println!("{}", scenario.to_json());
