@@ -40,8 +40,7 @@ fn new_violation(without: &Report, seed: u64) -> Option<Violation> {
         return None;
     }
     let with = run_safely(&generate::scenario(seed), &Manner::default());
-    let is_new =
-        |found: &&Violation| with.violations.iter().all(|known| known.rule != found.rule);
+    let is_new = |found: &&Violation| with.violations.iter().all(|known| known.rule != found.rule);
     without.violations.iter().find(is_new).cloned()
 }
 
@@ -65,4 +64,50 @@ pub fn ablate(
     };
     let _ = swarm(seeds, &manner(guard), limit, &stops);
     caught.into_inner().ok().flatten()
+}
+
+/// Returns the page that lists each guard with the seed that shows what is lost without it.
+#[must_use]
+pub fn page(catches: &[(AnyGuard, Option<Catch>)]) -> String {
+    let mut text = HEAD.to_owned();
+    for (guard, caught) in catches {
+        let line = match caught {
+            Some(caught) => {
+                format!("| `{guard}` | {} | `{}` |\n", caught.seed, caught.violation.rule)
+            }
+            None => format!("| `{guard}` | - | {} |\n", why_nobody(*guard)),
+        };
+        text += &line;
+    }
+    text += TAIL;
+    text
+}
+
+const HEAD: &str = "\
+# Guards
+
+Made by `cargo run -p wucluster-rehearse --features ablation --bin torture -- guards`; not by hand.
+
+Each guard is switched off alone, and the days of the seeds are run until a judge notices. The seed and the
+rule that is broken then stand here; with the guard on, the same seed keeps that rule. The rules are those of
+[safety.md](safety.md).
+
+| guard | seed | broken without it |
+|---|---|---|
+";
+
+const TAIL: &str = "
+`canary` is no guard but a planted bug; every run of the tests has to notice it.
+
+Not listed are the rules that only tell what others refused (`provider-refused`, `not-permitted`,
+`no-capacity`, `node-failed`, `snapshot-failed`, `detach-stuck`, `volume-failed`, `unrecognized-state`,
+`mounted-elsewhere`, `foreign`): without them nothing is done that is not done with them, and a drive would
+wait instead. That they are told truly is judged on every seed. The rules about hooks (`unmount-refused`,
+`halt-refused`, `not-ready`) are tested in the engine's simulation; the days of the seeds have no hooks.
+";
+
+/// Says why a guard is missed by nobody.
+fn why_nobody(guard: AnyGuard) -> &'static str {
+    let _ = guard;
+    "missed by nobody in the seeds that were run"
 }

@@ -13,6 +13,7 @@ pub mod known;
 pub mod notebook;
 pub mod run;
 pub mod scenario;
+pub mod shrink;
 pub mod swarm;
 pub mod trouble;
 pub mod truth;
