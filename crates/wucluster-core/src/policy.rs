@@ -33,6 +33,95 @@ pub struct Policy {
     /// Interlocks that are switched off, to show what is lost without them.
     #[cfg(feature = "ablation")]
     pub ablated: BTreeSet<Interlock>,
+    /// Other guards that are switched off, likewise.
+    #[cfg(feature = "ablation")]
+    pub unguarded: BTreeSet<Guard>,
+}
+
+/// What keeps a drive safe or honest beside the interlocks: how it takes evidence, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guard {
+    /// Nothing is asked about a subject on a look from before the last answer about it.
+    FreshLook,
+    /// Nothing is asked of a node on its word from before its last answer about the mount, or from
+    /// before the attachment.
+    FreshWord,
+    /// One request at a time about one subject.
+    OneAtATime,
+    /// What was confirmed as made is awaited before another one is made.
+    Awaited,
+    /// What was there and is not listed is awaited.
+    Missed,
+    /// What destroys is cleared on two looks.
+    SecondLook,
+    /// The write epoch is raised before a volume is attached again.
+    RaisedEpoch,
+    /// The seal is seen in a listing before the snapshot is asked for.
+    SeenSeal,
+    /// A running machine is ended on its own word only.
+    NodesWord,
+    /// A creation has the same token each time that it is asked for.
+    StableToken,
+    /// What was answered well and did nothing counts as failed.
+    NoEffect,
+    /// What failed is tried again later, and later.
+    BackOff,
+}
+
+impl Guard {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::FreshLook,
+        Self::FreshWord,
+        Self::OneAtATime,
+        Self::Awaited,
+        Self::Missed,
+        Self::SecondLook,
+        Self::RaisedEpoch,
+        Self::SeenSeal,
+        Self::NodesWord,
+        Self::StableToken,
+        Self::NoEffect,
+        Self::BackOff,
+    ];
+
+    /// Returns its word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FreshLook => "fresh-look",
+            Self::FreshWord => "fresh-word",
+            Self::OneAtATime => "one-at-a-time",
+            Self::Awaited => "awaited",
+            Self::Missed => "missed",
+            Self::SecondLook => "second-look",
+            Self::RaisedEpoch => "raised-epoch",
+            Self::SeenSeal => "seen-seal",
+            Self::NodesWord => "nodes-word",
+            Self::StableToken => "stable-token",
+            Self::NoEffect => "no-effect",
+            Self::BackOff => "back-off",
+        }
+    }
+}
+
+impl Policy {
+    /// Says whether a guard is switched on: always, but in tests that show what is lost without it.
+    #[cfg_attr(
+        not(feature = "ablation"),
+        expect(clippy::unused_self, reason = "the switch exists in tests only")
+    )]
+    #[must_use]
+    pub fn guards(&self, guard: Guard) -> bool {
+        #[cfg(feature = "ablation")]
+        return !self.unguarded.contains(&guard);
+        #[cfg(not(feature = "ablation"))]
+        {
+            let _ = guard;
+            true
+        }
+    }
 }
 
 impl Default for Policy {
@@ -46,6 +135,8 @@ impl Default for Policy {
             tries_before_hold: 3,
             #[cfg(feature = "ablation")]
             ablated: BTreeSet::new(),
+            #[cfg(feature = "ablation")]
+            unguarded: BTreeSet::new(),
         }
     }
 }

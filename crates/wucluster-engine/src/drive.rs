@@ -21,6 +21,7 @@ use wucluster_core::observation::{
 };
 use wucluster_core::plan::{Plan, WaitOn};
 use wucluster_core::planner::{Ask, plan, probe_request};
+use wucluster_core::policy::Guard;
 use wucluster_core::ports::{CloudError, ErrorClass, Receipt, ShellError, ShellReceipt};
 use wucluster_core::tags::ContentMark;
 use wucluster_core::time::Timestamp;
@@ -229,6 +230,9 @@ impl<'a, 'e> Drive<'a, 'e> {
     /// listings may go back in time, and absence from one of them never counts as gone.
     fn miss(&mut self, observation: &Observation) {
         let Some(before) = &self.observation else { return };
+        if !self.pursuit.policy.guards(Guard::Missed) {
+            return;
+        }
         if before.cloud_asked_at == observation.cloud_asked_at {
             return;
         }
@@ -393,11 +397,13 @@ impl<'a, 'e> Drive<'a, 'e> {
         let mut renewing = BTreeMap::new();
         for cleared in actions {
             let subject = cleared.action().subject();
-            if self.done.get(&subject) == Some(cleared.action()) {
+            let heeds_effect = self.pursuit.policy.guards(Guard::NoEffect);
+            if heeds_effect && self.done.get(&subject) == Some(cleared.action()) {
                 self.had_no_effect(&subject, cleared.action());
                 continue;
             }
-            let cleared = if cleared.action().hazard() == Hazard::Destroys {
+            let looks_twice = self.pursuit.policy.guards(Guard::SecondLook);
+            let cleared = if looks_twice && cleared.action().hazard() == Hazard::Destroys {
                 match self.renew(&subject, &cleared) {
                     Some(renewed) => renewed,
                     None => {

@@ -86,6 +86,12 @@ impl Bench {
         Self { sim, ear, notes, cast, scenario, cloud, shell, clock, policy, watches: false }
     }
 
+    /// Says whether nobody said yes to any deletion.
+    #[must_use]
+    pub fn nobody_said_yes(&self) -> bool {
+        matches!(&self.policy.consent, Consent::Only(ids) if ids.is_empty())
+    }
+
     /// Looks on at each instant from now on, at a price.
     pub fn watch(&mut self) {
         self.watches = true;

@@ -1,10 +1,72 @@
 //! Guards that can be switched off, to show what is lost without them.
 
-use wucluster_core::policy::Policy;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use wucluster_core::interlock::Interlock;
+use wucluster_core::policy::{Consent, Guard, Policy};
+
+/// An interlock, or another guard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AnyGuard {
+    /// A named rule between a plan and the data.
+    Interlock(Interlock),
+    /// How evidence is taken, and when.
+    Other(Guard),
+    /// None: a bug that is planted in a test, so that it is known that the judges would see one.
+    Canary,
+}
+
+impl AnyGuard {
+    /// Lists all guards that can be switched off, the canary last.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let interlocks = [
+            Interlock::MountBusy,
+            Interlock::NodeSilent,
+            Interlock::HostKeyChanged,
+            Interlock::StillAttached,
+            Interlock::DeleteOnTermination,
+            Interlock::SnapshotUnfinished,
+            Interlock::SnapshotOlder,
+            Interlock::SnapshotNotOurs,
+            Interlock::DataMissing,
+            Interlock::NotBlank,
+            Interlock::WrongContents,
+            Interlock::AttachedElsewhere,
+            Interlock::IdentityConflict,
+            Interlock::BeyondYes,
+        ];
+        interlocks
+            .into_iter()
+            .map(Self::Interlock)
+            .chain(Guard::ALL.into_iter().map(Self::Other))
+            .chain([Self::Canary])
+            .collect()
+    }
+
+    /// Returns its word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interlock(interlock) => interlock.code(),
+            Self::Other(guard) => guard.as_str(),
+            Self::Canary => "canary",
+        }
+    }
+}
+
+impl fmt::Display for AnyGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
 
 /// What is switched off in a run; in a build without the feature `ablation`, nothing can be.
 #[derive(Debug, Clone, Default)]
-pub struct Ablation {}
+pub struct Ablation {
+    off: BTreeSet<AnyGuard>,
+}
 
 impl Ablation {
     /// Returns the ablation that leaves every guard on.
@@ -13,6 +75,40 @@ impl Ablation {
         Self::default()
     }
 
+    /// Returns the ablation that switches off one guard.
+    #[cfg(feature = "ablation")]
+    #[must_use]
+    pub fn of(guard: AnyGuard) -> Self {
+        Self { off: BTreeSet::from([guard]) }
+    }
+
+    /// Says whether a guard is off.
+    #[must_use]
+    pub fn is_off(&self, guard: AnyGuard) -> bool {
+        self.off.contains(&guard)
+    }
+
     /// Switches off in a policy what is to be off.
-    pub fn apply(&self, _policy: &mut Policy) {}
+    pub fn apply(&self, policy: &mut Policy) {
+        if self.is_off(AnyGuard::Interlock(Interlock::BeyondYes)) {
+            // Nobody said yes to anything: whatever is ended then is beyond it.
+            policy.consent = Consent::Only(BTreeSet::new());
+        }
+        #[cfg(feature = "ablation")]
+        for guard in &self.off {
+            match guard {
+                AnyGuard::Interlock(interlock) => {
+                    policy.ablated.insert(*interlock);
+                }
+                AnyGuard::Other(guard) => {
+                    policy.unguarded.insert(*guard);
+                }
+                // An epoch that is neither raised nor heeded: the oldest of all mistakes.
+                AnyGuard::Canary => {
+                    policy.ablated.insert(Interlock::SnapshotOlder);
+                    policy.unguarded.insert(Guard::SeenSeal);
+                }
+            }
+        }
+    }
 }

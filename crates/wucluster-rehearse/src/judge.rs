@@ -20,6 +20,18 @@ use crate::wire::{Call, Log};
 const SPIN_MAX: usize = 8;
 const SPIN_WINDOW: Duration = Duration::from_secs(60);
 
+/// What is ended without anybody's yes: where nobody said yes to anything.
+#[must_use]
+pub fn consent(log: &Log) -> Vec<Violation> {
+    let ends = |call: &&Call| matches!(call.name, "TerminateInstances" | "DeleteVolume");
+    let guilty = |call: &Call| Violation {
+        rule: Rule::BeyondYes,
+        subject: call.subject.clone(),
+        what: format!("{} was asked, and nobody said yes to it", call.name),
+    };
+    log.calls.iter().filter(ends).map(guilty).collect()
+}
+
 /// L2 and the rules of the wire: on every drive, whatever goes wrong.
 #[must_use]
 pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {
@@ -116,8 +128,11 @@ pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Ve
             let mut found = Vec::new();
             for hold in holds {
                 // Whose record a human edited is held for that, whatever the words.
-                let is_by_human = matches!(&hold.subject, Subject::Mount(mount)
-                    if notes.given_up.contains(mount));
+                let is_by_human = match &hold.subject {
+                    Subject::Mount(mount) => notes.given_up.contains(mount),
+                    Subject::Node(node) => notes.robbed_nodes.contains(node),
+                    Subject::Cluster | Subject::Stranger(_) => false,
+                };
                 if is_by_human {
                     continue;
                 }
@@ -180,7 +195,10 @@ pub fn kept(bench: &Bench, world: &World) -> Vec<Violation> {
     let lost = bench.lost_writes(world);
     let mut found = Vec::new();
     for (mount, files) in &notes.written {
-        if notes.given_up.contains(mount) || !world.existing_volumes_of(mount).is_empty() {
+        // What the provider lost, it lost; that it is missed, and not replaced, is judged elsewhere.
+        let is_lost = matches!(world.newest_snapshot_ever(mount), Some((_, false)));
+        let exists = !world.existing_volumes_of(mount).is_empty();
+        if notes.given_up.contains(mount) || is_lost || exists {
             continue;
         }
         let most = world

@@ -3,6 +3,8 @@
 //! What a person rehearses before a real day, and what the project torments itself with: both run the
 //! same drive against [`wucluster_sim`], and are judged by the truth that the simulator knows.
 
+#[cfg(feature = "ablation")]
+pub mod ablate;
 pub mod bench;
 pub mod generate;
 pub mod guard;
@@ -11,6 +13,7 @@ pub mod known;
 pub mod notebook;
 pub mod run;
 pub mod scenario;
+pub mod shrink;
 pub mod swarm;
 pub mod trouble;
 pub mod truth;

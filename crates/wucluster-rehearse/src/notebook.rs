@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wucluster_core::ids::MountKey;
+use wucluster_core::ids::{MountKey, NodeName};
 use wucluster_core::time::Timestamp;
 use wucluster_sim::EPOCH;
 
@@ -16,6 +16,8 @@ pub struct Notes {
     pub written: BTreeMap<MountKey, Vec<String>>,
     /// Mounts whose data a human may have ended by other means.
     pub given_up: BTreeSet<MountKey>,
+    /// Nodes whose instances a human may have renamed or ended by other means.
+    pub robbed_nodes: BTreeSet<NodeName>,
     /// What has left the definition.
     pub left_out: LeftOut,
     /// Per mount, the highest write epoch under which data was seen, as the store remembers it.

@@ -132,7 +132,10 @@ impl Trial {
                     | HarmKind::BlankDespiteData
                     | HarmKind::RestoredOlder
             );
-            if needs_records && harm.at.since(from) <= lag {
+            // Raw data that somebody put on a volume of ours looks blank to every examination.
+            let looks_blank = harm.kind == HarmKind::FormattedOverContent
+                && harm.what.contains("holds data that shows no signature");
+            if looks_blank || (needs_records && harm.at.since(from) <= lag) {
                 self.excused += 1;
                 continue;
             }
@@ -149,8 +152,13 @@ impl Trial {
     async fn whole(&mut self, bench: &Bench, scenario: &Scenario) -> Result<(), String> {
         self.start(bench, scenario.start).await?;
         bench.sim.with(|world| world.set_faults(trouble::plan(&scenario.troubles, &bench.cast)));
-        let given_up = scenario.troubles.iter().filter_map(|trouble| trouble.gives_up(&bench.cast));
-        bench.notes.open().given_up.extend(given_up);
+        for trouble in &scenario.troubles {
+            if let Some((node, mount)) = trouble.gives_up(&bench.cast) {
+                let mut notes = bench.notes.open();
+                notes.robbed_nodes.insert(node);
+                notes.given_up.insert(mount);
+            }
+        }
         let mut last = Demand::Launched;
         let mut before: Option<Demand> = None;
         for step in &scenario.steps {
@@ -241,6 +249,9 @@ impl Trial {
 
     fn judge_any(&mut self, bench: &Bench, driven: &Driven) {
         self.harm(bench, driven.from);
+        if bench.nobody_said_yes() {
+            self.violations.extend(judge::consent(&bench.ear.log()));
+        }
         if driven.ending.is_none() {
             self.killed_at = Some(driven.to);
         }

@@ -118,22 +118,18 @@ impl Trouble {
         Fault::random(kind, &mut Rng::new(self.draw, "parameters"), &cast.chosen(self.draw))
     }
 
-    /// Returns the mount whose data it may end by other means than ours, if it is such a deed.
+    /// Returns whom it may rob of name or data by a human's hand: what happens to them then is told,
+    /// and not held against anybody.
     #[must_use]
-    pub fn gives_up(&self, cast: &Cast) -> Option<MountKey> {
-        match self.fault(cast)? {
-            Fault::Human(
-                Human::DeleteVolume(mount)
-                | Human::DeleteNewestSnapshot(mount)
-                | Human::DeleteSnapshots(mount)
-                | Human::ForceDetach(mount)
-                | Human::SetDeleteOnTermination(mount, _)
-                | Human::UntagVolume(mount, _)
-                | Human::TagVolume(mount, _, _)
-                | Human::CopyVolume(mount),
-            ) => Some(mount),
-            _ => None,
-        }
+    pub fn gives_up(&self, cast: &Cast) -> Option<(NodeName, MountKey)> {
+        let robs = match self.fault(cast)? {
+            Fault::Human(Human::ForceDetach(_)) => true,
+            Fault::Human(human) => human.kind() != FaultKind::HumanHands,
+            _ => false,
+        };
+        let Names { nodes, mounts } = cast.chosen(self.draw);
+        robs.then_some(())?;
+        Some((nodes.into_iter().next()?, mounts.into_iter().next()?))
     }
 }
 

@@ -50,7 +50,7 @@ pub enum Rule {
     Delayed,
     /// R1: what is reported as reached was so.
     UntrueReport,
-    /// No volume is kept waiting for what needs nobody's leave: nothing is ended that nobody allowed.
+    /// Nothing is ended that nobody said yes to.
     BeyondYes,
     /// One request at a time about one subject.
     Doubled,

@@ -10,7 +10,7 @@ use crate::observation::{
     FilesystemState, InstanceState, NodeObservation, Observation, Observed, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
-use crate::policy::Policy;
+use crate::policy::{Guard, Policy};
 use crate::time::Timestamp;
 
 /// Everything that a rule may look at.
@@ -82,13 +82,15 @@ pub fn clear(ctx: &Context<'_>, action: Action) -> Result<Cleared<Action>, Refus
 fn settled(ctx: &Context<'_>, action: &Action) -> Result<(), Refusal> {
     let subject = action.subject();
     let Some(memory) = ctx.memory.of(&subject) else { return Ok(()) };
-    if let Some(name) = memory.in_flight {
+    if let Some(name) = memory.in_flight.filter(|_| ctx.policy.guards(Guard::OneAtATime)) {
         return Err(Refusal::wait(subject, WaitOn::Answer, format!("{name} is asked")));
     }
-    if memory.cloud_settled_at.is_some_and(|settled| ctx.observation.cloud_asked_at <= settled) {
+    let is_old = |settled| ctx.observation.cloud_asked_at <= settled;
+    if ctx.policy.guards(Guard::FreshLook) && memory.cloud_settled_at.is_some_and(is_old) {
         return Err(Refusal::wait(subject, WaitOn::Cloud, "the cloud is looked at again"));
     }
     if let (Some(settled), Some(node)) = (memory.shell_settled_at, subject.node())
+        && ctx.policy.guards(Guard::FreshWord)
         && ctx
             .observation
             .node(node)
@@ -163,7 +165,10 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
             if ctx.is_on(Interlock::SnapshotOlder) {
                 order::free(ctx, mount, seen)?;
             }
-            data::sealed(ctx, mount, seen).map(|_| ())
+            if ctx.policy.guards(Guard::SeenSeal) {
+                data::sealed(ctx, mount, seen)?;
+            }
+            Ok(())
         }
         CloudAction::DeleteVolume { mount, volume, .. } => {
             let seen = ownership::sole_volume(ctx, mount, volume)?;

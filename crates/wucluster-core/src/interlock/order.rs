@@ -8,6 +8,7 @@ use crate::observation::{
     NodeObservation, Observed, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
+use crate::policy::Guard;
 
 /// Passes a mount whose file system is certainly mounted nowhere.
 pub(crate) fn unmounted(
@@ -28,6 +29,7 @@ pub(crate) fn unmounted(
     };
     match &mount.filesystem {
         Observed::Absent => Ok(()),
+        Observed::Unknown(gap) if !is_heeded(ctx, gap) => Ok(()),
         Observed::Unknown(gap) => Err(silent(ctx, &subject, &key.node, gap)),
         Observed::Present(state) => match state {
             FilesystemState::NoDevice
@@ -49,6 +51,9 @@ pub(crate) fn unmounted(
 /// may have come or gone since.
 pub(super) fn probe_is_fresh(ctx: &Context<'_>, key: &MountKey) -> Result<(), Refusal> {
     let subject = Subject::Mount(key.clone());
+    if !ctx.policy.guards(Guard::FreshWord) {
+        return Ok(());
+    }
     let settled = ctx.memory.of(&subject).and_then(|memory| memory.shell_settled_at);
     let attached = ctx.memory.attachments.get(key).map(|(_, since)| *since);
     let Some(asked) = ctx.observation.node(&key.node).and_then(|node| node.probed_at) else {
@@ -64,6 +69,15 @@ pub(super) fn probe_is_fresh(ctx: &Context<'_>, key: &MountKey) -> Result<(), Re
         ));
     }
     Ok(())
+}
+
+/// Says whether the rule about a gap of that kind is switched on.
+fn is_heeded(ctx: &Context<'_>, gap: &Gap) -> bool {
+    match gap.kind {
+        GapKind::NotAsked => true,
+        GapKind::NoAnswer => ctx.is_on(Interlock::NodeSilent),
+        GapKind::WrongHost => ctx.is_on(Interlock::HostKeyChanged),
+    }
 }
 
 /// Tells what a node's silence means: a wait, or a hold once it has lasted too long.
@@ -217,7 +231,7 @@ pub(super) fn attached_to_own<'a>(
         .ok_or_else(|| Refusal::wait(subject.clone(), WaitOn::Others, "its node must be seen"))?;
     let own = node.instance().map(|instance| &instance.id);
     for attachment in volume.open_attachments() {
-        if Some(&attachment.instance) != own {
+        if Some(&attachment.instance) != own && ctx.is_on(Interlock::AttachedElsewhere) {
             return Err(elsewhere(key, volume, &attachment.instance));
         }
     }
@@ -335,7 +349,7 @@ pub(super) fn nothing_in_use(
     instance: &InstanceSeen,
 ) -> Result<(), Refusal> {
     let subject = Subject::Node(node.name.clone());
-    if instance.state != InstanceState::Running || !ctx.is_on(Interlock::StillAttached) {
+    if instance.state != InstanceState::Running || !ctx.policy.guards(Guard::NodesWord) {
         return Ok(());
     }
     let probe = match &node.probe {

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::ids::Subject;
 use crate::interlock::Context;
 use crate::observation::VolumeSeen;
+use crate::policy::Guard;
 
 /// Makes the idempotence token of a creation: equal for equal questions, of 32 characters.
 ///
@@ -16,6 +17,9 @@ use crate::observation::VolumeSeen;
 pub(super) fn token(ctx: &Context<'_>, subject: &Subject, parts: &[&str]) -> String {
     let generation = ctx.memory.of(subject).map_or(0, |memory| memory.token_generation);
     let mut hasher = Sha256::new();
+    if !ctx.policy.guards(Guard::StableToken) {
+        hasher.update(ctx.now.as_millis().to_be_bytes());
+    }
     for part in [ctx.definition.name.as_str(), &subject.to_string(), &generation.to_string()]
         .into_iter()
         .chain(parts.iter().copied())

@@ -13,6 +13,7 @@ use crate::observation::{
     Observed, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
+use crate::policy::Guard;
 use crate::tags::{
     ContentMark, Epoch, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION, Tags,
 };
@@ -153,6 +154,7 @@ fn snapshot(
     if let Some(awaited) = ctx.memory.of(&subject).and_then(|memory| memory.awaited.as_ref())
         && let AwaitedId::Snapshot(id) = &awaited.what
         && awaited.until > ctx.now
+        && ctx.policy.guards(Guard::Awaited)
         && !mount.snapshots.iter().any(|seen| &seen.id == id)
     {
         return Err(Refusal::wait(
@@ -208,6 +210,7 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
     if let Some(awaited) = ctx.memory.of(&subject).and_then(|memory| memory.awaited.as_ref())
         && let AwaitedId::Volume(id) = &awaited.what
         && awaited.until > ctx.now
+        && ctx.policy.guards(Guard::Awaited)
     {
         return Err(Refusal::wait(subject, WaitOn::Cloud, format!("{id} is to show itself")));
     }

@@ -8,6 +8,7 @@ use crate::interlock::{Context, Hold, Interlock, Refusal, order, ownership};
 use crate::memory::AwaitedId;
 use crate::observation::{InstanceSeen, InstanceState, NodeObservation, Observed};
 use crate::plan::WaitOn;
+use crate::policy::Guard;
 use crate::tags::Tags;
 
 pub(super) fn step(ctx: &Context<'_>, node: &NodeObservation) -> Step {
@@ -63,6 +64,7 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
     if let Some(awaited) = ctx.memory.of(subject).and_then(|memory| memory.awaited.as_ref())
         && let AwaitedId::Instance(id) = &awaited.what
         && awaited.until > ctx.now
+        && ctx.policy.guards(Guard::Awaited)
         && !node.terminated.iter().any(|seen| &seen.id == id)
     {
         return Refusal::wait(subject.clone(), WaitOn::Cloud, format!("{id} is to show itself"))

@@ -7,6 +7,7 @@ use crate::interlock::{Cleared, Context, Hold, Interlock, Refusal, clear};
 use crate::memory::{Failure, FailureError};
 use crate::observation::Holder;
 use crate::plan::WaitOn;
+use crate::policy::Guard;
 use crate::ports::{ErrorClass, ShellError};
 
 /// Clears an action and holds it back while its last failure says so.
@@ -37,7 +38,9 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
             | ShellError::NoAnswer(_) => false,
         },
     };
-    let not_yet = memory.not_before.filter(|time| *time > ctx.now);
+    let not_yet = memory
+        .not_before
+        .filter(|time| *time > ctx.now && ctx.policy.guards(Guard::BackOff));
     let is_told = is_final || failure.times >= ctx.policy.tries_before_hold;
     let held = is_told.then(|| hold(ctx, subject.clone(), cleared.action(), failure));
     match held {

@@ -1,43 +1,142 @@
-//! Torments the engine by the seed, and replays what was found.
+//! Torments the engine by the seed for as long as it takes, and replays and shrinks what was found.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its user")]
 
-use wucluster_rehearse::generate;
-use wucluster_rehearse::run::{Manner, run};
-use wucluster_rehearse::scenario::Scenario;
-use wucluster_rehearse::swarm::swarm;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-fn main() {
+use wucluster_rehearse::generate;
+use wucluster_rehearse::run::{Manner, Report, run};
+use wucluster_rehearse::scenario::Scenario;
+use wucluster_rehearse::shrink::shrink;
+use wucluster_rehearse::swarm::{Table, run_safely, swarm};
+
+const HELP: &str = "\
+torture run [SEEDS] [STATE]     runs seeds 0 to SEEDS, going on from the file STATE, and prints the table
+torture replay --seed N         tells what happens on the day of a seed
+torture replay FILE             tells what happens in a kept scenario
+torture shrink --seed N [FILE]  takes out of a failing day all that it does without, and keeps it
+torture guards [SEEDS] [FILE]   switches off each guard in turn, and writes down who misses it
+                                (needs the feature `ablation`)";
+
+/// How many seeds are run between two writes of the state file.
+const CHUNK: u64 = 500;
+
+fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let scenario = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["replay", "--seed", seed] => generate::scenario(seed.parse().expect("a number")),
-        ["replay", file] => Scenario::from_json(&std::fs::read_to_string(file).expect("a file"))
-            .expect("a scenario"),
-        ["run", from, to] => {
-            let table = swarm(
-                from.parse().unwrap()..to.parse().unwrap(),
-                &Manner::default(),
-                None,
-                &|seed, report| {
-                    if std::env::var_os("V").is_some() {
-                        println!("{seed} done");
-                    }
-                    for found in report.violations.iter().take(2) {
-                        println!("seed {seed}: {found}");
-                    }
-                    false
-                },
-            );
-            println!("{}", table.to_text());
-            return;
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["run", rest @ ..] => torment(
+            rest.first().map_or(Ok(200_000), |text| number(text)),
+            Path::new(rest.get(1).copied().unwrap_or("target/torture.json")),
+        ),
+        ["replay", "--seed", seed] => {
+            number(seed).map(generate::scenario).and_then(|it| replay(&it))
         }
-        _ => panic!("replay --seed N | replay FILE"),
+        ["replay", file] => read(Path::new(file)).and_then(|scenario| replay(&scenario)),
+        ["shrink", "--seed", seed, rest @ ..] => number(seed).and_then(|seed| {
+            let default = format!("target/seed-{seed}.json");
+            make_small(seed, Path::new(rest.first().copied().unwrap_or(&default)))
+        }),
+        #[cfg(feature = "ablation")]
+        ["guards", rest @ ..] => guards(
+            rest.first().map_or(Ok(20_000), |text| number(text)),
+            Path::new(rest.get(1).copied().unwrap_or("docs/guards.md")),
+        ),
+        _ => Err(HELP.to_owned()),
     };
-    println!("{}", scenario.to_json());
-    let report = run(&scenario, &Manner { tells: true, ..Manner::default() });
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.replace('_', "").parse().map_err(|_| format!("`{text}` is no number\n{HELP}"))
+}
+
+fn read(file: &Path) -> Result<Scenario, String> {
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Scenario::from_json(&text).map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn torment(seeds: Result<u64, String>, state: &Path) -> Result<bool, String> {
+    let seeds = seeds?;
+    let mut table: Table = std::fs::read_to_string(state)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let stops = |seed: u64, report: &Report| {
+        if let Some(first) = report.violations.first() {
+            println!("seed {seed}: {first}\n   torture replay --seed {seed}");
+        }
+        false
+    };
+    while table.seeds < seeds {
+        let from = table.seeds;
+        let to = (from + CHUNK).min(seeds);
+        table.merge(swarm(from..to, &Manner::default(), None, &stops));
+        let text = serde_json::to_string(&table).map_err(|error| error.to_string())?;
+        let new: PathBuf = state.with_extension("new");
+        std::fs::write(&new, text).map_err(|error| format!("{}: {error}", new.display()))?;
+        std::fs::rename(&new, state).map_err(|error| error.to_string())?;
+        eprintln!("{to} of {seeds} seeds, {} guilty", table.guilty.len());
+    }
+    print!("{}", table.to_text());
+    for (seed, what) in table.guilty.iter().take(20) {
+        println!("seed {seed}: {what}\n   torture replay --seed {seed}");
+    }
+    Ok(table.guilty.is_empty())
+}
+
+fn replay(scenario: &Scenario) -> Result<bool, String> {
+    let report = run(scenario, &Manner { tells: true, ..Manner::default() });
+    print!("{}", scenario.to_json());
     for line in &report.story {
         println!("{line}");
     }
-    for found in &report.violations {
-        println!("{found}");
+    for (defect, count) in &report.known {
+        println!("known defect, not mended: {defect}: {count} times");
     }
+    for found in &report.violations {
+        println!("broken: {found}");
+    }
+    Ok(report.violations.is_empty())
+}
+
+fn make_small(seed: u64, file: &Path) -> Result<bool, String> {
+    let scenario = generate::scenario(seed);
+    let manner = Manner::default();
+    let report = run_safely(&scenario, &manner);
+    let first = report.violations.first().ok_or_else(|| format!("seed {seed} breaks no rule"))?;
+    let (mut small, runs) = shrink(&scenario, &manner, first.rule);
+    small.note = format!("breaks: {first}");
+    std::fs::write(file, small.to_json())
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    println!("{first}\n{} after {runs} runs:\n{}", file.display(), small.to_json());
+    Ok(true)
+}
+
+#[cfg(feature = "ablation")]
+fn guards(seeds: Result<u64, String>, file: &Path) -> Result<bool, String> {
+    use wucluster_rehearse::ablate::{ablate, page};
+    use wucluster_rehearse::guard::AnyGuard;
+
+    let seeds = seeds?;
+    let mut catches = Vec::new();
+    for guard in AnyGuard::all() {
+        let caught = ablate(guard, 0..seeds, None);
+        match &caught {
+            Some(caught) => println!("{guard}: seed {}: {}", caught.seed, caught.violation),
+            None => println!("{guard}: missed by nobody in {seeds} seeds"),
+        }
+        catches.push((guard, caught));
+    }
+    let text = page(&catches);
+    std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(true)
 }
