@@ -2,6 +2,7 @@
 //!
 //! `WUCLUSTER_MODEL=full` searches more and larger scopes; see `docs/model-checking.md`.
 #![allow(clippy::print_stdout, reason = "the table of scopes is what the test is for")]
+#![allow(clippy::cast_precision_loss, reason = "a rate is for people")]
 #![allow(clippy::cast_possible_truncation, reason = "a small world's numbers are small")]
 
 mod ask;
@@ -77,6 +78,7 @@ fn no_invariant_is_broken_in_any_small_world() {
         "scope                                             unique  generated  depth  end         seconds"
     );
     let scopes = if is_full() { scopes::full() } else { scopes::daily() };
+    let began = Instant::now();
     let mut broken = Vec::new();
     let (mut unique, mut exhausted) = (0, 0);
     for scope in &scopes {
@@ -88,7 +90,11 @@ fn no_invariant_is_broken_in_any_small_world() {
             broken.push(scope.name);
         }
     }
-    println!("{unique} unique states over {} scopes, {exhausted} of them exhausted", scopes.len());
+    println!(
+        "{unique} unique states over {} scopes, {exhausted} of them exhausted; {:.0} states/s",
+        scopes.len(),
+        unique as f64 / began.elapsed().as_secs_f64()
+    );
     assert!(broken.is_empty(), "broken: {broken:?}");
     let (states_min, scopes_min) = if is_full() { (20_000_000, 12) } else { (2_000_000, 6) };
     assert!(unique >= states_min, "the scopes have become too small to say much");

@@ -346,7 +346,7 @@ impl Model for World {
             }
             match state.cloud.nodes[node].run {
                 Run::Pending | Run::Stopping | Run::ShuttingDown => {
-                    steps.push(Step::Instance(place))
+                    steps.push(Step::Instance(place));
                 }
                 Run::Terminated => steps.push(Step::Forget(place)),
                 Run::None | Run::Running | Run::Stopped => {
