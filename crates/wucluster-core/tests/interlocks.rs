@@ -11,7 +11,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::{Interlock, Refusal, clear};
 use wucluster_core::memory::SubjectMemory;
-use wucluster_core::observation::Contents;
+use wucluster_core::observation::{Contents, InstanceState};
 use wucluster_core::policy::Consent;
 use wucluster_core::time::Timestamp;
 
@@ -245,6 +245,22 @@ fn delete_is_held_beyond_what_was_said_yes_to() {
     assert_blocks(&world, delete(), Interlock::BeyondYes);
     world.policy.consent = Consent::Only(["vol-chief-home".to_owned()].into());
     assert_permits(&world, delete());
+}
+
+#[test]
+fn detach_does_not_wait_for_the_word_of_a_machine_that_has_halted() {
+    let memory = |world: &mut World| {
+        let settled = Some(NOW.after(std::time::Duration::from_secs(1)));
+        let memory = SubjectMemory { shell_settled_at: settled, ..SubjectMemory::default() };
+        world.memory.subjects.insert(Subject::Mount(home()), memory);
+    };
+    let mut running = attached();
+    memory(&mut running);
+    assert_waits(&running, detach());
+    let mut halted = attached();
+    memory(&mut halted);
+    halted.view.instances[0].state = InstanceState::Stopped;
+    assert_permits(&halted, detach());
 }
 
 #[test]

@@ -221,8 +221,9 @@ impl Found {
             name,
             instances,
             terminated,
+            // The word of a machine that has halted since is no word, and no newer one will come.
+            probed_at: answer.map(|answer| answer.asked_at).filter(|_| probe != Observed::Absent),
             probe,
-            probed_at: answer.map(|answer| answer.asked_at),
         }
     }
 

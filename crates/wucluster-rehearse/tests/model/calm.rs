@@ -44,7 +44,8 @@ pub fn calm(world: &World, roots_max: usize) -> Calm {
     let mut ends = BTreeMap::new();
     let mut endless = None;
     for part in graph.ends() {
-        match end_of(world, part.iter().map(|at| &graph.states[*at])) {
+        let states: Vec<&State> = part.iter().map(|at| &graph.states[*at]).collect();
+        match end_of(world, &states) {
             Some(end) => *ends.entry(end).or_default() += 1,
             None => endless = endless.or_else(|| Some(Box::new(graph.states[part[0]]))),
         }
@@ -156,16 +157,16 @@ impl Graph {
     }
 }
 
-fn end_of<'a>(world: &World, states: impl Iterator<Item = &'a State> + Clone) -> Option<End> {
-    let is_reached = |state: &State| {
-        state.operator.has_looked
-            && world.planner.plan(&state.operator).is_met
-            && holds(world, state)
+/// How a part that nothing leaves ends; `None` where it is neither reached nor truly held.
+fn end_of(world: &World, states: &[&State]) -> Option<End> {
+    let is_reached = |state: &&State| {
+        let operator = &state.operator;
+        operator.has_looked && world.planner.plan(operator).is_met && holds(world, state)
     };
-    if states.clone().any(is_reached) {
+    if states.iter().any(is_reached) {
         return Some(End::Reached);
     }
-    let held = states.clone().find_map(|state| {
+    let held = states.iter().find_map(|state| {
         let planned = world.planner.plan(&state.operator);
         let is_held = state.operator.has_looked && planned.asks.is_empty() && !planned.has_waits;
         let mut reasons = planned.holds.iter().copied();
@@ -174,8 +175,9 @@ fn end_of<'a>(world: &World, states: impl Iterator<Item = &'a State> + Clone) ->
     if let Some(reason) = held {
         return Some(End::Held(reason));
     }
-    let is_busy = |state: &State| state.disks.iter().any(|disk| disk.has_process || disk.is_pinned);
-    states.clone().all(is_busy).then_some(End::KeptBusy)
+    let is_busy =
+        |state: &&State| state.disks.iter().any(|disk| disk.has_process || disk.is_pinned);
+    states.iter().all(is_busy).then_some(End::KeptBusy)
 }
 
 /// Whether the demand holds in truth, to the last mount.

@@ -30,7 +30,6 @@ const ALL: &[Fault] = &[
     Pin,
     HumanStops,
     HumanDetaches,
-    HumanDeletesSnapshot,
 ];
 
 /// What is searched with every change.
@@ -43,11 +42,11 @@ pub fn daily() -> Vec<Scope> {
         Scope::away("put away, late effects, crashes").faults(2, LATE).flips(1),
         Scope::away("put away, machines and processes").faults(2, MACHINES).flips(1),
         Scope::away("put away, people").faults(2, PEOPLE).flips(1),
-        Scope::away("put away, content and snapshots").faults(2, CONTENT).flips(1),
+        Scope::away("put away, content and snapshots").faults(3, CONTENT).flips(2),
         Scope::launch("first launch, wire and machines", Start::Nothing).faults(2, LAUNCH).flips(1),
         Scope::away("put away, separated in between").to(Demand::Separated).faults(1, ALL).flips(2),
-        Scope::away("two mounts on one node").layout(Layout::TwoMounts).cap(1_600_000),
-        Scope::away("two nodes").layout(Layout::TwoNodes).cap(1_600_000),
+        Scope::away("two mounts on one node").layout(Layout::TwoMounts).faults(1, WIRE),
+        Scope::away("two nodes").layout(Layout::TwoNodes),
     ]
 }
 
@@ -86,10 +85,17 @@ pub fn ablated() -> Vec<(Scope, &'static str)> {
     ]
 }
 
-/// What is known to be beyond one operator with tags alone.
-pub fn gap() -> (Scope, &'static str) {
-    let kinds: &[Fault] = &[LateEffect, OutlivesOperator];
-    (Scope::away("a detachment that outlives its drive").faults(1, kinds).flips(1), "I4")
+/// What is known to go wrong still, and the invariant that it breaks.
+pub fn gaps() -> Vec<(Scope, &'static str)> {
+    let outlives: &[Fault] = &[LateEffect, OutlivesOperator];
+    let robbed: &[Fault] = &[LateEffect, HumanDeletesSnapshot];
+    vec![
+        (Scope::away("a detachment that outlives its drive").faults(1, outlives).flips(1), "I4"),
+        (
+            Scope::launch("a late launch, and a snapshot deleted", Start::Away).faults(2, robbed),
+            "I7",
+        ),
+    ]
 }
 
 /// The scopes after which there is calm.

@@ -92,6 +92,38 @@ impl World {
         Self { scope, planner }
     }
 
+    /// Leaves out the steps without which the same harm comes about.
+    pub fn shortened(&self, steps: Vec<Step>) -> Vec<Step> {
+        let harm = self.replay(&steps);
+        let mut steps = steps;
+        let mut at = 0;
+        while at < steps.len() {
+            let mut fewer = steps.clone();
+            fewer.remove(at);
+            if self.replay(&fewer) == harm {
+                (steps, at) = (fewer, 0);
+            } else {
+                at += 1;
+            }
+        }
+        steps
+    }
+
+    /// What harm these steps do; none, where they cannot all be taken.
+    fn replay(&self, steps: &[Step]) -> Option<Harm> {
+        let mut state = State::new(&self.scope);
+        let mut open = Vec::new();
+        for step in steps {
+            open.clear();
+            self.actions(&state, &mut open);
+            if !open.contains(step) {
+                return None;
+            }
+            state = self.next_state(&state, *step)?;
+        }
+        state.harm
+    }
+
     fn layout(&self) -> Layout {
         self.scope.layout
     }
@@ -314,7 +346,7 @@ impl Model for World {
             }
             match state.cloud.nodes[node].run {
                 Run::Pending | Run::Stopping | Run::ShuttingDown => {
-                    steps.push(Step::Instance(place))
+                    steps.push(Step::Instance(place));
                 }
                 Run::Terminated => steps.push(Step::Forget(place)),
                 Run::None | Run::Running | Run::Stopped => {
