@@ -2,6 +2,7 @@
 
 mod attachment;
 mod event;
+mod files;
 mod harm;
 mod hooks;
 mod human;
