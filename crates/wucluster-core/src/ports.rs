@@ -32,6 +32,21 @@ pub trait Cloud: Send + Sync {
 
     /// Returns what this cloud is like: how soon a look is worth its price, and the like.
     fn limits(&self) -> CloudLimits;
+
+    /// Returns how often a request of that name may be made; `None` where nothing is known to limit
+    /// it.
+    fn budget(&self, _request: &str) -> Option<RequestBudget> {
+        None
+    }
+}
+
+/// How often a request may be made: so many at once, and so many a second in the long run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestBudget {
+    /// How many requests can be made at once.
+    pub capacity: u32,
+    /// How many are added a second, up to the capacity.
+    pub refill_per_second: u32,
 }
 
 /// What a cloud is like.

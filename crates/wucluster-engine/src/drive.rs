@@ -26,6 +26,7 @@ use wucluster_core::ports::{CloudError, ErrorClass, Receipt, ShellError, ShellRe
 use wucluster_core::tags::ContentMark;
 use wucluster_core::time::Timestamp;
 
+use crate::budget::Budgets;
 use crate::engine::{Ending, Engine, Outcome, Pursuit};
 use crate::event::{EngineEvent, EventKind, Progress};
 use crate::pace;
@@ -84,6 +85,9 @@ pub(crate) struct Drive<'a, 'e> {
     blindness: Option<CloudError>,
     held_since: Option<Timestamp>,
     requests: u64,
+    budgets: Budgets,
+    /// When there is room for the first of the requests that were put off.
+    room_at: Option<Timestamp>,
 }
 
 impl<'a, 'e> Drive<'a, 'e> {
@@ -122,6 +126,8 @@ impl<'a, 'e> Drive<'a, 'e> {
             blindness: None,
             held_since: None,
             requests: 0,
+            budgets: Budgets::default(),
+            room_at: None,
         }
     }
 
@@ -395,6 +401,8 @@ impl<'a, 'e> Drive<'a, 'e> {
         let mut cloud: BTreeMap<&'static str, Vec<Cleared<CloudAction>>> = BTreeMap::new();
         let mut shell: BTreeMap<NodeName, Vec<Cleared<ShellAction>>> = BTreeMap::new();
         let mut renewing = BTreeMap::new();
+        let mut put_off = BTreeMap::new();
+        self.room_at = None;
         for cleared in actions {
             let subject = cleared.action().subject();
             let heeds_effect = self.pursuit.policy.guards(Guard::NoEffect);
@@ -420,6 +428,13 @@ impl<'a, 'e> Drive<'a, 'e> {
             } else {
                 cleared
             };
+            if let Action::Cloud(action) = cleared.action()
+                && !self.has_room(action.name())
+            {
+                // It was cleared twice already; when there is room it need only be cleared again.
+                put_off.extend(self.renewing.remove(&subject).map(|first| (subject, first)));
+                continue;
+            }
             self.note_asked(&subject, cleared.action());
             match cleared.into_request() {
                 Request::Cloud(request) => {
@@ -440,6 +455,7 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.awaited.insert(node.clone());
             }
         }
+        renewing.extend(put_off);
         self.renewing = renewing;
         for requests in cloud.into_values() {
             self.asking += 1;
@@ -467,6 +483,18 @@ impl<'a, 'e> Drive<'a, 'e> {
                 let actions = requests.iter().map(|request| request.action().clone()).collect();
                 Done::Shell { actions, results }
             }));
+        }
+    }
+
+    /// Takes a request from its budget. Where none is left, it is remembered when there will be.
+    fn has_room(&mut self, request: &'static str) -> bool {
+        let Some(budget) = self.engine.cloud.budget(request) else { return true };
+        match self.budgets.take(request, budget, self.now()) {
+            Ok(()) => true,
+            Err(at) => {
+                self.room_at = Some(self.room_at.map_or(at, |known| known.min(at)));
+                false
+            }
         }
     }
 
@@ -639,7 +667,9 @@ impl<'a, 'e> Drive<'a, 'e> {
     async fn next(&mut self, deadline: Option<Timestamp>) {
         let wake = self.wake_at(deadline);
         let clock = self.engine.clock;
-        let pause = wake.since(clock.now()).max(Duration::from_millis(1));
+        let rows = self.observation.as_ref().map_or(0, |seen| seen.nodes.len() + seen.mounts.len());
+        let gather = pace::gather(rows);
+        let pause = wake.since(clock.now()).max(gather).max(Duration::from_millis(1));
         let mut stop = self.stop.clone();
         let done = tokio::select! {
             biased;
@@ -649,8 +679,26 @@ impl<'a, 'e> Drive<'a, 'e> {
         };
         let Some(done) = done else { return };
         self.take(done);
+        if gather > Duration::ZERO {
+            self.gather(gather).await;
+        }
         while let Some(Some(done)) = futures_util::FutureExt::now_or_never(self.tasks.next()) {
             self.take(done);
+        }
+    }
+
+    /// Takes what comes back within a time.
+    async fn gather(&mut self, span: Duration) {
+        let gathered = self.engine.clock.sleep(span);
+        let mut stop = self.stop.clone();
+        tokio::pin!(gathered);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.wished() => return,
+                () = &mut gathered => return,
+                Some(done) = self.tasks.next(), if !self.tasks.is_empty() => self.take(done),
+            }
         }
     }
 
@@ -664,6 +712,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             let free = self.next_probe_at.keys().filter(|node| !self.probing.contains(*node));
             times.extend(free.filter_map(|node| self.probe_due_at(observation, node)));
         }
+        times.extend(self.room_at);
         if let Some(plan) = &self.plan {
             times.extend(plan.waits.iter().filter_map(|wait| match wait.on {
                 WaitOn::Time(time) => Some(time),
@@ -829,6 +878,9 @@ impl<'a, 'e> Drive<'a, 'e> {
                 );
                 if spent {
                     memory.token_generation += 1;
+                }
+                if error.code == "RequestLimitExceeded" {
+                    self.budgets.is_spent(name, now);
                 }
                 self.failed(subject, name, FailureError::Cloud(error));
             }

@@ -3,6 +3,7 @@
 //! [`Engine::pursue`] drives a cluster to a demanded state over three ports: a cloud, a way to speak
 //! to nodes, and a clock. It renders nothing; everything that happens is told as an [`EngineEvent`].
 
+mod budget;
 mod clock;
 mod drive;
 mod engine;

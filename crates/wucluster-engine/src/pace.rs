@@ -23,6 +23,27 @@ pub(crate) const ARRIVAL: Duration = Duration::from_secs(2);
 /// Longest pause between two tries of a request that fails.
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 
+/// From so many nodes and mounts on, answers are gathered for a while before they are planned on.
+const GATHER_ROWS_MIN: usize = 64;
+
+/// How much longer for each of them: a plan looks at all of them, whatever changed.
+///
+/// Measured 2026-11: a plan for 3,000 nodes and mounts costs some 40 ms, and while they boot a thousand
+/// of them answer, or do not, every two seconds.
+const GATHER_PER_ROW: Duration = Duration::from_millis(1);
+
+/// How long answers are gathered at most.
+const GATHER_MAX: Duration = Duration::from_secs(3);
+
+/// Returns how long answers are gathered in a cluster of so many nodes and mounts.
+pub(crate) fn gather(rows: usize) -> Duration {
+    if rows < GATHER_ROWS_MIN {
+        return Duration::ZERO;
+    }
+    let rows = u32::try_from(rows).unwrap_or(u32::MAX);
+    GATHER_PER_ROW.saturating_mul(rows).min(GATHER_MAX)
+}
+
 /// Returns the pause before the next look at the cloud: the provider's shortest while things move,
 /// growing by a half with each look that shows nothing new.
 ///

@@ -8,7 +8,7 @@ use std::time::Duration;
 use world::{Operator, PAIR, TRIO, key, node, world as quiet, world_with};
 use wucluster_core::demand::Demand;
 use wucluster_engine::Outcome;
-use wucluster_sim::{Answer, Fault, Faults, HookScript, Human, World};
+use wucluster_sim::{Answer, Fault, Faults, HookScript, Human, Limits, World};
 
 /// Writes a line into every mount and lets it reach the disks.
 fn write_everywhere(world: &mut World, operator: &Operator) {
@@ -448,4 +448,36 @@ fn waiting_for_a_busy_mount_ends_after_the_time_that_was_given() {
     assert_eq!(drive.held(), ["mount-busy chief/data"]);
     let took = drive.world.now().since(before);
     assert!((600..900).contains(&took.as_secs()), "{took:?}");
+}
+
+/// A dozen workers with two mounts each.
+const DOZEN: &str = r#"
+[cluster]
+name = "gibbon"
+
+[node.worker]
+count = 12
+mount.a = { at = "/mnt/a", size = "1 GiB" }
+mount.b = { at = "/mnt/b", size = "1 GiB" }
+"#;
+
+#[test]
+fn no_more_is_asked_than_the_cloud_takes() {
+    let mut operator = Operator::new(DOZEN);
+    let drive = operator.drive(quiet(61), Demand::Launched);
+    assert_eq!(drive.asked("RunInstances"), 12, "{}", drive.story());
+    assert!(!drive.story().contains("RequestLimitExceeded"), "{}", drive.story());
+    let drive = operator.drive(drive.reached(), Demand::Away);
+    assert_eq!(drive.asked("CreateSnapshot"), 24, "{}", drive.story());
+    drive.reached();
+}
+
+#[test]
+fn a_limit_on_what_is_under_way_at_once_is_waited_for() {
+    let mut operator = Operator::new(DOZEN);
+    let limits = Limits { snapshots_pending_max: 3, ..Limits::default() };
+    let world = operator.drive(quiet(62).with_limits(limits), Demand::Launched).reached();
+    let drive = operator.drive(world, Demand::Away);
+    assert!(drive.story().contains("PendingSnapshotLimitExceeded"), "{}", drive.story());
+    drive.reached();
 }

@@ -6,12 +6,14 @@
 #[cfg(feature = "ablation")]
 pub mod ablate;
 pub mod bench;
+pub mod forecast;
 pub mod generate;
 pub mod guard;
 pub mod judge;
 pub mod known;
 pub mod notebook;
 pub mod run;
+pub mod runs;
 pub mod scenario;
 pub mod shrink;
 pub mod swarm;

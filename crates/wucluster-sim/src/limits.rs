@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use wucluster_core::ports::RequestBudget;
 use wucluster_core::time::Timestamp;
 
 /// What the cloud permits.
@@ -86,18 +87,26 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Makes the full bucket of a request.
+    /// Returns what a request's bucket holds, and how it refills.
     ///
     /// Source: EC2 developer guide, "Request throttling": capacity and refill per second.
     #[must_use]
-    pub fn for_request(name: &str, now: Timestamp) -> Self {
-        let (capacity, refill_per_second) = match name {
+    pub fn budget_of(request: &str) -> RequestBudget {
+        let (capacity, refill_per_second) = match request {
             "RunInstances" | "StartInstances" => (5, 2),
             "TerminateInstances" | "CreateVolume" | "DeleteVolume" | "CreateSnapshot" => (100, 5),
             "CreateTags" => (100, 10),
             "DescribeInstances" | "DescribeVolumes" | "DescribeSnapshots" => (100, 20),
             _ => (50, 5),
         };
+        RequestBudget { capacity, refill_per_second }
+    }
+
+    /// Makes the full bucket of a request.
+    #[must_use]
+    pub fn for_request(name: &str, now: Timestamp) -> Self {
+        let RequestBudget { capacity, refill_per_second } = Self::budget_of(name);
+        let (capacity, refill_per_second) = (u64::from(capacity), u64::from(refill_per_second));
         Self { capacity, refill_per_second, level_millis: capacity * 1000, filled_at: now }
     }
 

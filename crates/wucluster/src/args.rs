@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use wucluster_core::definition::{Provider, parse_duration};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::MountKey;
+use wucluster_rehearse::runs::Kind;
 
 use crate::topics;
 
@@ -115,6 +116,9 @@ pub(crate) enum Command {
     /// Shows what a state would take: what is made, moved, deleted, held
     #[command(after_help = topics::PLAN)]
     Plan(PlanArgs),
+    /// Runs a state on a simulated cloud: how long, how many requests, what could go wrong
+    #[command(after_help = topics::REHEARSE)]
+    Rehearse(RehearseArgs),
     /// Brings the cluster into a state
     #[command(name = "become", after_help = topics::BECOME)]
     Become(BecomeArgs),
@@ -145,7 +149,7 @@ pub(crate) enum Command {
     /// Prints the script that completes commands in a shell
     #[command(after_help = topics::COMPLETIONS)]
     Completions(CompletionsArgs),
-    /// Explains a command or a topic: exit-codes, states, hooks, files
+    /// Explains a command or a topic: exit-codes, states, hooks, files, sim, faults
     Help(HelpArgs),
 }
 
@@ -171,6 +175,48 @@ pub(crate) struct PlanArgs {
     /// Lists every node, without folding those that are alike
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+/// What `rehearse` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RehearseArgs {
+    /// The state; `wucluster help states` explains them
+    #[arg(value_parser = demand())]
+    pub(crate) state: Demand,
+    /// Where it begins [default: away, and launched for states on the way down]
+    #[arg(long, value_name = "STATE", value_parser = demand(), hide_possible_values = true)]
+    pub(crate) from: Option<Demand>,
+    /// Makes it a bad day, on which these kinds of faults strike; any, if none is named
+    #[arg(long, value_name = "KIND,...", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "any", value_parser = kinds)]
+    pub(crate) faults: Option<Kinds>,
+    /// What all luck is drawn from: the same seed is the same day
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Rehearses so many random bad days, with the seeds from `--seed` on
+    #[arg(long, value_name = "N", conflicts_with_all = ["faults", "kill"])]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) runs: Option<u64>,
+    /// Kills the operator wherever it waits, and lets another one go on
+    #[arg(long, conflicts_with = "faults")]
+    pub(crate) kill: bool,
+}
+
+/// Kinds of faults that a day is to have; none: any.
+#[derive(Debug, Clone)]
+pub(crate) struct Kinds(pub(crate) Vec<Kind>);
+
+fn kinds(text: &str) -> Result<Kinds, String> {
+    if text == "any" {
+        return Ok(Kinds(Vec::new()));
+    }
+    let named = |name: &str| {
+        Kind::named(name).ok_or_else(|| {
+            let known = Kind::ALL.map(|kind| kind.name).join(", ");
+            format!("there is no kind `{name}`; there are {known}")
+        })
+    };
+    text.split(',').map(str::trim).map(named).collect::<Result<_, _>>().map(Kinds)
 }
 
 /// What `become` takes.
@@ -293,7 +339,7 @@ pub(crate) struct CompletionsArgs {
 /// What `help` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HelpArgs {
-    /// A command, or one of exit-codes, states, hooks, files
+    /// A command, or one of exit-codes, states, hooks, files, sim, faults
     pub(crate) topic: Vec<String>,
 }
 
@@ -335,6 +381,11 @@ mod tests {
             "init gibbon --provider aws",
             "check --json",
             "plan launched --exit-code --all",
+            "rehearse launched",
+            "rehearse away --from mounted --faults --seed 7",
+            "rehearse launched --faults=throttle,no-capacity",
+            "rehearse launched --runs 100 --json",
+            "rehearse away --kill",
             "become recently-snapshotted --wait 2h",
             "launch --dry-run --timeout 20m",
             "launch --lose chief/home --lose chief/data",

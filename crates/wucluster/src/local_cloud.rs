@@ -5,17 +5,15 @@ use std::time::{Duration, Instant};
 
 use tokio::time::interval;
 use wucluster_core::definition::ClusterDefinition;
-use wucluster_core::ids::Subject;
-use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::{CloudView, InstanceState};
 use wucluster_core::ports::{Admission as _, Cloud as _, CloudError};
 use wucluster_core::tags::Identity;
 use wucluster_local::{ImageProgress, LocalCloud, LocalConfig, LocalError};
 
+use crate::commands::admission;
 use crate::dirs::Dirs;
 use crate::fault::{Fault, exit_of, with_sources};
 use crate::output::Output;
-use crate::render::hold::hold;
 use crate::render::text::{clean, sides};
 use crate::render::words::span;
 
@@ -47,20 +45,7 @@ pub(crate) async fn get_ready(
     }
     let refusals = local.refusals(definition, &view).await;
     if !refusals.is_empty() {
-        let held = Hold {
-            interlock: Interlock::NoCapacity,
-            subject: Subject::Cluster,
-            what: format!("this host cannot carry {} now", definition.name),
-            why: refusals,
-            so: "nothing was made".to_owned(),
-            fix: vec![
-                "ask for less in the definition, or put another cluster away".to_owned(),
-                format!("see what it would take:    {} plan launched", output.err.program),
-            ],
-            may_clear: true,
-        };
-        output.aside(&hold(&held, &output.err));
-        return Err(Fault::told(crate::exit::Exit::Held));
+        return Err(admission::held(definition, "this host", refusals, output));
     }
     prepare(&local, output).await
 }

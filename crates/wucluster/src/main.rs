@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod render;
 mod signals;
+mod sim_cloud;
 mod site;
 #[cfg(test)]
 mod testing;

@@ -9,7 +9,7 @@ use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::ids::{MountKey, NodeName};
 use wucluster_core::observation::{InstanceState, NodeObservation, NodeViews, Observation};
 use wucluster_core::planner::Ask;
-use wucluster_core::ports::{Clock as _, Cloud};
+use wucluster_core::ports::{Clock, Cloud, NodeShell};
 use wucluster_core::time::Timestamp;
 use wucluster_engine::ssh::{SshOptions, SshShell};
 use wucluster_engine::store::Store;
@@ -17,6 +17,7 @@ use wucluster_engine::{Engine, SystemClock};
 
 use crate::dirs::Dirs;
 use crate::fault::{Fault, with_sources};
+use crate::sim_cloud::{Pace, SimAccount};
 
 /// How long `status` waits for nodes that do not answer: a person looks at the screen.
 ///
@@ -26,14 +27,34 @@ pub(crate) const GLANCE: Duration = Duration::from_secs(3);
 /// How long nodes are waited for where the answer decides something: `plan`, `explain`, `--is`.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
 
+/// Names the environment's word on how fast simulated time passes.
+const SPEED: &str = "WUCLUSTER_SIM_SPEED";
+
 /// A cluster's cloud and folder, opened.
 pub(crate) struct Site {
     cloud: Box<dyn Cloud>,
     /// How nodes are spoken to.
-    pub(crate) shell: SshShell,
+    pub(crate) nodes: Nodes,
     /// The cluster's folder.
     pub(crate) store: Store,
-    clock: SystemClock,
+    clock: Box<dyn Clock>,
+}
+
+/// How nodes are spoken to.
+pub(crate) enum Nodes {
+    /// By the user's own ssh.
+    Ssh(SshShell),
+    /// They are simulated, and run nothing but a few commands of their own.
+    Sim(SimAccount),
+}
+
+impl Nodes {
+    fn shell(&self) -> &dyn NodeShell {
+        match self {
+            Self::Ssh(shell) => shell,
+            Self::Sim(account) => account,
+        }
+    }
 }
 
 impl Site {
@@ -42,6 +63,33 @@ impl Site {
     /// # Errors
     /// A usage fault when this build has no such cloud: nothing was touched.
     pub(crate) fn open(definition: &ClusterDefinition, dirs: &Dirs) -> Result<Self, Fault> {
+        Self::open_at(definition, dirs, pace()?)
+    }
+
+    /// Does the same for somebody who watches: simulated time then passes, and never leaps.
+    pub(crate) fn open_to_watch(
+        definition: &ClusterDefinition,
+        dirs: &Dirs,
+    ) -> Result<Self, Fault> {
+        let pace = match pace()? {
+            Pace::Leaps => Pace::DEFAULT,
+            times @ Pace::Times(_) => times,
+        };
+        Self::open_at(definition, dirs, pace)
+    }
+
+    fn open_at(definition: &ClusterDefinition, dirs: &Dirs, pace: Pace) -> Result<Self, Fault> {
+        if definition.provider == Provider::Sim {
+            let account = SimAccount::open(dirs, pace)
+                .map_err(|error| Fault::failed(with_sources(&error)))?;
+            let store = Store::open(&dirs.state, definition.provider, &definition.name)?;
+            return Ok(Self {
+                cloud: Box::new(account.clone()),
+                clock: Box::new(account.clone()),
+                nodes: Nodes::Sim(account),
+                store,
+            });
+        }
         let cloud = cloud_of(definition.provider, dirs)?;
         let store = Store::open(&dirs.state, definition.provider, &definition.name)?;
         let options = SshOptions::new(
@@ -51,7 +99,7 @@ impl Site {
         );
         let shell = SshShell::new(options, Arc::new(SystemClock))
             .map_err(|error| Fault::failed(with_sources(&error)))?;
-        Ok(Self { cloud, shell, store, clock: SystemClock })
+        Ok(Self { cloud, nodes: Nodes::Ssh(shell), store, clock: Box::new(SystemClock) })
     }
 
     /// Returns the cloud.
@@ -61,7 +109,7 @@ impl Site {
 
     /// Returns an engine over the cloud.
     pub(crate) fn engine(&self) -> Engine<'_> {
-        Engine::new(self.cloud(), &self.shell, &self.clock)
+        Engine::new(self.cloud(), self.nodes.shell(), &*self.clock)
     }
 
     /// Returns the time.
@@ -108,7 +156,18 @@ fn cloud_of(provider: Provider, dirs: &Dirs) -> Result<Box<dyn Cloud>, Fault> {
         #[cfg(not(feature = "local"))]
         Provider::Local => Err(no_cloud(provider).hint("build it with the feature `local`")),
         Provider::Aws | Provider::Sim => Err(no_cloud(provider)
-            .hint("clusters with `provider = \"local\"` run as machines on this host")),
+            .hint("clusters with `provider = \"local\"` run as machines on this host")
+            .hint("see how it would go, on the simulator: `wucluster rehearse launched`")),
+    }
+}
+
+/// Returns how fast simulated time passes, as the environment says.
+fn pace() -> Result<Pace, Fault> {
+    match std::env::var(SPEED) {
+        Ok(text) if !text.is_empty() => {
+            text.parse().map_err(|why| Fault::usage(format!("{SPEED} is `{text}`: {why}")))
+        }
+        _ => Ok(Pace::DEFAULT),
     }
 }
 
@@ -116,7 +175,8 @@ fn cloud_of(provider: Provider, dirs: &Dirs) -> Result<Box<dyn Cloud>, Fault> {
 pub(crate) fn has_cloud(provider: Provider) -> bool {
     match provider {
         Provider::Local => cfg!(feature = "local"),
-        Provider::Aws | Provider::Sim => false,
+        Provider::Sim => true,
+        Provider::Aws => false,
     }
 }
 

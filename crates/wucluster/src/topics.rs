@@ -3,8 +3,11 @@
 use std::fmt::Write as _;
 
 use wucluster_core::demand::Demand;
+use wucluster_rehearse::runs::Kind;
 
 use crate::exit::Exit;
+use crate::render::text::wrap;
+use crate::sim_cloud::KNOWN;
 
 pub(crate) const FIRST_STEPS: &str = "\
 First steps:
@@ -14,7 +17,7 @@ First steps:
   wucluster status        see where everything is
   wucluster put-away      keep the data in snapshots, let the rest go
 
-More: wucluster help COMMAND, and the topics exit-codes, states, hooks, files.";
+More: wucluster help COMMAND, and the topics exit-codes, states, hooks, files, sim, faults.";
 
 pub(crate) const INIT: &str = "\
 Examples:
@@ -43,6 +46,21 @@ Signs:  = there already   ~ moves on   + is made   - is deleted   ! is held
 
 A plan is a forecast, not a script: a drive judges anew at each look.
 Exit codes: 0 planned, 2 definition error, 3 with --exit-code: the state does not hold, 6 not permitted.";
+
+pub(crate) const REHEARSE: &str = "\
+Examples:
+  wucluster rehearse launched            how long, with which requests, what takes longest
+  wucluster rehearse away                what is deleted, and what keeps the data
+  wucluster rehearse launched --faults   one bad day; --seed 2 is another one
+  wucluster rehearse away --faults=umount-busy,lost-answer
+  wucluster rehearse launched --runs 100 a hundred bad days: how many end well, what holds the others
+  wucluster rehearse away --kill         the operator is lost wherever it waits, and another goes on
+
+Nothing real is touched or looked at: the definition is run on a simulated EC2, in its own time, with \
+its durations and limits, and judged by the truth. Kinds of faults are explained by `wucluster help \
+faults`.
+Exit codes: 0 it ends well, 1 something happened that must never happen, 2 definition error, 4 it is \
+held (with --runs or --kill: in the end).";
 
 pub(crate) const BECOME: &str = "\
 Examples:
@@ -168,7 +186,7 @@ Examples:
   wucluster completions fish > ~/.config/fish/completions/wucluster.fish";
 
 /// The topics of `help` that are no commands.
-pub(crate) const TOPICS: [&str; 4] = ["exit-codes", "states", "hooks", "files"];
+pub(crate) const TOPICS: [&str; 6] = ["exit-codes", "states", "hooks", "files", "sim", "faults"];
 
 /// Returns the text of a topic.
 pub(crate) fn topic(name: &str) -> Option<String> {
@@ -177,6 +195,8 @@ pub(crate) fn topic(name: &str) -> Option<String> {
         "states" => Some(states()),
         "hooks" => Some(HOOKS.to_owned()),
         "files" => Some(FILES.to_owned()),
+        "sim" => Some(sim()),
+        "faults" => Some(faults()),
         _ => None,
     }
 }
@@ -189,6 +209,24 @@ fn exit_codes() -> String {
     }
     text.push_str(
         "\n`ssh` passes the remote command's code on; 255 means that ssh found no way.\n",
+    );
+    text
+}
+
+fn sim() -> String {
+    let known = wrap(&format!("A simulated node knows {KNOWN}."), 78).join("\n");
+    format!("{SIM}\n{known}\n")
+}
+
+fn faults() -> String {
+    let mut text =
+        "What may go wrong in `wucluster rehearse STATE --faults=KIND,...`:\n\n".to_owned();
+    for kind in Kind::ALL {
+        let _ = writeln!(text, "  {:<19} {}", kind.name, kind.what);
+    }
+    text.push_str(
+        "\nHow hard each strikes is drawn from the seed. `--faults` alone and `--runs` draw\n\
+         the kinds too: one day in ten has none, one in ten a single one.\n",
     );
     text
 }
@@ -249,6 +287,33 @@ A hook may run more than once and must not mind; `ready` and `before-halt`
 should only look.
 ";
 
+const SIM: &str = "\
+With `provider = \"sim\"` a cluster lives in a simulated cloud: EC2's states,
+durations and limits, and nothing real. Every command works on it.
+
+  wucluster init --provider sim
+  wucluster launch
+  wucluster ssh chief -- 'echo kept >/mnt/home/note'
+  wucluster put-away && wucluster launch
+  wucluster ssh chief -- cat /mnt/home/note
+
+WUCLUSTER_SIM_SPEED says how fast its time passes, while commands run and in
+between:
+
+  20x      twenty times as fast as ours, which is the default; 1x to 1000x
+  real     as ours does
+  fast     it leaps to whatever happens next, and stands still in between
+
+All times on the screen are simulated ones; the calendar begins at 2026-01-01.
+`--timeout` counts in simulated time too.
+
+The cloud is kept in STATE/sim/world (`wucluster help files`). It is shared by
+all simulated clusters; remove the file, and it is empty again.
+
+To see what holds and what recovers: `tail -f FILE` on a node keeps a mount
+busy until `kill PID`; `poweroff`, `poweroff -f` and `reboot` do what they say.
+";
+
 const FILES: &str = "\
 What wucluster reads and keeps on this machine:
 
@@ -257,6 +322,7 @@ What wucluster reads and keeps on this machine:
                       where data was seen
   STATE/local/...     the local cloud: machines, volumes and snapshots.
                       This is your data.
+  STATE/sim/world     the simulated cloud, if one is used
   CACHE/images/...    the image of local machines; built anew when it is gone
 
   STATE is WUCLUSTER_STATE, else $XDG_STATE_HOME/wucluster,
@@ -264,7 +330,8 @@ What wucluster reads and keeps on this machine:
   CACHE is WUCLUSTER_CACHE, else $XDG_CACHE_HOME/wucluster,
         else ~/.cache/wucluster
 
-WUCLUSTER_SSH names the ssh program. NO_COLOR and TERM=dumb switch colour off.
+WUCLUSTER_SSH names the ssh program, WUCLUSTER_SIM_SPEED how fast simulated
+time passes. NO_COLOR and TERM=dumb switch colour off.
 
 What exists is told by the tags of machines, volumes and snapshots themselves.
 Losing STATE/clusters costs the history, and the guard against a mount whose

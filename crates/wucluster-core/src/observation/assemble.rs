@@ -35,21 +35,15 @@ impl Observation {
         for snapshot in &cloud.snapshots {
             found.snapshot(definition, snapshot);
         }
-        let nodes: Vec<NodeObservation> = found
-            .node_names(definition)
-            .into_iter()
-            .map(|name| found.node(definition, name, cloud, answers))
-            .collect();
+        let (names, keys) = (found.node_names(definition), found.mount_keys(definition));
+        let nodes: Vec<NodeObservation> =
+            names.into_iter().map(|name| found.node(definition, name, cloud, answers)).collect();
         let seen = Seen {
             at: cloud.asked_at,
             instances: cloud.instances.iter().map(|instance| (&instance.id, instance)).collect(),
             nodes: nodes.iter().map(|node| (&node.name, node)).collect(),
         };
-        let mounts = found
-            .mount_keys(definition)
-            .into_iter()
-            .map(|key| found.mount(definition, key, &seen))
-            .collect();
+        let mounts = keys.into_iter().map(|key| found.mount(definition, key, &seen)).collect();
         found.strangers.sort_by(|a, b| a.id.cmp(&b.id));
         Self::new(cloud.asked_at, nodes, mounts, found.strangers, cloud.requests)
     }
@@ -173,13 +167,13 @@ impl Found {
     }
 
     fn node(
-        &self,
+        &mut self,
         definition: &ClusterDefinition,
         name: NodeName,
         cloud: &CloudView,
         answers: &NodeViews,
     ) -> NodeObservation {
-        let mut seen = self.instances.get(&name).cloned().unwrap_or_default();
+        let mut seen = self.instances.remove(&name).unwrap_or_default();
         seen.sort_by(|a, b| a.id.cmp(&b.id));
         let (terminated, instances): (Vec<_>, Vec<_>) =
             seen.into_iter().partition(|instance| instance.state == InstanceState::Terminated);
@@ -228,14 +222,14 @@ impl Found {
     }
 
     fn mount(
-        &self,
+        &mut self,
         definition: &ClusterDefinition,
         key: MountKey,
         seen: &Seen<'_>,
     ) -> MountObservation {
-        let mut volumes = self.volumes.get(&key).cloned().unwrap_or_default();
+        let mut volumes = self.volumes.remove(&key).unwrap_or_default();
         volumes.sort_by(|a, b| a.id.cmp(&b.id));
-        let mut snapshots = self.snapshots.get(&key).cloned().unwrap_or_default();
+        let mut snapshots = self.snapshots.remove(&key).unwrap_or_default();
         snapshots.sort_by(|a, b| {
             let rank = |seen: &SnapshotSeen| {
                 (seen.tags.epoch().map(|epoch| epoch.number), seen.started_at)

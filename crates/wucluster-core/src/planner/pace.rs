@@ -1,5 +1,7 @@
 //! What a failed request means for the next try: later, or a hold.
 
+use std::time::Duration;
+
 use super::Step;
 use crate::action::Action;
 use crate::ids::Subject;
@@ -9,6 +11,12 @@ use crate::observation::Holder;
 use crate::plan::WaitOn;
 use crate::policy::Guard;
 use crate::ports::{ErrorClass, ShellError};
+
+/// How long a limit on what is under way at once may keep something waiting before a person is told.
+///
+/// Those that are under way lift it: EBS takes a hundred snapshots at a time, and a first one may
+/// take the better part of an hour.
+const CROWD_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Clears an action and holds it back while its last failure says so.
 pub(super) fn attempt(ctx: &Context<'_>, action: Action) -> Result<Step, Refusal> {
@@ -41,7 +49,8 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
     let not_yet = memory
         .not_before
         .filter(|time| *time > ctx.now && ctx.policy.guards(Guard::BackOff));
-    let is_told = is_final || failure.times >= ctx.policy.tries_before_hold;
+    let is_told = is_final
+        || (failure.times >= ctx.policy.tries_before_hold && !waits_in_a_crowd(ctx, failure));
     let held = is_told.then(|| hold(ctx, subject.clone(), cleared.action(), failure));
     match held {
         None if not_yet.is_none() => return Step::Do(cleared),
@@ -56,6 +65,18 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
         not_yet.map_or(WaitOn::Answer, WaitOn::Time),
         format!("{} failed ({}), tries again", failure.action, brief(&failure.error)),
     ))
+}
+
+/// Says whether too much is under way at once, and has not been for too long.
+fn waits_in_a_crowd(ctx: &Context<'_>, failure: &Failure) -> bool {
+    let is_crowd = matches!(
+        &failure.error,
+        FailureError::Cloud(error) if matches!(
+            error.code.as_str(),
+            "PendingSnapshotLimitExceeded" | "ConcurrentSnapshotLimitExceeded"
+        )
+    );
+    is_crowd && ctx.now.since(failure.first_at) < CROWD_PATIENCE
 }
 
 fn brief(error: &FailureError) -> String {

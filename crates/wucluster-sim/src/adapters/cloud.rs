@@ -8,9 +8,10 @@ use wucluster_core::action::CloudAction;
 use wucluster_core::ids::ClusterName;
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::CloudView;
-use wucluster_core::ports::{Cloud, CloudError, CloudLimits, Receipt};
+use wucluster_core::ports::{Cloud, CloudError, CloudLimits, Receipt, RequestBudget};
 
 use super::shared::Sim;
+use crate::limits::Bucket;
 use crate::world::{World, no_answer};
 
 /// The simulated cloud. One for each operator: it remembers which cluster was looked at last, so
@@ -124,5 +125,10 @@ impl Cloud for SimCloud {
             visibility_lag_max: lag,
             attachments_per_instance_max: u32::try_from(attachments).ok(),
         }
+    }
+
+    fn budget(&self, request: &str) -> Option<RequestBudget> {
+        let is_throttled = self.sim.peek(|world| world.limits().is_throttled);
+        is_throttled.then(|| Bucket::budget_of(request))
     }
 }

@@ -4,6 +4,7 @@ mod afflict;
 mod attachment;
 mod cut;
 mod event;
+mod files;
 mod harm;
 mod hooks;
 mod human;

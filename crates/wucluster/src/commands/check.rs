@@ -63,8 +63,9 @@ pub(crate) fn check(session: &Session) -> Result<Exit, Fault> {
             } else {
                 let cloud = definition.provider;
                 output.warn(format!(
-                    "this wucluster has no cloud `{cloud}` yet: it can check this and do no more"
+                    "this wucluster has no cloud `{cloud}` yet: it can check and rehearse this, and do no more"
                 ));
+                output.next(&["rehearse launched", "rehearse away"]);
             }
         }
         None => output.aside(&format!("{}\n", tally(found))),

@@ -5,7 +5,7 @@ use std::process;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::interlock::{Hold, Interlock};
@@ -14,7 +14,7 @@ use wucluster_core::policy::{Consent, Policy};
 use wucluster_engine::store::{Journal, Store};
 use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper};
 
-use super::{Session, confirm, lock, plan};
+use super::{Session, admission, confirm, lock, plan};
 use crate::args::{DriveArgs, PlanArgs, ProgressKind};
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -26,7 +26,7 @@ use crate::render::ending::{reached, still_open, tally, under_way, way_back};
 use crate::render::hold::holds;
 use crate::render::words::span;
 use crate::signals::Interrupts;
-use crate::site::Site;
+use crate::site::{Nodes, Site};
 
 /// Time between two frames of the live tree.
 const FRAME: Duration = Duration::from_millis(100);
@@ -61,7 +61,13 @@ pub(crate) async fn drive(
     }
     let mut interrupts = Interrupts::listen()?;
     if demand.is_upward() {
-        get_ready(&definition, &dirs, output, &mut interrupts).await?;
+        get_ready(&site, &definition, &dirs, output, &mut interrupts).await?;
+    }
+    let is_silent = output.is_quiet
+        || output.is_json
+        || matches!(session.globals.progress, ProgressKind::Quiet | ProgressKind::Jsonl);
+    if let (Nodes::Sim(account), false) = (&site.nodes, is_silent) {
+        output.aside(&format!("simulated: nothing is real, and {}\n", account.pace()));
     }
     let journal = begin_run(&site.store, output);
     let run = journal.as_ref().map_or(0, Journal::run);
@@ -86,10 +92,10 @@ pub(crate) async fn drive(
         wait: session.globals.wait.unwrap_or_default(),
         data_epochs,
     };
-    let begun = Instant::now();
+    let begun = site.now();
     let ending = pursue(&site, pursuit, &record, &mut interrupts).await;
     let finished =
-        Finished { session, definition: &definition, demand, run, took: begun.elapsed() };
+        Finished { session, definition: &definition, demand, run, took: site.now().since(begun) };
     finished.tell(&site, &ending, &record)
 }
 
@@ -216,10 +222,27 @@ fn begin_run(store: &Store, output: &Output) -> Option<Journal> {
     }
 }
 
-#[cfg(feature = "local")]
+/// Asks whether the cloud can carry the cluster, and gets ready what launching needs.
 async fn get_ready(
+    site: &Site,
     definition: &ClusterDefinition,
-    dirs: &crate::dirs::Dirs,
+    dirs: &Dirs,
+    output: &Output,
+    interrupts: &mut Interrupts,
+) -> Result<(), Fault> {
+    match &site.nodes {
+        Nodes::Sim(account) => match account.refusals(definition).await? {
+            none if none.is_empty() => Ok(()),
+            refusals => Err(admission::held(definition, "the simulated cloud", refusals, output)),
+        },
+        Nodes::Ssh(_) => get_local_ready(definition, dirs, output, interrupts).await,
+    }
+}
+
+#[cfg(feature = "local")]
+async fn get_local_ready(
+    definition: &ClusterDefinition,
+    dirs: &Dirs,
     output: &Output,
     interrupts: &mut Interrupts,
 ) -> Result<(), Fault> {
@@ -227,9 +250,9 @@ async fn get_ready(
 }
 
 #[cfg(not(feature = "local"))]
-async fn get_ready(
+async fn get_local_ready(
     _: &ClusterDefinition,
-    _: &crate::dirs::Dirs,
+    _: &Dirs,
     _: &Output,
     _: &mut Interrupts,
 ) -> Result<(), Fault> {

@@ -1,5 +1,6 @@
 //! What each command does: it asks, judges and hands over to the screens.
 
+pub(crate) mod admission;
 mod check;
 mod completions;
 mod confirm;
@@ -11,7 +12,9 @@ mod init;
 mod local;
 mod lock;
 mod plan;
+mod rehearse;
 mod run;
+mod sitting;
 mod snapshots;
 mod ssh;
 mod status;
@@ -54,6 +57,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Init(args) => init::init(session, &args),
         Command::Check => check::check(session),
         Command::Plan(args) => block_on(plan::plan(session, &args)),
+        Command::Rehearse(args) => rehearse::rehearse(session, &args),
         Command::Become(args) => block_on(drive::drive(session, args.state, &args.drive)),
         Command::Launch(args) => block_on(drive::drive(session, Demand::Launched, &args)),
         Command::PutAway(args) => block_on(drive::drive(session, Demand::Away, &args)),

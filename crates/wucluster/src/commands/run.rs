@@ -10,15 +10,16 @@ use tokio::process::Command;
 use wucluster_core::observation::{InstanceState, NodeObservation, Observation};
 use wucluster_engine::ssh::Session as Sitting;
 
-use super::Session;
 use super::ssh::command_line;
+use super::{Session, sitting};
 use crate::args::RunArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::{Fault, with_sources};
 use crate::render::text::{clean_lines, pad};
 use crate::render::words::count;
-use crate::site::{Site, address};
+use crate::sim_cloud::Said;
+use crate::site::{Nodes, Site, address};
 
 /// Longest line that is passed on in one piece. Unit: bytes.
 const LINE_MAX: usize = 64 << 10;
@@ -41,13 +42,19 @@ pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<Exit, Fault
     let runs = chosen.iter().map(|node| {
         let prefix = format!("{} | ", pad(node.name.as_str(), width));
         let line = &line;
-        let site = &site;
+        let (site, definition) = (&site, &definition);
         async move {
             let result = match address(node) {
                 Err(why) => Err(why),
-                Ok(address) => match site.shell.command(&address, Sitting::Run(line)) {
-                    Err(error) => Err(with_sources(&error)),
-                    Ok(command) => on_node(command, &prefix).await,
+                Ok(address) => match &site.nodes {
+                    Nodes::Sim(account) => {
+                        let said = sitting::run(account, definition, &address, line).await;
+                        said.and_then(|said| tell(&said, &prefix))
+                    }
+                    Nodes::Ssh(shell) => match shell.command(&address, Sitting::Run(line)) {
+                        Err(error) => Err(with_sources(&error)),
+                        Ok(command) => on_node(command, &prefix).await,
+                    },
                 },
             };
             (node.name.clone(), result)
@@ -96,6 +103,19 @@ fn choose<'a>(
     let is_wanted =
         |node: &&NodeObservation| patterns.iter().any(|one| one.matches(node.name.as_str()));
     Ok(observation.nodes.iter().filter(is_wanted).collect())
+}
+
+/// Passes on what a simulated node said.
+fn tell(said: &Said, prefix: &str) -> Result<(), String> {
+    for (text, is_error) in [(&said.out, false), (&said.err, true)] {
+        for line in text.lines() {
+            write(prefix, line.as_bytes(), is_error);
+        }
+    }
+    match said.status {
+        0 => Ok(()),
+        status => Err(format!("exit status {status}")),
+    }
 }
 
 async fn on_node(mut command: Command, prefix: &str) -> Result<(), String> {

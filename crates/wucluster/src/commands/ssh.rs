@@ -5,12 +5,12 @@ use std::os::unix::process::CommandExt as _;
 
 use wucluster_engine::ssh::Session as Sitting;
 
-use super::Session;
+use super::{Session, sitting};
 use crate::args::SshArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::{Fault, with_sources};
-use crate::site::{Site, address, node_named};
+use crate::site::{Nodes, Site, address, node_named};
 
 /// Becomes the user's ssh, so that its exit code is ours.
 pub(crate) async fn ssh(session: &Session, args: &SshArgs) -> Result<Exit, Fault> {
@@ -22,14 +22,18 @@ pub(crate) async fn ssh(session: &Session, args: &SshArgs) -> Result<Exit, Fault
         Fault::failed(why).hint(format!("bring it up: {} launch", session.output.err.program))
     })?;
     let line = command_line(&args.command)?;
+    let shell = match &site.nodes {
+        Nodes::Ssh(shell) => shell,
+        Nodes::Sim(account) => {
+            return sitting::ssh(session, account, &definition, &address, line.as_deref()).await;
+        }
+    };
     let sitting = match &line {
         None => Sitting::Login,
         Some(line) => Sitting::Run(line),
     };
-    let command = site
-        .shell
-        .command(&address, sitting)
-        .map_err(|error| Fault::failed(with_sources(&error)))?;
+    let command =
+        shell.command(&address, sitting).map_err(|error| Fault::failed(with_sources(&error)))?;
     let mut command = command.into_std();
     let error = command.exec();
     let program = command.get_program().to_string_lossy().into_owned();

@@ -25,7 +25,12 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Shows where everything is.
 pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit, Fault> {
     let definition = session.definition()?;
-    let site = Site::open(&definition, &Dirs::find()?)?;
+    let dirs = Dirs::find()?;
+    let site = if args.watch {
+        Site::open_to_watch(&definition, &dirs)?
+    } else {
+        Site::open(&definition, &dirs)?
+    };
     if let Some(demand) = args.is {
         return is(session, &site, &definition, demand).await;
     }

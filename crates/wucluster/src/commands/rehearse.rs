@@ -1,0 +1,282 @@
+//! `rehearse`: runs a state on a simulated cloud, and tells what it would take.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use wucluster_core::definition::{ClusterDefinition, Provider};
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::ClusterName;
+use wucluster_rehearse::forecast::{Day, Ended, Forecast, Obstacle, Stage, forecast};
+use wucluster_rehearse::runs::{
+    DayReport, Days, Kills, Kind, bad_day, day_with, judged, kills, many,
+};
+
+use super::Session;
+use crate::args::RehearseArgs;
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::render::hold::holds;
+use crate::render::look::Tone;
+use crate::render::rehearsal::{self as screen, Scene};
+
+/// At how many points an operator is killed at most, in a cluster of one node or mount; the larger the
+/// cluster the fewer, as each kill is a run of its own.
+const KILLS_MAX: usize = 20_000;
+
+/// What the luck is drawn from with which the cluster came to be where a rehearsal begins: always the
+/// same, so that a day of many is the same day by itself.
+const STAGE_SEED: u64 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    cluster: &'a ClusterName,
+    provider: Provider,
+    from: Demand,
+    demand: Demand,
+    seed: u64,
+    is_safe: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forecast: Option<&'a Forecast>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bad_day: Option<&'a DayReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    days: Option<&'a Days>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kills: Option<&'a Kills>,
+}
+
+/// What is rehearsed, and where the words go.
+struct Rehearsal<'a> {
+    session: &'a Session,
+    args: &'a RehearseArgs,
+    definition: &'a ClusterDefinition,
+    stage: &'a Stage,
+    wait: Duration,
+}
+
+/// Rehearses a state.
+pub(crate) fn rehearse(session: &Session, args: &RehearseArgs) -> Result<Exit, Fault> {
+    let definition = session.definition()?;
+    let usual = if args.state.is_upward() { Demand::Away } else { Demand::Launched };
+    let from = args.from.unwrap_or(usual);
+    let stage = match Stage::set(&definition, from, STAGE_SEED) {
+        Ok(stage) => stage,
+        Err(obstacle) => return Ok(nowhere_to_begin(session, &obstacle)),
+    };
+    let rehearsal = Rehearsal {
+        session,
+        args,
+        definition: &definition,
+        stage: &stage,
+        wait: session.globals.wait.unwrap_or_default(),
+    };
+    match (args.runs, args.kill, &args.faults) {
+        (Some(runs), _, _) => rehearsal.days(runs),
+        (None, true, _) => rehearsal.kills(),
+        (None, false, Some(kinds)) => rehearsal.bad_day(&kinds.0),
+        (None, false, None) => rehearsal.calm_day(),
+    }
+}
+
+fn nowhere_to_begin(session: &Session, obstacle: &Obstacle) -> Exit {
+    let output = &session.output;
+    output.aside(&format!("{}: {obstacle}\n\n", output.err.paint(Tone::Bad, "error")));
+    output.aside(&holds(&obstacle.holds, &output.err));
+    if obstacle.holds.is_empty() { Exit::Failed } else { Exit::Held }
+}
+
+impl Rehearsal<'_> {
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            definition: self.definition,
+            from: self.stage.from(),
+            demand: self.args.state,
+            seed: self.args.seed,
+        }
+    }
+
+    fn document(&self, is_safe: bool) -> Document<'_> {
+        Document {
+            schema: "wucluster/rehearse/1",
+            cluster: &self.definition.name,
+            provider: self.definition.provider,
+            from: self.stage.from(),
+            demand: self.args.state,
+            seed: self.args.seed,
+            is_safe,
+            forecast: None,
+            bad_day: None,
+            days: None,
+            kills: None,
+        }
+    }
+
+    /// Writes a screen, or nothing when JSON was written.
+    fn show(&self, text: &str) {
+        let output = &self.session.output;
+        output.result(&format!("{}\n{text}", screen::headline(&self.scene(), &output.out)));
+    }
+
+    fn calm_day(&self) -> Result<Exit, Fault> {
+        let output = &self.session.output;
+        let seen = forecast(self.stage, self.args.state, &Day::calm(self.args.seed));
+        if output.is_json {
+            output.json(&Document { forecast: Some(&seen), ..self.document(seen.is_safe()) })?;
+        } else {
+            self.show(&screen::day(&seen, &output.out));
+            self.judge(&violations(&seen));
+            let state = self.args.state;
+            output.next(&[&state.command(), &format!("rehearse {state} --runs 100")]);
+        }
+        Ok(exit_of(&seen.ended, seen.is_safe()))
+    }
+
+    fn bad_day(&self, kinds: &[Kind]) -> Result<Exit, Fault> {
+        let output = &self.session.output;
+        let (seed, state) = (self.args.seed, self.args.state);
+        let (day, kinds) = if kinds.is_empty() {
+            bad_day(seed, self.wait)
+        } else {
+            (day_with(kinds, seed, self.wait), kinds.to_vec())
+        };
+        let names: Vec<&'static str> = kinds.iter().map(|kind| kind.name).collect();
+        let report = judged(self.stage, state, &day, names.clone());
+        let is_safe = report.violations.is_empty();
+        if output.is_json {
+            output.json(&Document { bad_day: Some(&report), ..self.document(is_safe) })?;
+        } else {
+            let kinds = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+            let may = format!("A bad day, on which may go wrong: {kinds}.\n");
+            let mut text = screen::sentence(&may, &output.out);
+            text.push_str(&screen::day(&report.first, &output.out));
+            if let Some(ended) = &report.repeated {
+                text.push_str(&screen::afterwards(&report.first.ended, ended, state, &output.out));
+            }
+            self.show(&text);
+            self.judge(&report.violations);
+            let next = format!("rehearse {state} --faults --seed {}", seed.wrapping_add(1));
+            output.next(&[&next, &format!("rehearse {state} --runs 100")]);
+        }
+        Ok(exit_of(&report.first.ended, is_safe))
+    }
+
+    fn days(&self, runs: u64) -> Result<Exit, Fault> {
+        let output = &self.session.output;
+        let (seed, state) = (self.args.seed, self.args.state);
+        let mut done = 0;
+        let seen = many(self.stage, state, (seed, runs), self.wait, &mut |_| {
+            done += 1;
+            self.count(done, runs, "days");
+        });
+        self.count_over();
+        let is_safe = seen.violations.is_empty();
+        if output.is_json {
+            output.json(&Document { days: Some(&seen), ..self.document(is_safe) })?;
+        } else {
+            self.show(&screen::days(&seen, &self.scene(), &output.out));
+            let worst = seen.violations.first().or(seen.unreached.first());
+            let worst = worst.map(|worst| worst.seed).or(seen.later_seeds.first().copied());
+            let look = worst.unwrap_or(seed);
+            let again = format!("rehearse {state}{} --faults --seed {look}", self.option_from());
+            output.next(&[&again, &format!("rehearse {state}{} --kill", self.option_from())]);
+            if !is_safe {
+                self.replay(&again);
+            }
+        }
+        Ok(match (is_safe, seen.not_reached) {
+            (false, _) => Exit::Failed,
+            (true, 0) => Exit::Done,
+            (true, _) => Exit::Held,
+        })
+    }
+
+    fn kills(&self) -> Result<Exit, Fault> {
+        let output = &self.session.output;
+        let things = self.definition.nodes.len() + self.definition.mounts().count();
+        let most = u64::try_from(KILLS_MAX / things.max(1)).unwrap_or(1).max(3);
+        let day = Day { wait: self.wait, ..Day::calm(self.args.seed) };
+        let seen = kills(self.stage, self.args.state, &day, most, &mut |done, all| {
+            self.count(done, all, "kills");
+        });
+        self.count_over();
+        let is_safe = seen.violations.is_empty();
+        if output.is_json {
+            output.json(&Document { kills: Some(&seen), ..self.document(is_safe) })?;
+        } else {
+            self.show(&screen::killed(&seen, &self.scene(), &output.out));
+            let state = self.args.state;
+            output.next(&[&format!("rehearse {state}{} --runs 100", self.option_from())]);
+        }
+        Ok(match (is_safe, seen.held) {
+            (false, _) => Exit::Failed,
+            (true, 0) => Exit::Done,
+            (true, _) => Exit::Held,
+        })
+    }
+
+    fn option_from(&self) -> String {
+        self.args.from.map_or_else(String::new, |from| format!(" --from {from}"))
+    }
+
+    /// Says whether anything happened that must never happen, loudly if so.
+    fn judge(&self, violations: &[String]) {
+        let output = &self.session.output;
+        if violations.is_empty() {
+            output.result(&screen::safe(self.args.state, &output.out));
+            return;
+        }
+        for one in violations {
+            output.aside(&format!("{}: {one}\n", output.err.paint(Tone::Bad, "VIOLATION")));
+        }
+        let faults = match &self.args.faults {
+            None => String::new(),
+            Some(kinds) if kinds.0.is_empty() => " --faults".to_owned(),
+            Some(kinds) => {
+                let names: Vec<&str> = kinds.0.iter().map(|kind| kind.name).collect();
+                format!(" --faults={}", names.join(","))
+            }
+        };
+        let (state, seed) = (self.args.state, self.args.seed);
+        self.replay(&format!("rehearse {state}{}{faults} --seed {seed}", self.option_from()));
+    }
+
+    fn replay(&self, command: &str) {
+        let output = &self.session.output;
+        output.aside(&format!(
+            "This is a defect of wucluster. Make it again with: {} {command}\n",
+            output.err.program
+        ));
+    }
+
+    /// Counts what is done, on a terminal.
+    fn count(&self, done: u64, all: u64, what: &str) {
+        let output = &self.session.output;
+        if output.is_err_terminal && !output.is_quiet {
+            output.aside(&format!("\r\u{1b}[2K{done} of {all} {what}"));
+        }
+    }
+
+    fn count_over(&self) {
+        let output = &self.session.output;
+        if output.is_err_terminal && !output.is_quiet {
+            output.aside("\r\u{1b}[2K");
+        }
+    }
+}
+
+fn violations(forecast: &Forecast) -> Vec<String> {
+    let harm = forecast.harm.iter().cloned();
+    let lost = forecast.lost.iter().map(ToString::to_string);
+    let left = forecast.left_over.iter().map(|id| format!("{id} is left over, and paid for"));
+    harm.chain(lost).chain(left).collect()
+}
+
+fn exit_of(ended: &Ended, is_safe: bool) -> Exit {
+    match ended {
+        _ if !is_safe => Exit::Failed,
+        Ended::Reached => Exit::Done,
+        Ended::Held { .. } => Exit::Held,
+        Ended::Stalled | Ended::Blind { .. } => Exit::Failed,
+    }
+}
