@@ -8,7 +8,7 @@ use std::time::Duration;
 use world::{Operator, PAIR, TRIO, key, node, world as quiet, world_with};
 use wucluster_core::demand::Demand;
 use wucluster_engine::Outcome;
-use wucluster_sim::{Answer, Fault, Faults, HookScript, Human, Limits, World};
+use wucluster_sim::{Answer, Fault, Faults, HookScript, Human, Lie, Limits, World};
 
 /// Writes a line into every mount and lets it reach the disks.
 fn write_everywhere(world: &mut World, operator: &Operator) {
@@ -198,6 +198,23 @@ fn a_silent_node_holds_its_mounts_and_is_put_away_once_it_answers() {
     assert_eq!(drive.held(), ["node-silent worker-2"]);
     let mut world = drive.world;
     assert_eq!(world.instance_of(&node("worker-1")), None, "one silent node delays no other");
+    world.calm();
+    let world = operator.drive(world, Demand::Away).reached();
+    let world = operator.drive(world, Demand::Launched).reached();
+    assert_data(&world, &operator);
+}
+
+#[test]
+fn a_node_that_lists_no_devices_keeps_what_it_shows_mounted() {
+    let mut operator = Operator::new(PAIR);
+    let mut world = operator.drive(quiet(15), Demand::Launched).reached();
+    write_everywhere(&mut world, &operator);
+    let blind = Fault::ProbeLies { lie: Lie::NoDevices };
+    world.set_faults(Faults::none().with_chance(1.0, blind));
+    let drive = operator.drive(world, Demand::Away);
+    drive.unharmed();
+    assert_eq!((drive.asked("DetachVolume"), drive.asked("TerminateInstances")), (0, 0));
+    let mut world = drive.world;
     world.calm();
     let world = operator.drive(world, Demand::Away).reached();
     let world = operator.drive(world, Demand::Launched).reached();

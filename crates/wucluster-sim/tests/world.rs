@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::{Lab, node};
 use wucluster_core::action::{CloudAction, ShellAction};
 use wucluster_core::definition::{FilesystemKind, Hook, Size};
+use wucluster_core::ids::MountKey;
 use wucluster_core::observation::{
     AttachmentState, Contents, GapKind, InstanceState, ProbeRequest, SnapshotState, VolumeState,
 };
@@ -238,6 +239,26 @@ fn a_delete_is_harm_unless_a_complete_snapshot_holds_the_content() {
     assert_eq!(saved(true, false), []);
     assert_eq!(saved(false, false), [HarmKind::DeletedUnsaved]);
     assert_eq!(saved(true, true), [HarmKind::DeletedUnsaved]);
+}
+
+#[test]
+fn a_snapshot_under_the_name_that_a_human_gave_the_volume_saves_it() {
+    let mut lab = Lab::mounted(1);
+    lab.world.write(&lab.mount, "a", "1").unwrap();
+    lab.unmount().unwrap();
+    lab.world.ask(&lab.detach()).unwrap();
+    assert!(lab.world.settle(LIMIT));
+    let (key, value) = (wucluster_core::tags::KEY_MOUNT.to_owned(), "other".to_owned());
+    lab.world.human(&Human::TagVolume(lab.mount.clone(), key, value)).unwrap();
+    lab.world.advance(Duration::from_secs(1));
+    let renamed = MountKey::try_from("head/other".to_owned()).unwrap();
+    let tags = Tags::for_mount(&lab.cluster, &renamed);
+    let (mount, volume) = (renamed, lab.volume());
+    lab.world.ask(&CloudAction::CreateSnapshot { mount, volume, tags }).unwrap();
+    assert!(lab.world.settle(LIMIT));
+    lab.world.ask(&lab.delete_volume()).unwrap();
+    let kinds: Vec<HarmKind> = lab.world.harm().iter().map(|harm| harm.kind).collect();
+    assert!(!kinds.contains(&HarmKind::DeletedUnsaved), "{kinds:?}");
 }
 
 #[test]

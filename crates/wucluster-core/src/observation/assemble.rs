@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 
 use super::{
     AttachmentState, CloudView, DeviceSeen, FilesystemState, Gap, GapKind, InstanceSeen,
-    InstanceState, MountObservation, NodeObservation, NodeProbe, NodeViews, Observation, Observed,
-    SnapshotSeen, Stranger, VolumeSeen, VolumeState,
+    InstanceState, MountObservation, MountSeen, NodeObservation, NodeProbe, NodeViews, Observation,
+    Observed, SnapshotSeen, Stranger, VolumeSeen, VolumeState,
 };
 use crate::definition::ClusterDefinition;
 use crate::ids::{InstanceId, MountKey, NodeName};
@@ -281,8 +281,15 @@ fn filesystem(
     };
     match &node.probe {
         Observed::Present(probe) => match probe.devices.get(&volume.id.serial()) {
-            // While the cloud attaches or detaches, a device that is not there may still come or be going.
-            None => Observed::Present(FilesystemState::NoDevice),
+            None => match shown_without_device(probe, &volume.id.serial(), point) {
+                Some(mount) => unknown(format!(
+                    "the node lists no device of it, and {} is mounted at {}",
+                    mount.kind, mount.at
+                )),
+                // While the cloud attaches or detaches, a device that is not there may still come or
+                // be going.
+                None => Observed::Present(FilesystemState::NoDevice),
+            },
             Some(device) => {
                 Observed::Present(device_state(device, &volume.id.serial(), point, probe))
             }
@@ -296,6 +303,19 @@ fn filesystem(
             _ => Observed::Unknown(gap.clone()),
         },
     }
+}
+
+/// Returns the mount that may be that of a device which the node does not list: an answer that
+/// contradicts itself proves nothing.
+fn shown_without_device<'a>(
+    probe: &'a NodeProbe,
+    serial: &str,
+    point: Option<&str>,
+) -> Option<&'a MountSeen> {
+    probe.mount_table.iter().find(|mount| match mount.serial.as_deref() {
+        Some(other) => other == serial,
+        None => point == Some(mount.at.as_str()),
+    })
 }
 
 fn device_state(

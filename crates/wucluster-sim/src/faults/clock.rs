@@ -34,12 +34,14 @@ impl OperatorClock {
         }
     }
 
-    /// Returns the true time that passes while it shows that a span passed.
+    /// Returns the true time that passes until it shows that a span passed: whole milliseconds, as
+    /// whoever sleeps must not wake before.
     pub(crate) fn true_span(&self, span: Duration) -> Duration {
         if self.rate_percent == RIGHT {
             return span;
         }
-        let millis = span.as_millis().saturating_mul(100) / u128::from(self.rate_percent.max(1));
+        let millis =
+            span.as_millis().saturating_mul(100).div_ceil(u128::from(self.rate_percent.max(1)));
         Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 
@@ -105,6 +107,7 @@ mod tests {
         clock.upset(at(100), Duration::from_secs(50), false, 200);
         assert_eq!((clock.at(at(100)), clock.at(at(110))), (at(50), at(70)));
         assert_eq!(clock.true_span(Duration::from_secs(10)), Duration::from_secs(5));
+        assert_eq!(clock.true_span(Duration::from_millis(1)), Duration::from_millis(1));
         clock.end(at(110));
         assert_eq!((clock.at(at(110)), clock.at(at(120))), (at(70), at(80)));
         assert!(clock.is_wrong(at(120)));

@@ -258,7 +258,7 @@ impl Fault {
             FaultKind::OperatorClock => {
                 let is_sudden = rng.chance(0.5);
                 // A wrong clock may be wrong by years; one that is set right leaps by less.
-                let leap_max = if is_sudden { 600 } else { 10 * 365 * 24 * 3600 };
+                let leap_max = if is_sudden { 3600 } else { 10 * 365 * 24 * 3600 };
                 let leap = rng.span(seconds(1), seconds(leap_max));
                 let rate_percent = 50 + u32::try_from(rng.below(151)).unwrap_or(50);
                 Self::OperatorClock { leap, is_ahead: rng.chance(0.5), is_sudden, rate_percent }

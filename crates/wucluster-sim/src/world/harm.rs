@@ -418,10 +418,13 @@ impl World {
             || (self.limits.counts_format_as_data && is_formatted)
     }
 
-    /// Says whether a complete snapshot that a launch would find holds the volume's content.
+    /// Says whether a complete snapshot that a launch would find holds the volume's content: under the
+    /// name that it was made for, or under that which a human gave it since.
     pub(super) fn is_saved(&self, volume: &Volume) -> bool {
+        let name = Owner::of(&volume.tags);
         self.snapshots.values().any(|snapshot| {
             let is_found = snapshot.owner == volume.owner
+                || (snapshot.owner.is_some() && snapshot.owner == name)
                 || volume.from_snapshot.as_ref() == Some(&snapshot.id);
             snapshot.is_usable() && is_found && snapshot.content == volume.content
         })

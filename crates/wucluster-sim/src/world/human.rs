@@ -256,6 +256,9 @@ impl World {
             Human::Write(mount, data) => {
                 // Nobody can write to a volume that no machine has.
                 let (_, id) = self.machine_of(mount)?;
+                if !matches!(self.one_volume(mount)?.content.shape(), Shape::Filesystem { .. }) {
+                    return Err(UserError::Refused("it has no file system".to_owned()));
+                }
                 if let Some(volume) = self.volume_mut(&id) {
                     volume.content = volume.content.clone().with_file("by-hand", data);
                 }

@@ -279,7 +279,13 @@ fn apply_lie(lie: Lie, probe: &mut NodeProbe) -> bool {
     let before = probe.clone();
     let examined = |seen: &&mut DeviceSeen| seen.contents != Contents::NotExamined;
     match lie {
-        Lie::NoDevices => probe.devices.clear(),
+        Lie::NoDevices => {
+            probe.devices.clear();
+            // Whose mounts those are is told by the devices.
+            for mounted in &mut probe.mount_table {
+                mounted.serial = None;
+            }
+        }
         Lie::Unreadable => {
             for seen in probe.devices.values_mut().filter(examined) {
                 seen.contents = Contents::Unreadable("the examination failed".to_owned());
