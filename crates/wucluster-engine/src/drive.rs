@@ -263,7 +263,12 @@ impl<'a, 'e> Drive<'a, 'e> {
         let until = since.after(self.engine.cloud.limits().visibility_lag_max);
         for (subject, what) in missed {
             let memory = self.memory.subjects.entry(subject).or_default();
-            memory.awaited.get_or_insert(Awaited { what, since, until });
+            let is_awaited = memory.awaited.as_ref().is_some_and(|awaited| {
+                awaited.until > since && !matches!(awaited.what, AwaitedId::Snapshot(_))
+            });
+            if !is_awaited {
+                memory.awaited = Some(Awaited { what, since, until });
+            }
         }
     }
 
@@ -431,7 +436,10 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
         }
         if !renewing.is_empty() {
-            self.next_look_at = Timestamp::default();
+            // A cloud that cannot be looked at is not asked any sooner for that.
+            if self.blind_since.is_none() {
+                self.next_look_at = Timestamp::default();
+            }
             for node in renewing.keys().filter_map(Subject::node) {
                 self.next_probe_at.insert(node.clone(), Timestamp::default());
                 self.awaited.insert(node.clone());

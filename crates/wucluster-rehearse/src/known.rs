@@ -15,12 +15,21 @@ use crate::verdict::Rule;
 pub const FOREIGN_CONTENT_PASSES_FOR_BLANK: &str =
     "foreign content passes for blank when it is put away";
 
+/// A deletion that was asked for while it was right takes effect minutes later, when the volume has been
+/// attached again, written to, and let go: nothing at the provider tells it apart. Only a record that says
+/// "this volume is being deleted", heeded by whoever launches next, keeps from it.
+pub const LATE_DELETION_HITS_A_REVIVED_VOLUME: &str =
+    "a late deletion hits a volume that was revived";
+
 /// Returns the known defect that a broken rule is a case of, given what was felt in the run.
 #[must_use]
-pub fn defect(rule: Rule, fired: &BTreeMap<FaultKind, u64>) -> Option<&'static str> {
+pub fn defect(rule: Rule, what: &str, fired: &BTreeMap<FaultKind, u64>) -> Option<&'static str> {
     let is_foreign = fired.contains_key(&FaultKind::ForeignContent);
     match rule {
         Rule::BlankDespiteData if is_foreign => Some(FOREIGN_CONTENT_PASSES_FOR_BLANK),
+        Rule::DeletedUnsaved if what.contains("it landed") => {
+            Some(LATE_DELETION_HITS_A_REVIVED_VOLUME)
+        }
         _ => None,
     }
 }
