@@ -153,13 +153,16 @@ impl Trial {
             // Raw data that somebody put on a volume of ours looks blank to every examination.
             let looks_blank = harm.kind == HarmKind::FormattedOverContent
                 && harm.what.contains("holds data that shows no signature");
-            if looks_blank || (needs_records && harm.at.since(from) <= lag) {
+            // A human gave it another name: it is kept, under that name.
+            let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
+                if !bench.cast.mounts.contains(mount));
+            if looks_blank || is_renamed || (needs_records && harm.at.since(from) <= lag) {
                 self.excused += 1;
                 continue;
             }
             let rule = Rule::from(harm.kind);
             let fired = bench.sim.peek(World::kinds_fired);
-            if let Some(defect) = known::defect(rule, &harm.what, &fired) {
+            if let Some(defect) = known::defect(rule, &harm.to_string(), &fired) {
                 *self.known.entry(defect).or_default() += 1;
                 continue;
             }
