@@ -19,8 +19,7 @@ pub const FOREIGN_CONTENT_PASSES_FOR_BLANK: &str =
 /// volume that is deleted was attached again, written to, and let go; the one that is detached was mounted
 /// again. Nothing at the provider tells it apart. Only records of what was asked, heeded by whoever comes
 /// next, keep from it.
-pub const LATE_REQUEST_HITS_WHAT_CAME_AFTER: &str =
-    "a late deletion hits a volume that was revived";
+pub const LATE_REQUEST_HITS_WHAT_CAME_AFTER: &str = "a late request hits what came after it";
 
 /// Returns the known defect that a broken rule is a case of, given what was felt in the run.
 #[must_use]
