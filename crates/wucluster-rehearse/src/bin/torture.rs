@@ -161,8 +161,8 @@ fn guards(seeds: Result<u64, String>, file: &Path) -> Result<bool, String> {
             None => println!("{guard}: missed by nobody in {seeds} seeds"),
         }
         catches.push((guard, caught));
+        let text = page(seeds, &catches);
+        std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    let text = page(&catches);
-    std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(true)
 }

@@ -30,10 +30,10 @@ A process holds a mount while the cluster is put away: that mount is held with i
      19.1  n2/home has data at write epoch 1
      19.1  n2/home: attached -> mounted
      19.1  -- reached
-     19.1  Write(MountKey { node: NodeName("n1"), mount: MountName("home") })
-     19.1  Write(MountKey { node: NodeName("n2"), mount: MountName("home") })
+     19.1  a user writes to n1/home
+     19.1  a user writes to n2/home
      19.1  -- drive to away
-     19.2  Hold(MountKey { node: NodeName("n1"), mount: MountName("home") })
+     19.2  a process holds n1/home
      19.7  n2/home: attached -> mounted
      19.7  ask: unmount n2/home
      19.7  n1/home: attached -> mounted
@@ -61,7 +61,7 @@ A process holds a mount while the cluster is put away: that mount is held with i
      36.8  n1/home: umount failed (5): in use
      40.9  n2/home: deleting -> away
      46.8  -- held
-     46.8  Release(MountKey { node: NodeName("n1"), mount: MountName("home") })
+     46.8  all lets go of n1/home
      46.8  -- drive to away
      47.5  n1/home: attached -> mounted
      47.5  ask: unmount n1/home
@@ -108,8 +108,8 @@ A process holds a mount while the cluster is put away: that mount is held with i
      74.9  n1/home has data at write epoch 2
      74.9  n1/home: attached -> mounted
      74.9  -- reached
-     74.9  Write(MountKey { node: NodeName("n1"), mount: MountName("home") })
-     74.9  Write(MountKey { node: NodeName("n2"), mount: MountName("home") })
+     74.9  a user writes to n1/home
+     74.9  a user writes to n2/home
      74.9  -- drive to away
      75.5  n2/home: attached -> mounted
      75.5  ask: unmount n2/home

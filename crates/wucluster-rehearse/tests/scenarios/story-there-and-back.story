@@ -16,7 +16,7 @@ A quiet day: launched, written to, put away and brought back, without any fault.
      17.2  n1/home has data at write epoch 1
      17.2  n1/home: attached -> mounted
      17.2  -- reached
-     17.2  Write(MountKey { node: NodeName("n1"), mount: MountName("home") })
+     17.2  a user writes to n1/home
      17.2  -- drive to away
      17.9  n1/home: attached -> mounted
      17.9  ask: unmount n1/home
@@ -52,7 +52,7 @@ A quiet day: launched, written to, put away and brought back, without any fault.
      62.3  n1/home has data at write epoch 2
      62.3  n1/home: attached -> mounted
      62.3  -- reached
-     62.3  Write(MountKey { node: NodeName("n1"), mount: MountName("home") })
+     62.3  a user writes to n1/home
      62.3  -- drive to away
      62.8  n1/home: attached -> mounted
      62.8  ask: unmount n1/home

@@ -16,7 +16,7 @@ A put-away is turned back while its snapshot is pending: the volume gets its nex
      17.9  n1/home has data at write epoch 1
      17.9  n1/home: attached -> mounted
      17.9  -- reached
-     17.9  Write(MountKey { node: NodeName("n1"), mount: MountName("home") })
+     17.9  a user writes to n1/home
      17.9  -- drive to away
      18.5  n1/home: attached -> mounted
      18.5  ask: unmount n1/home
@@ -42,7 +42,7 @@ A put-away is turned back while its snapshot is pending: the volume gets its nex
      42.3  n1/home has data at write epoch 2
      42.3  n1/home: attached -> mounted
      42.3  -- reached
-     42.3  Write(MountKey { node: NodeName("n1"), mount: MountName("home") })
+     42.3  a user writes to n1/home
      42.3  -- calm
      42.3  -- drive to launched
      43.2  n1/home: attached -> mounted
@@ -53,7 +53,7 @@ A put-away is turned back while its snapshot is pending: the volume gets its nex
      43.8  -- drive to launched
      44.4  n1/home: attached -> mounted
      44.4  -- reached
-     44.4  Write(MountKey { node: NodeName("n1"), mount: MountName("home") })
+     44.4  a user writes to n1/home
      44.4  -- drive to away
      44.8  n1/home: attached -> mounted
      44.8  ask: unmount n1/home
