@@ -87,6 +87,14 @@ pub fn page(seeds: u64, catches: &[(AnyGuard, Option<Catch>)]) -> String {
     text
 }
 
+/// Reads from the page the seed that it names for a guard, if it names one.
+#[must_use]
+pub fn seed_on_page(page: &str, guard: AnyGuard) -> Option<u64> {
+    let begin = format!("| `{guard}` |");
+    let line = page.lines().find_map(|line| line.strip_prefix(begin.as_str()))?;
+    line.split('|').next()?.trim().parse().ok()
+}
+
 const HEAD: &str = "\
 # Guards
 
@@ -129,7 +137,7 @@ fn why(guard: AnyGuard) -> &'static str {
             "the provider refuses to delete what is attached, and `nodes-word` keeps machines"
         }
         AnyGuard::Other(Guard::FreshWord) => {
-            "the node proves each request once more itself, and refuses what does not fit"
+            "a drive goes one way, so that an older word of a node hides nothing that it asks for; and the node proves each request once more itself"
         }
         AnyGuard::Other(Guard::SeenSeal) => {
             "the interlock `snapshot-older` heeds the seal again before the deletion"

@@ -149,13 +149,17 @@ fn make_small(seed: u64, manner: Manner, file: &Path) -> Result<bool, String> {
 
 #[cfg(feature = "ablation")]
 fn guards(seeds: Result<u64, String>, file: &Path) -> Result<bool, String> {
-    use wucluster_rehearse::ablate::{ablate, page};
+    use wucluster_rehearse::ablate::{Catch, ablate, missed, page, seed_on_page};
     use wucluster_rehearse::guard::AnyGuard;
 
     let seeds = seeds?;
+    let before = std::fs::read_to_string(file).unwrap_or_default();
     let mut catches = Vec::new();
     for guard in AnyGuard::all() {
-        let caught = ablate(guard, 0..seeds, None);
+        // The day that the page names already is tried first.
+        let named = seed_on_page(&before, guard)
+            .and_then(|seed| missed(guard, seed).map(|violation| Catch { guard, seed, violation }));
+        let caught = named.or_else(|| ablate(guard, 0..seeds, None));
         match &caught {
             Some(caught) => println!("{guard}: seed {}: {}", caught.seed, caught.violation),
             None => println!("{guard}: missed by nobody in {seeds} seeds"),
