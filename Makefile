@@ -1,5 +1,5 @@
 # What one types. Each target says what it installs, and asks nothing.
-.PHONY: demo test lint bench docs build setup
+.PHONY: demo test lint bench docs build setup torture
 
 # The story on real machines: launch, put away, launch again, with the data.
 demo:
@@ -8,6 +8,10 @@ demo:
 # Every test, machines included.
 test:
 	@scripts/test.sh
+
+# Hundreds of thousands of bad days on the simulated cloud, and each guard switched off; takes hours.
+torture:
+	@scripts/torture.sh
 
 # Format, clippy, documentation, dependency rules.
 lint:

@@ -269,7 +269,12 @@ impl<'a, 'e> Drive<'a, 'e> {
         let until = since.after(self.engine.cloud.limits().visibility_lag_max);
         for (subject, what) in missed {
             let memory = self.memory.subjects.entry(subject).or_default();
-            memory.awaited.get_or_insert(Awaited { what, since, until });
+            let is_awaited = memory.awaited.as_ref().is_some_and(|awaited| {
+                awaited.until > since && !matches!(awaited.what, AwaitedId::Snapshot(_))
+            });
+            if !is_awaited {
+                memory.awaited = Some(Awaited { what, since, until });
+            }
         }
     }
 
@@ -446,7 +451,10 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
         }
         if !renewing.is_empty() {
-            self.next_look_at = Timestamp::default();
+            // A cloud that cannot be looked at is not asked any sooner for that.
+            if self.blind_since.is_none() {
+                self.next_look_at = Timestamp::default();
+            }
             // What a node does, it proves by itself once more; what the cloud does, it must say first.
             let cloud_only =
                 renewing.iter().filter(|(_, cleared)| matches!(cleared.action(), Action::Cloud(_)));

@@ -10,6 +10,8 @@ use crate::guard::{Ablation, AnyGuard};
 use crate::run::{Manner, Report};
 use crate::swarm::{run_safely, swarm};
 use crate::verdict::Violation;
+use wucluster_core::interlock::Interlock;
+use wucluster_core::policy::Guard;
 
 /// The seed that shows what is lost without a guard, and what that is.
 #[derive(Debug, Clone)]
@@ -68,19 +70,29 @@ pub fn ablate(
 
 /// Returns the page that lists each guard with the seed that shows what is lost without it.
 #[must_use]
-pub fn page(catches: &[(AnyGuard, Option<Catch>)]) -> String {
+pub fn page(seeds: u64, catches: &[(AnyGuard, Option<Catch>)]) -> String {
     let mut text = HEAD.to_owned();
     for (guard, caught) in catches {
         let line = match caught {
             Some(caught) => {
                 format!("| `{guard}` | {} | `{}` |\n", caught.seed, caught.violation.rule)
             }
-            None => format!("| `{guard}` | - | {} |\n", why_nobody(*guard)),
+            None => {
+                format!("| `{guard}` | - | nobody misses it in {seeds} days: {} |\n", why(*guard))
+            }
         };
         text += &line;
     }
     text += TAIL;
     text
+}
+
+/// Reads from the page the seed that it names for a guard, if it names one.
+#[must_use]
+pub fn seed_on_page(page: &str, guard: AnyGuard) -> Option<u64> {
+    let begin = format!("| `{guard}` |");
+    let line = page.lines().find_map(|line| line.strip_prefix(begin.as_str()))?;
+    line.split('|').next()?.trim().parse().ok()
 }
 
 const HEAD: &str = "\
@@ -106,8 +118,38 @@ wait instead. That they are told truly is judged on every seed. The rules about 
 `halt-refused`, `not-ready`) are tested in the engine's simulation; the days of the seeds have no hooks.
 ";
 
-/// Says why a guard is missed by nobody.
-fn why_nobody(guard: AnyGuard) -> &'static str {
-    let _ = guard;
-    "missed by nobody in the seeds that were run"
+/// Says why a guard may be missed by nobody: what else stands behind it, or what the days lack.
+fn why(guard: AnyGuard) -> &'static str {
+    match guard {
+        AnyGuard::Interlock(Interlock::StillAttached) => {
+            "the node's own word stands behind it (`nodes-word`), and the volumes are let go of first"
+        }
+        AnyGuard::Interlock(Interlock::DeleteOnTermination) => {
+            "`still-attached` stands behind it: nothing attached, nothing to be deleted with the instance"
+        }
+        AnyGuard::Interlock(Interlock::NotBlank) => {
+            "the node examines the device once more before it formats, and refuses"
+        }
+        AnyGuard::Interlock(Interlock::IdentityConflict) => {
+            "the planner holds a conflict before it asks the gate"
+        }
+        AnyGuard::Other(Guard::SecondLook) => {
+            "the provider refuses to delete what is attached, and `nodes-word` keeps machines"
+        }
+        AnyGuard::Other(Guard::FreshWord) => {
+            "a drive goes one way, so that an older word of a node hides nothing that it asks for; and the node proves each request once more itself"
+        }
+        AnyGuard::Other(Guard::SeenSeal) => {
+            "the interlock `snapshot-older` heeds the seal again before the deletion"
+        }
+        AnyGuard::Other(Guard::NodesWord) => {
+            "it is missed only on days on which listings leave out what is attached"
+        }
+        AnyGuard::Other(Guard::Awaited | Guard::OneAtATime) => {
+            "the same question has the same token, and makes nothing twice"
+        }
+        AnyGuard::Interlock(_) | AnyGuard::Other(_) | AnyGuard::Canary => {
+            "why is not known: the days may be too mild for it"
+        }
+    }
 }

@@ -160,7 +160,7 @@ impl Bench {
                     Some(Ends::InterruptedAfter(millis)) => {
                         sleep(Duration::from_millis(millis)).await;
                         stopper.stop();
-                        std::future::pending().await
+                        std::future::pending::<()>().await;
                     }
                     Some(Ends::KilledAtTurn(turn)) => self.ear.deaf_from(turn).await,
                     None => std::future::pending().await,
@@ -272,7 +272,7 @@ impl Bench {
         if done && changes_definition {
             self.sim.with(|world| world.count_fault(FaultKind::DefinitionChanged));
         }
-        notes.tell(now, || format!("{act:?}{}", if done { "" } else { " (could not be)" }));
+        notes.tell(now, || format!("{act}{}", if done { "" } else { " (could not be)" }));
     }
 
     fn touch(&self, world: &mut World, act: &Act) -> bool {

@@ -19,5 +19,6 @@ pub mod shrink;
 pub mod swarm;
 pub mod trouble;
 pub mod truth;
+pub mod twin;
 pub mod verdict;
 pub mod wire;

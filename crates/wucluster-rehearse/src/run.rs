@@ -7,7 +7,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::Outcome;
-use wucluster_sim::{FaultKind, Harm, HarmKind, Limits, World};
+use wucluster_sim::{Durations, FaultKind, Harm, HarmKind, Limits, Span, World};
 
 use crate::bench::{Bench, Driven};
 use crate::guard::Ablation;
@@ -18,7 +18,7 @@ use crate::trouble;
 use crate::verdict::{Rule, Violation};
 
 /// How long a drive is let go on while things go wrong. Unit: virtual time.
-const STORM_MAX: Duration = Duration::from_secs(20 * 60);
+const STORM_MAX: Duration = Duration::from_secs(8 * 60);
 
 /// Within which time each demand has to end in calm: 30 minutes, beside what a snapshot takes.
 const CALM_MAX: Duration = Duration::from_secs(30 * 60 + 300);
@@ -74,7 +74,8 @@ pub fn run(scenario: &Scenario, manner: &Manner) -> Report {
 fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
     wucluster_sim::run(async {
         let limits = Limits { keeps_trace: false, ..Limits::default() };
-        let world = World::new(scenario.seed).with_limits(limits);
+        let world =
+            World::new(scenario.seed).with_limits(limits).with_durations(durations(scenario.seed));
         let mut bench = Bench::new(scenario, world, &manner.ablation, manner.tells);
         if watches {
             bench.watch();
@@ -95,6 +96,23 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
             story,
         })
     })
+}
+
+/// Returns how long things take in the world of a seed: in one of four as long as on a real cloud, else
+/// with shorter boots and snapshots, which leave the same races and cost a third of the time.
+fn durations(seed: u64) -> Durations {
+    if seed.is_multiple_of(4) {
+        return Durations::default();
+    }
+    Durations {
+        launch: Span::seconds(1, 8),
+        ssh: Span::seconds(1, 8),
+        terminate: Span::seconds(1, 10),
+        stop: Span::seconds(1, 10),
+        reboot: Span::seconds(1, 8),
+        snapshot: Span::seconds(2, 20),
+        ..Durations::default()
+    }
 }
 
 #[derive(Default)]
@@ -135,13 +153,16 @@ impl Trial {
             // Raw data that somebody put on a volume of ours looks blank to every examination.
             let looks_blank = harm.kind == HarmKind::FormattedOverContent
                 && harm.what.contains("holds data that shows no signature");
-            if looks_blank || (needs_records && harm.at.since(from) <= lag) {
+            // A human gave it another name: it is kept, under that name.
+            let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
+                if !bench.cast.mounts.contains(mount));
+            if looks_blank || is_renamed || (needs_records && harm.at.since(from) <= lag) {
                 self.excused += 1;
                 continue;
             }
             let rule = Rule::from(harm.kind);
-            if let Some(defect) = bench.sim.peek(|world| known::defect(rule, &world.kinds_fired()))
-            {
+            let fired = bench.sim.peek(World::kinds_fired);
+            if let Some(defect) = known::defect(rule, &harm.to_string(), &fired) {
                 *self.known.entry(defect).or_default() += 1;
                 continue;
             }
@@ -175,15 +196,16 @@ impl Trial {
                 }
             }
         }
+        let sees_all = scenario.seed.is_multiple_of(4);
         bench.sim.with(World::calm);
         bench.tell("-- calm");
-        self.calm(bench, last).await?;
+        self.calm(bench, last, true).await?;
         bench.release_all();
         bench.restore_definition();
-        self.calm(bench, Demand::Launched).await?;
+        self.calm(bench, Demand::Launched, sees_all).await?;
         bench.write_everywhere().await;
-        self.calm(bench, Demand::Away).await?;
-        self.calm(bench, Demand::Launched).await
+        self.calm(bench, Demand::Away, sees_all).await?;
+        self.calm(bench, Demand::Launched, sees_all).await
     }
 
     async fn start(&mut self, bench: &Bench, start: Start) -> Result<(), String> {
@@ -219,11 +241,16 @@ impl Trial {
         }
     }
 
-    /// Drives in calm, judges the end, and sees that what is reached is left alone.
-    async fn calm(&mut self, bench: &Bench, demand: Demand) -> Result<(), String> {
+    /// Drives in calm, judges the end, and sees that what is reached is left alone, where that is wanted.
+    async fn calm(
+        &mut self,
+        bench: &Bench,
+        demand: Demand,
+        looks_again: bool,
+    ) -> Result<(), String> {
         let driven = bench.drive(demand, None, &[], CALM_MAX).await?;
         self.judge_calm(bench, &driven, demand);
-        if !driven.is_reached() {
+        if !driven.is_reached() || !looks_again {
             return Ok(());
         }
         let again = bench.drive(demand, None, &[], CALM_MAX).await?;

@@ -1,7 +1,7 @@
 //! A run, described whole: the cluster, what goes wrong, what is done, and then calm.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::definition::ClusterDefinition;
@@ -171,6 +171,31 @@ impl Act {
             | Self::Terminate(node) => Some(node),
             Self::Pass(_) => None,
             other => other.mount().map(|mount| &mount.node),
+        }
+    }
+}
+
+impl fmt::Display for Act {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Write(mount) => write!(f, "a user writes to {mount}"),
+            Self::Sync(node) => write!(f, "{node} writes its caches"),
+            Self::Hold(mount) => write!(f, "a process holds {mount}"),
+            Self::HoldElsewhere(mount) => write!(f, "a container holds {mount}"),
+            Self::Release(mount) => write!(f, "all lets go of {mount}"),
+            Self::Pass(millis) => write!(f, "{millis} ms pass"),
+            Self::NodeLeaves(node) => write!(f, "{node} leaves the definition"),
+            Self::NodeJoins(node) => write!(f, "{node} comes back into the definition"),
+            Self::MountLeaves(mount) => write!(f, "{mount} leaves the definition"),
+            Self::MountJoins(mount) => write!(f, "{mount} comes back into the definition"),
+            Self::PowerCut(node) => write!(f, "{node} loses power"),
+            Self::Stop(node) => write!(f, "a human stops {node}"),
+            Self::Terminate(node) => write!(f, "a human terminates {node}"),
+            Self::ForceDetach(mount) => write!(f, "a human detaches {mount} by force"),
+            Self::DeleteNewestSnapshot(mount) => {
+                write!(f, "a human deletes the newest snapshot of {mount}")
+            }
+            Self::DeleteVolume(mount) => write!(f, "a human deletes the volume of {mount}"),
         }
     }
 }

@@ -1,17 +1,21 @@
 //! Shrinking: what a failure does without is taken out of its scenario, piece by piece.
 
-use crate::run::Manner;
+use crate::run::{Manner, Report};
 use crate::scenario::{Scenario, Step};
 use crate::swarm::run_safely;
-use crate::verdict::Rule;
 
 /// Most runs that one shrinking may take.
 const RUNS_MAX: usize = 600;
 
-/// Takes out of a scenario whatever it needs not to break a rule: faults, nodes, mounts, steps, and what
-/// is done beside them. Returns the smallest that was found, and how many runs it took.
+/// Takes out of a scenario whatever it does without, and still shows what it is kept for: faults, nodes,
+/// mounts, steps, and what is done beside them. Returns the smallest that was found, and how many runs it
+/// took.
 #[must_use]
-pub fn shrink(scenario: &Scenario, manner: &Manner, rule: Rule) -> (Scenario, usize) {
+pub fn shrink(
+    scenario: &Scenario,
+    manner: &Manner,
+    shows: &dyn Fn(&Report) -> bool,
+) -> (Scenario, usize) {
     let mut smallest = scenario.clone();
     let mut runs = 0;
     loop {
@@ -25,7 +29,7 @@ pub fn shrink(scenario: &Scenario, manner: &Manner, rule: Rule) -> (Scenario, us
                 }
                 runs += 1;
                 let report = run_safely(&candidate, manner);
-                if report.violations.iter().any(|found| found.rule == rule) {
+                if shows(&report) {
                     smallest = candidate;
                     is_smaller = true;
                 } else {

@@ -199,7 +199,7 @@ pub fn swarm(
                     let scenario = generate::scenario(seed);
                     let mut report = run_safely(&scenario, manner);
                     let took = from.elapsed();
-                    if seed % REPEATED == 0 {
+                    if seed.is_multiple_of(REPEATED) {
                         let again = run_safely(&scenario, manner);
                         if again.digest == report.digest && again.endings == report.endings {
                             own.repeated += 1;

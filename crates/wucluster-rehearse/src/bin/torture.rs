@@ -15,6 +15,8 @@ torture run [SEEDS] [STATE]     runs seeds 0 to SEEDS, going on from the file ST
 torture replay --seed N         tells what happens on the day of a seed
 torture replay FILE             tells what happens in a kept scenario
 torture shrink --seed N [FILE]  takes out of a failing day all that it does without, and keeps it
+torture shrink --seed N --without GUARD FILE
+                                the same with a guard off (needs the feature `ablation`)
 torture guards [SEEDS] [FILE]   switches off each guard in turn, and writes down who misses it
                                 (needs the feature `ablation`)";
 
@@ -33,9 +35,21 @@ fn main() -> ExitCode {
             number(seed).map(generate::scenario).and_then(|it| replay(&it))
         }
         ["replay", file] => read(Path::new(file)).and_then(|scenario| replay(&scenario)),
+        #[cfg(feature = "ablation")]
+        ["shrink", "--seed", seed, "--without", guard, file] => number(seed).and_then(|seed| {
+            use wucluster_rehearse::guard::{Ablation, AnyGuard};
+            let guard = AnyGuard::all().into_iter().find(|known| known.as_str() == *guard);
+            let guard = guard.ok_or_else(|| HELP.to_owned())?;
+            make_small(
+                seed,
+                Manner { ablation: Ablation::of(guard), tells: false },
+                Path::new(file),
+            )
+        }),
         ["shrink", "--seed", seed, rest @ ..] => number(seed).and_then(|seed| {
             let default = format!("target/seed-{seed}.json");
-            make_small(seed, Path::new(rest.first().copied().unwrap_or(&default)))
+            let file = Path::new(rest.first().copied().unwrap_or(&default));
+            make_small(seed, Manner::default(), file)
         }),
         #[cfg(feature = "ablation")]
         ["guards", rest @ ..] => guards(
@@ -108,35 +122,51 @@ fn replay(scenario: &Scenario) -> Result<bool, String> {
     Ok(report.violations.is_empty())
 }
 
-fn make_small(seed: u64, file: &Path) -> Result<bool, String> {
+#[expect(clippy::needless_pass_by_value, reason = "it is made where it is passed")]
+fn make_small(seed: u64, manner: Manner, file: &Path) -> Result<bool, String> {
     let scenario = generate::scenario(seed);
-    let manner = Manner::default();
     let report = run_safely(&scenario, &manner);
-    let first = report.violations.first().ok_or_else(|| format!("seed {seed} breaks no rule"))?;
-    let (mut small, runs) = shrink(&scenario, &manner, first.rule);
-    small.note = format!("breaks: {first}");
+    let (mut small, runs, what) = match (report.violations.first(), report.known.keys().next()) {
+        (Some(first), _) => {
+            let shows = |report: &Report| report.violations.iter().any(|it| it.rule == first.rule);
+            let (small, runs) = shrink(&scenario, &manner, &shows);
+            (small, runs, first.to_string())
+        }
+        (None, Some(defect)) => {
+            let shows =
+                |report: &Report| report.known.contains_key(defect) && report.violations.is_empty();
+            let (small, runs) = shrink(&scenario, &manner, &shows);
+            (small, runs, format!("known defect: {defect}"))
+        }
+        (None, None) => return Err(format!("seed {seed} breaks no rule")),
+    };
+    small.note = what.clone();
     std::fs::write(file, small.to_json())
         .map_err(|error| format!("{}: {error}", file.display()))?;
-    println!("{first}\n{} after {runs} runs:\n{}", file.display(), small.to_json());
+    println!("{what}\n{} after {runs} runs:\n{}", file.display(), small.to_json());
     Ok(true)
 }
 
 #[cfg(feature = "ablation")]
 fn guards(seeds: Result<u64, String>, file: &Path) -> Result<bool, String> {
-    use wucluster_rehearse::ablate::{ablate, page};
+    use wucluster_rehearse::ablate::{Catch, ablate, missed, page, seed_on_page};
     use wucluster_rehearse::guard::AnyGuard;
 
     let seeds = seeds?;
+    let before = std::fs::read_to_string(file).unwrap_or_default();
     let mut catches = Vec::new();
     for guard in AnyGuard::all() {
-        let caught = ablate(guard, 0..seeds, None);
+        // The day that the page names already is tried first.
+        let named = seed_on_page(&before, guard)
+            .and_then(|seed| missed(guard, seed).map(|violation| Catch { guard, seed, violation }));
+        let caught = named.or_else(|| ablate(guard, 0..seeds, None));
         match &caught {
             Some(caught) => println!("{guard}: seed {}: {}", caught.seed, caught.violation),
             None => println!("{guard}: missed by nobody in {seeds} seeds"),
         }
         catches.push((guard, caught));
+        let text = page(seeds, &catches);
+        std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     }
-    let text = page(&catches);
-    std::fs::write(file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(true)
 }
