@@ -167,15 +167,19 @@ impl World {
         match outcome {
             Some(Outcome::Made(number)) => {
                 let is_snapshot = matches!(ask, Ask::Snapshot { .. });
+                remembered.unsure = None;
                 remembered.awaited = number + if is_snapshot { AWAITED_SNAPSHOT } else { 0 };
             }
-            Some(Outcome::Done) => {
-                if !ask.is_shell() {
-                    remembered.awaited = 0;
-                }
+            Some(Outcome::Done) if !ask.is_shell() => remembered.awaited = 0,
+            Some(Outcome::TokenSpent) => {
+                remembered.tokens += 1;
+                remembered.unsure = None;
             }
-            Some(Outcome::TokenSpent) => remembered.tokens += 1,
-            Some(Outcome::Refused) | None => {}
+            Some(Outcome::Done | Outcome::Refused) => {}
+            None if matches!(ask, Ask::Run { .. } | Ask::Create { .. }) => {
+                remembered.unsure = Some(ask);
+            }
+            None => {}
         }
         self.wave(state, false);
     }
