@@ -13,6 +13,7 @@ mod operator;
 mod provider;
 mod scope;
 mod scopes;
+mod state;
 mod world;
 
 use std::time::Instant;
