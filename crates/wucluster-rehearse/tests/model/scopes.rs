@@ -12,6 +12,7 @@ use super::scope::Fault::{
 use super::scope::{Fault, Scope, Start};
 
 const WIRE: &[Fault] = &[LostAnswer, Crash, OldListing];
+const STOPPED: &[Fault] = &[HumanStops, OldListing];
 const LOOKS: &[Fault] = &[LostAnswer, OldListing];
 const CRASHES: &[Fault] = &[LostAnswer, Crash];
 const LATE: &[Fault] = &[LateEffect, Crash];
@@ -67,8 +68,6 @@ pub fn full() -> Vec<Scope> {
         Scope::away("put away, machines, thrice").faults(3, MACHINES).flips(2),
         Scope::away("put away, people, thrice").faults(3, PEOPLE).flips(2),
         Scope::away("put away, content, thrice").faults(3, CONTENT).flips(2),
-        Scope::launch("launch again, anything", Start::Away).faults(2, ALL).flips(2),
-        Scope::launch("first launch, anything", Start::Nothing).faults(2, ALL).flips(2),
         Scope::away("two mounts, one fault").layout(Layout::TwoMounts).faults(1, ALL),
         Scope::away("two nodes, one fault").layout(Layout::TwoNodes).faults(1, ALL),
     ];
@@ -94,6 +93,10 @@ pub fn gaps() -> Vec<(Scope, &'static str)> {
     let outlives: &[Fault] = &[LateEffect, OutlivesOperator];
     vec![
         (Scope::away("a detachment that outlives its drive").faults(1, outlives).flips(1), "I4"),
+        (
+            Scope::launch("an old look says stopped", Start::Nothing).faults(2, STOPPED).flips(1),
+            "I4",
+        ),
         (Scope::away("old looks around a crash").faults(3, &[Crash, OldListing]).flips(1), "I7"),
     ]
 }
