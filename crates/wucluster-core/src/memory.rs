@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::CloudAction;
 use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use crate::observation::AttachmentState;
 use crate::ports::{CloudError, ShellError};
@@ -66,6 +67,10 @@ pub struct SubjectMemory {
     pub failure: Option<Failure>,
     /// What was confirmed as made and is not yet seen in a listing.
     pub awaited: Option<Awaited>,
+    /// A creation whose answer was lost: what it made may show itself late. Until something of the
+    /// subject is seen it is asked again as it was, so that its token tells the provider that it is
+    /// the same.
+    pub unsure: Option<CloudAction>,
     /// Grows each time that the provider calls a token used up; makes the next token another one.
     pub token_generation: u32,
 }

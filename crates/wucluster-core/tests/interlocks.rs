@@ -247,6 +247,42 @@ fn delete_is_held_beyond_what_was_said_yes_to() {
     assert_permits(&world, delete());
 }
 
+fn mount_home() -> Action {
+    Action::Shell(ShellAction::Mount {
+        mount: home(),
+        serial: volume().serial(),
+        at: "/mnt/home".to_owned(),
+        kind: "ext4".to_owned(),
+        options: Vec::new(),
+        owner: None,
+        group: None,
+        mode: None,
+    })
+}
+
+#[test]
+fn mount_is_held_under_an_epoch_that_a_snapshot_claims_whoever_attached_it() {
+    let live = || {
+        World::new(SOLO)
+            .instance("chief", "running")
+            .volume("chief/home", "in-use", "1 live")
+            .attached("i-chief", "attached")
+    };
+    assert_permits(&live(), mount_home());
+    assert_blocks(
+        &live().snapshot("chief/home", "snap-1", "completed", 1),
+        mount_home(),
+        Interlock::SnapshotOlder,
+    );
+    let sealed = live().tag("wucluster:epoch", "1 sealed");
+    assert_blocks(&sealed, mount_home(), Interlock::SnapshotOlder);
+    assert!(
+        sealed.told(Demand::Launched).contains("do    detach"),
+        "{}",
+        sealed.told(Demand::Launched)
+    );
+}
+
 #[test]
 fn detach_does_not_wait_for_the_word_of_a_machine_that_has_halted() {
     let memory = |world: &mut World| {
@@ -547,18 +583,7 @@ mod switched_off {
 
 #[test]
 fn an_answer_from_before_the_attachment_says_nothing_about_the_device() {
-    let mount = || {
-        Action::Shell(ShellAction::Mount {
-            mount: home(),
-            serial: volume().serial(),
-            at: "/mnt/home".to_owned(),
-            kind: "ext4".to_owned(),
-            options: Vec::new(),
-            owner: None,
-            group: None,
-            mode: None,
-        })
-    };
+    let mount = mount_home;
     let later = NOW.after(std::time::Duration::from_secs(1));
     let mut world = attached();
     assert_permits(&world, mount());

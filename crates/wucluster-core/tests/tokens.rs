@@ -68,3 +68,24 @@ fn source_and_token_of_a_volume_stay_when_a_second_snapshot_of_the_same_epoch_co
     assert_eq!(source(&pending), source(&completed));
     assert_eq!(tokens(&pending).1, tokens(&completed).1);
 }
+
+#[test]
+fn a_creation_whose_answer_was_lost_is_asked_again_as_it_was() {
+    let listed = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3);
+    let plan = listed.plan(Demand::Launched);
+    let mut later = World::new(SOLO).snapshot("chief/home", "snap-0", "completed", 2);
+    later.view.snapshots.extend(listed.view.snapshots.clone());
+    later.view.snapshots[1].tags.set(KEY_GENERATION, "9");
+    for cleared in &plan.actions {
+        let Action::Cloud(action) = cleared.action() else { continue };
+        let memory = SubjectMemory { unsure: Some(action.clone()), ..SubjectMemory::default() };
+        later.memory.subjects.insert(action.subject(), memory);
+    }
+    let again: Vec<_> = later.plan(Demand::Launched).actions;
+    let asked = |actions: &[wucluster_core::interlock::Cleared<Action>]| {
+        actions.iter().map(|one| one.action().clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&again), asked(&plan.actions), "the listing has another generation by now");
+    later.memory.subjects.clear();
+    assert_ne!(tokens(&later).0, tokens(&listed).0, "without that memory it is another token");
+}

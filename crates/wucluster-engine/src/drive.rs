@@ -320,6 +320,20 @@ impl<'a, 'e> Drive<'a, 'e> {
             self.memory.data_epochs.insert(mount.clone(), epoch);
             self.tell(EventKind::DataSeen { mount, epoch });
         }
+        for (subject, memory) in &mut self.memory.subjects {
+            let is_there = match subject {
+                Subject::Node(name) => {
+                    observation.node(name).is_some_and(|node| !node.instances.is_empty())
+                }
+                Subject::Mount(key) => {
+                    observation.mount(key).is_some_and(|mount| !mount.volumes.is_empty())
+                }
+                Subject::Cluster | Subject::Stranger(_) => false,
+            };
+            if is_there {
+                memory.unsure = None;
+            }
+        }
         for subject in self.memory.subjects.values_mut() {
             if let Some(awaited) = &subject.awaited
                 && is_seen(&awaited.what, observation)
@@ -863,6 +877,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         match result {
             Ok(receipt) => {
                 memory.not_before = None;
+                memory.unsure = None;
                 self.done.insert(subject.clone(), Action::Cloud(action.clone()));
                 let made = match receipt {
                     Receipt::Accepted | Receipt::AlreadyDone => None,
@@ -884,8 +899,15 @@ impl<'a, 'e> Drive<'a, 'e> {
                     error.code.as_str(),
                     "IdempotentInstanceTerminated" | "IdempotentParameterMismatch"
                 );
+                let is_creation = matches!(
+                    action,
+                    CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. }
+                );
                 if spent {
                     memory.token_generation += 1;
+                    memory.unsure = None;
+                } else if is_creation && error.class == ErrorClass::Ambiguous {
+                    memory.unsure = Some(action.clone());
                 }
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);

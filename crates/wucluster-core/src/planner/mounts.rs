@@ -214,6 +214,9 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
     {
         return Err(Refusal::wait(subject, WaitOn::Cloud, format!("{id} is to show itself")));
     }
+    if let Some(action) = ctx.memory.of(&subject).and_then(|memory| memory.unsure.clone()) {
+        return pace::attempt(ctx, Action::Cloud(action));
+    }
     let source = data::source(ctx, &mount.key)?;
     let mut tags = Tags::for_mount(&ctx.definition.name, &mount.key);
     tags.set(KEY_EPOCH, Epoch { number: next_epoch(ctx, mount), is_sealed: false }.to_string());

@@ -71,6 +71,9 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
             .into();
     }
     let Some(defined) = ctx.definition.nodes.get(&node.name) else { return Step::Done };
+    if let Some(action) = ctx.memory.of(subject).and_then(|memory| memory.unsure.clone()) {
+        return pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from);
+    }
     // Nothing that a later listing may show otherwise: a request whose answer was lost must come again
     // under the same token. The provider itself tells when that one is used up.
     let generation = super::mounts::next_generation(ctx).to_string();

@@ -13,6 +13,7 @@ mod operator;
 mod provider;
 mod scope;
 mod scopes;
+mod state;
 mod world;
 
 use std::time::Instant;
@@ -131,7 +132,7 @@ fn the_known_gaps_are_what_the_documents_say() {
 
 #[test]
 fn after_faults_every_way_ends_reached_or_held_for_a_true_reason() {
-    let roots_max = if is_full() { 400_000 } else { 20_000 };
+    let roots_max = if is_full() { 100_000 } else { 20_000 };
     let mut seen = std::collections::BTreeSet::new();
     for scope in scopes::calm() {
         let world = World::new(scope.clone());

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use wucluster_core::action::{Action, Hazard};
+use wucluster_core::action::{Action, CloudAction, Hazard};
 use wucluster_core::definition::Size;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
@@ -68,6 +68,8 @@ pub struct Remembered {
     /// Cleared to destroy once, and to be cleared again on a newer look.
     pub first: Option<Ask>,
     pub awaited: u8,
+    /// A creation whose answer was lost.
+    pub unsure: Option<Ask>,
     pub tokens: u8,
     /// The last look is older than the cloud's last answer.
     pub is_look_old: bool,
@@ -131,6 +133,13 @@ impl Operator {
         }
         for (place, subject) in self.subjects.iter_mut().enumerate() {
             subject.is_look_old = false;
+            let is_seen = match place.checked_sub(NODES) {
+                None => listed.nodes[place].run.is_living(),
+                Some(mount) => listed.mounts[mount].volume.state != Vol::None,
+            };
+            if is_seen {
+                subject.unsure = None;
+            }
             let awaited = subject.awaited;
             let is_there = |cloud: &Cloud| match place.checked_sub(NODES) {
                 None => cloud.nodes[place].number == awaited || cloud.nodes[place].gone == awaited,
@@ -284,6 +293,7 @@ impl Planner {
             of_subject.cloud_settled_at = remembered.is_look_old.then_some(AFTER);
             of_subject.shell_settled_at = remembered.is_word_old.then_some(AFTER);
             of_subject.awaited = what.map(|what| Awaited { what, since: BEFORE, until: LATER });
+            of_subject.unsure = remembered.unsure.and_then(|ask| self.creation(ask));
             of_subject.token_generation = u32::from(remembered.tokens);
         }
         for (mount, key) in self.names.mounts.iter().enumerate() {
@@ -297,6 +307,34 @@ impl Planner {
             }
         }
         memory
+    }
+
+    /// The creation that was asked, as it was.
+    fn creation(&self, ask: Ask) -> Option<CloudAction> {
+        match ask {
+            Ask::Run { node, token } => {
+                let node = &self.names.nodes[usize::from(node)];
+                Some(CloudAction::RunInstance {
+                    node: node.clone(),
+                    machine: self.names.definition.nodes[node].machine.clone(),
+                    zone: None,
+                    tags: Tags::for_node(&self.names.definition.name, node),
+                    token: format!("{token:08x}"),
+                })
+            }
+            Ask::Create { mount, from, marks, token } => {
+                let place = usize::from(mount);
+                Some(CloudAction::CreateVolume {
+                    mount: self.names.mounts[place].clone(),
+                    size: Size::from_gib(1),
+                    from: (from > 0).then(|| Names::snapshot(place, from)),
+                    zone: None,
+                    tags: self.tags(place, &marks),
+                    token: format!("{token:08x}"),
+                })
+            }
+            _ => None,
+        }
     }
 
     fn view(&self, operator: &Operator, asked_at: Timestamp) -> CloudView {
