@@ -284,6 +284,15 @@ fn terminate_is_permitted_with_nothing_attached() {
     assert_permits(&World::new(SOLO).instance("chief", "running"), terminate());
 }
 
+#[test]
+fn delete_is_held_under_a_record_that_is_older_than_the_data() {
+    let mut world = sealed().snapshot("chief/home", "snap-1", "completed", 1);
+    world.memory.data_epochs.insert(home(), 1);
+    assert_permits(&world, delete());
+    world.memory.data_epochs.insert(home(), 2);
+    assert_blocks(&world, delete(), Interlock::SnapshotOlder);
+}
+
 /// A machine with a mounted device whose volume the listing leaves out.
 fn mounted_and_not_listed() -> World {
     let mut world = attached().mounted("/mnt/home");
