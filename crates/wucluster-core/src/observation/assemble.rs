@@ -264,6 +264,10 @@ fn filesystem(
     };
     match &node.probe {
         Observed::Present(probe) => match probe.devices.get(&volume.id.serial()) {
+            // An answer that mounts what it does not show contradicts itself, and says nothing.
+            None if is_in_mount_table(probe, &volume.id.serial()) => unknown(
+                "the node's mount table names its device, and the node does not show it".to_owned(),
+            ),
             // While the cloud attaches or detaches, a device that is not there may still come or be going.
             None => Observed::Present(FilesystemState::NoDevice),
             Some(device) => {
@@ -279,6 +283,10 @@ fn filesystem(
             _ => Observed::Unknown(gap.clone()),
         },
     }
+}
+
+fn is_in_mount_table(probe: &NodeProbe, serial: &str) -> bool {
+    probe.mount_table.iter().any(|mount| mount.serial.as_deref() == Some(serial))
 }
 
 fn device_state(
