@@ -10,7 +10,7 @@ use wucluster_core::definition::FilesystemKind;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::{Interlock, Refusal, clear};
-use wucluster_core::memory::SubjectMemory;
+use wucluster_core::memory::{Awaited, AwaitedId, SubjectMemory};
 use wucluster_core::observation::{Contents, InstanceState};
 use wucluster_core::policy::Consent;
 use wucluster_core::time::Timestamp;
@@ -345,6 +345,85 @@ fn terminate_is_permitted_with_nothing_attached() {
 }
 
 #[test]
+fn delete_is_held_under_a_record_that_is_older_than_the_data() {
+    let mut world = sealed().snapshot("chief/home", "snap-1", "completed", 1);
+    world.memory.data_epochs.insert(home(), 1);
+    assert_permits(&world, delete());
+    world.memory.data_epochs.insert(home(), 2);
+    assert_blocks(&world, delete(), Interlock::SnapshotOlder);
+}
+
+/// A machine with a mounted device whose volume the listing leaves out.
+fn mounted_and_not_listed() -> World {
+    let mut world = attached().mounted("/mnt/home");
+    world.view.volumes.clear();
+    world
+}
+
+#[test]
+fn terminate_is_held_by_a_device_in_use_that_no_listing_shows() {
+    assert_blocks(&mounted_and_not_listed(), terminate(), Interlock::StillAttached);
+}
+
+#[test]
+fn terminate_waits_for_the_word_of_a_running_machine() {
+    let silent = World::new(SOLO).instance("chief", "running").silent("chief");
+    assert_waits(&silent, terminate());
+}
+
+#[test]
+fn terminate_needs_no_word_of_a_stopped_machine() {
+    assert_permits(&World::new(SOLO).instance("chief", "stopped"), terminate());
+}
+
+#[test]
+fn terminate_waits_for_a_volume_that_was_there_and_is_not_listed() {
+    let mut world = World::new(SOLO).instance("chief", "running");
+    let awaited = Awaited {
+        what: AwaitedId::Volume(volume()),
+        since: NOW,
+        until: NOW.after(std::time::Duration::from_secs(1)),
+    };
+    let memory = SubjectMemory { awaited: Some(awaited), ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Mount(home()), memory.clone());
+    assert_waits(&world, terminate());
+    let over = memory.awaited.map(|awaited| Awaited { until: NOW, ..awaited });
+    let memory = SubjectMemory { awaited: over, ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Mount(home()), memory);
+    assert_permits(&world, terminate());
+}
+
+#[test]
+fn a_device_that_does_not_appear_is_waited_for_and_then_held() {
+    let mount = || {
+        Action::Shell(ShellAction::Mount {
+            mount: home(),
+            serial: volume().serial(),
+            at: "/mnt/home".to_owned(),
+            kind: "ext4".to_owned(),
+            options: Vec::new(),
+            owner: None,
+            group: None,
+            mode: None,
+        })
+    };
+    let since = |seconds: i64| {
+        let mut world = attached();
+        for answer in world.answers.values_mut() {
+            if let Ok(probe) = &mut answer.probe {
+                probe.devices.clear();
+            }
+        }
+        let at = Timestamp::from_millis(NOW.as_millis() - seconds * 1000);
+        let state = wucluster_core::observation::AttachmentState::Attached;
+        world.memory.attachments.insert(home(), (state, at));
+        world
+    };
+    assert_waits(&since(89), mount());
+    assert_blocks(&since(90), mount(), Interlock::NodeFailed);
+}
+
+#[test]
 fn terminate_is_held_by_a_volume_of_another_node_that_is_attached_to_it() {
     let world = World::new(GIBBON)
         .instance("chief", "running")
@@ -564,6 +643,9 @@ mod switched_off {
             1,
         );
         assert_guard(&older, delete(), Interlock::SnapshotOlder);
+        let mut unguarded = mounted_and_not_listed();
+        unguarded.policy.unguarded.insert(wucluster_core::policy::Guard::NodesWord);
+        assert_permits(&unguarded, terminate());
         let pending = sealed().snapshot("chief/home", "snap-1", "pending", 1);
         assert_guard(&pending, delete(), Interlock::SnapshotUnfinished);
         let foreign = blank().device(|device| device.contents = Contents::Other("LUKS".to_owned()));

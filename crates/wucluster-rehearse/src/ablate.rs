@@ -139,6 +139,9 @@ fn why(guard: AnyGuard) -> &'static str {
         AnyGuard::Other(Guard::FreshWord) => {
             "a drive goes one way, so that an older word of a node hides nothing that it asks for; and the node proves each request once more itself"
         }
+        AnyGuard::Other(Guard::Missed) => {
+            "what it keeps from is a known defect where listings waver, and counted as such"
+        }
         AnyGuard::Other(Guard::SeenSeal) => {
             "the interlock `snapshot-older` heeds the seal again before the deletion"
         }

@@ -135,7 +135,8 @@ impl Trial {
     /// Takes over what the simulator saw itself during a drive, at the instant at which it was done.
     ///
     /// A look may show what was so before the drive began, while listings are late by more than it
-    /// lasts: then nothing but records from before could tell that something was made since.
+    /// lasts: then nothing but records from before could tell that something was made since, unless a look
+    /// of this very drive had shown it already.
     fn harm(&mut self, bench: &Bench, from: Timestamp) {
         let (harm, lag) = bench.sim.peek(|world| {
             let new: Vec<Harm> = world.harm().iter().skip(self.harm_judged).cloned().collect();
@@ -156,7 +157,9 @@ impl Trial {
             // A human gave it another name: it is kept, under that name.
             let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
                 if !bench.cast.mounts.contains(mount));
-            if looks_blank || is_renamed || (needs_records && harm.at.since(from) <= lag) {
+            let was_seen = bench.ear.log().seen.iter().any(|id| harm.what.contains(id.as_str()));
+            let is_unknowable = needs_records && !was_seen && harm.at.since(from) <= lag;
+            if looks_blank || is_renamed || is_unknowable {
                 self.excused += 1;
                 continue;
             }

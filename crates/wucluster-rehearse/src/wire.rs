@@ -2,7 +2,7 @@
 //!
 //! What passes here is what was really asked and answered, whatever the engine believes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -45,6 +45,8 @@ pub struct Log {
     pub doubled: Vec<(Subject, &'static str)>,
     /// Requests that rest on a look from before the last answer about their subject.
     pub outdated: Vec<(Subject, &'static str)>,
+    /// Ids of everything that a look of this drive has shown.
+    pub seen: BTreeSet<String>,
     turns_left: Option<u64>,
     answered: BTreeMap<Subject, Timestamp>,
     on_the_way: BTreeMap<Subject, usize>,
@@ -169,6 +171,12 @@ impl Cloud for WiredCloud {
         self.ear.pass().await;
         self.ear.log().looks.push(self.sim.now());
         let view = self.inner.observe(cluster).await;
+        if let Ok(view) = &view {
+            let mut log = self.ear.log();
+            log.seen.extend(view.instances.iter().map(|seen| seen.id.to_string()));
+            log.seen.extend(view.volumes.iter().map(|seen| seen.id.to_string()));
+            log.seen.extend(view.snapshots.iter().map(|seen| seen.id.to_string()));
+        }
         self.ear.pass().await;
         view
     }

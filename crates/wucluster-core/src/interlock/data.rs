@@ -155,6 +155,18 @@ pub(super) fn sealed(
     volume: &VolumeSeen,
 ) -> Result<Epoch, Refusal> {
     let epoch = recorded_epoch(key, volume)?;
+    // A tag that lands late takes the record back to an epoch that is long covered; data was seen since.
+    let known = ctx.memory.data_epochs.get(key).copied().unwrap_or(0);
+    if known > epoch.number && ctx.is_on(Interlock::SnapshotOlder) {
+        return Err(Hold::new(
+            Interlock::SnapshotOlder,
+            Subject::Mount(key.clone()),
+            "its record is older than its data",
+        )
+        .why(format!("{} is marked `{epoch}`, and it held data at write epoch {known}", volume.id))
+        .so("the volume stays")
+        .first(Rung::Raise));
+    }
     if epoch.is_sealed {
         return Ok(epoch);
     }

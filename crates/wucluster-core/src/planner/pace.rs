@@ -46,9 +46,8 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
             | ShellError::NoAnswer(_) => false,
         },
     };
-    let not_yet = memory
-        .not_before
-        .filter(|time| *time > ctx.now && ctx.policy.guards(Guard::BackOff));
+    let not_yet =
+        memory.not_before.filter(|time| *time > ctx.now && ctx.policy.guards(Guard::BackOff));
     let is_told = is_final
         || (failure.times >= ctx.policy.tries_before_hold && !waits_in_a_crowd(ctx, failure));
     let held = is_told.then(|| hold(ctx, subject.clone(), cleared.action(), failure));
