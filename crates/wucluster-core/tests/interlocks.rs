@@ -9,7 +9,7 @@ use wucluster_core::action::{Action, CloudAction, ShellAction};
 use wucluster_core::definition::FilesystemKind;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
-use wucluster_core::interlock::{Interlock, Refusal, clear};
+use wucluster_core::interlock::{Interlock, Refusal, clear, needs_second_look};
 use wucluster_core::memory::{Awaited, AwaitedId, SubjectMemory};
 use wucluster_core::observation::{Contents, InstanceState};
 use wucluster_core::policy::Consent;
@@ -138,6 +138,23 @@ fn detach_waits_for_a_silent_node_and_is_held_when_it_stays_silent() {
     assert_waits(&world, detach());
     world.memory.silent_since.insert(common::node("chief"), Timestamp::from_millis(0));
     assert_blocks(&world, detach(), Interlock::NodeSilent);
+}
+
+#[test]
+fn a_detachment_on_a_nodes_positive_word_needs_one_look_and_on_less_needs_two() {
+    let weighs = |world: &World| {
+        world.with_context(Demand::Away, |ctx| needs_second_look(ctx.observation, &detach()))
+    };
+    assert!(!weighs(&attached()), "the node shows the device, and that nothing has it in use");
+    let mut unseen = attached();
+    unseen.answers.get_mut(&common::node("chief")).unwrap().probe.as_mut().unwrap().devices.clear();
+    assert!(weighs(&unseen), "the node shows no device: it may be missing in its answer only");
+    let off = World::new(SOLO)
+        .instance("chief", "stopped")
+        .volume("chief/home", "in-use", "1 live")
+        .attached("i-chief", "attached");
+    assert!(weighs(&off), "that a machine is off is the word of a listing, which may be old");
+    assert_permits(&off, detach());
 }
 
 #[test]

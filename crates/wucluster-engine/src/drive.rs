@@ -13,7 +13,7 @@ use futures_util::stream::FuturesUnordered;
 use wucluster_core::action::{Action, CloudAction, Hazard, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{NodeName, Subject};
-use wucluster_core::interlock::{Cleared, Context, Hold, Request};
+use wucluster_core::interlock::{Cleared, Context, Hold, Request, needs_second_look};
 use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory};
 use wucluster_core::observation::{
     AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeView,
@@ -415,7 +415,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         })
     }
 
-    /// Makes requests: what destroys only once it is cleared again on a newer look.
+    /// Makes requests: what weighs more only once it is cleared again on a newer look.
     fn ask(&mut self, actions: Vec<Cleared<Action>>) {
         let mut cloud: BTreeMap<&'static str, Vec<Cleared<CloudAction>>> = BTreeMap::new();
         let mut shell: BTreeMap<NodeName, Vec<Cleared<ShellAction>>> = BTreeMap::new();
@@ -430,7 +430,11 @@ impl<'a, 'e> Drive<'a, 'e> {
                 continue;
             }
             let looks_twice = self.pursuit.policy.guards(Guard::SecondLook);
-            let cleared = if looks_twice && cleared.action().hazard() == Hazard::Destroys {
+            let is_weighty = self
+                .observation
+                .as_ref()
+                .is_none_or(|seen| needs_second_look(seen, cleared.action()));
+            let cleared = if looks_twice && is_weighty {
                 match self.renew(&subject, &cleared) {
                     Some(renewed) => renewed,
                     None => {

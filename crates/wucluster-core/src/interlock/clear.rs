@@ -222,10 +222,10 @@ fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
             let (seen, state) = device(ctx, mount, serial)?;
             match state {
                 FilesystemState::Unmounted { contents } => {
+                    data::right_contents(ctx, mount, seen, contents)?;
                     // Whoever attached it may not have raised its epoch: then what is written now
                     // would be thought covered.
-                    data::open_epoch(ctx, mount, seen)?;
-                    data::right_contents(ctx, mount, seen, contents).map(|_| ())
+                    data::open_epoch(ctx, mount, seen)
                 }
                 FilesystemState::NoDevice
                 | FilesystemState::Mounted { .. }

@@ -1,6 +1,7 @@
 //! The permit that every request needs.
 
-use crate::action::{Action, CloudAction, ShellAction};
+use crate::action::{Action, CloudAction, Hazard, ShellAction};
+use crate::observation::{FilesystemState, Observation, Observed};
 use crate::time::Timestamp;
 
 /// An action that passed its interlocks.
@@ -35,6 +36,26 @@ impl<A> Cleared<A> {
     #[must_use]
     pub fn seen_at(&self) -> Timestamp {
         self.seen_at
+    }
+}
+
+/// Says whether an action is issued only when a later look clears it once more: what destroys, and a
+/// detachment that no node's positive word speaks for. That a machine is off is a listing's word, which may
+/// be old; and a device that a node does not show may only be missing in its answer.
+#[must_use]
+pub fn needs_second_look(observation: &Observation, action: &Action) -> bool {
+    match action {
+        Action::Cloud(CloudAction::DetachVolume { mount, .. }) => {
+            let seen = observation.mount(mount).map(|mount| &mount.filesystem);
+            let is_shown = matches!(
+                seen,
+                Some(Observed::Present(
+                    FilesystemState::Unmounted { .. } | FilesystemState::PointTaken { .. }
+                ))
+            );
+            !is_shown
+        }
+        Action::Cloud(_) | Action::Shell(_) => action.hazard() == Hazard::Destroys,
     }
 }
 

@@ -13,6 +13,6 @@ pub mod ownership;
 mod refusal;
 
 pub use clear::{Context, clear};
-pub use cleared::{Cleared, Request};
+pub use cleared::{Cleared, Request, needs_second_look};
 pub use hold::{Hold, Interlock};
 pub use refusal::{Refusal, Rung};

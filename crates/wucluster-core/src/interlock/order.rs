@@ -75,7 +75,7 @@ pub(super) fn probe_is_fresh(ctx: &Context<'_>, key: &MountKey) -> Result<(), Re
 fn is_heeded(ctx: &Context<'_>, gap: &Gap) -> bool {
     match gap.kind {
         GapKind::NotAsked => true,
-        GapKind::NoAnswer => ctx.is_on(Interlock::NodeSilent),
+        GapKind::NoAddress | GapKind::NoAnswer => ctx.is_on(Interlock::NodeSilent),
         GapKind::WrongHost => ctx.is_on(Interlock::HostKeyChanged),
     }
 }
@@ -88,9 +88,8 @@ pub(crate) fn silent(ctx: &Context<'_>, subject: &Subject, node: &NodeName, gap:
             .so("nothing was sent to it; what is mounted there is not known, so nothing is detached or deleted")
             .fix("find out who answers at its address; if its keys were renewed on purpose, terminate it by hand")
             .refuse(),
-        // A node that should be asked and cannot be, as nobody knows its address, is as silent as one that
-        // does not answer.
-        GapKind::NotAsked | GapKind::NoAnswer => {
+        GapKind::NotAsked => Refusal::wait(subject.clone(), WaitOn::Node(node.clone()), gap.why.clone()),
+        GapKind::NoAddress | GapKind::NoAnswer => {
             let since = ctx.memory.silent_since.get(node).copied();
             let lasted = since.map_or(std::time::Duration::ZERO, |since| ctx.now.since(since));
             if lasted < ctx.policy.silence_max {
@@ -98,7 +97,7 @@ pub(crate) fn silent(ctx: &Context<'_>, subject: &Subject, node: &NodeName, gap:
             }
             let said = match gap.kind {
                 GapKind::NoAnswer => format!("ssh says: {}", gap.why),
-                GapKind::NotAsked | GapKind::WrongHost => gap.why.clone(),
+                GapKind::NotAsked | GapKind::NoAddress | GapKind::WrongHost => gap.why.clone(),
             };
             Hold::new(Interlock::NodeSilent, Subject::Node(node.clone()), "it does not answer")
                 .why(format!("no answer for {}s; {said}", lasted.as_secs()))

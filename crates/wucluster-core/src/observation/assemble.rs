@@ -192,7 +192,11 @@ impl Found {
             [] => Observed::Absent,
             [one] => match &one.state {
                 InstanceState::Running if answer.is_none() && one.ssh.is_none() => {
-                    not_asked("boots; it has no address for ssh yet")
+                    Observed::Unknown(Gap {
+                        kind: GapKind::NoAddress,
+                        why: "boots; it has no address for ssh yet".to_owned(),
+                        at: cloud.asked_at,
+                    })
                 }
                 InstanceState::Stopped | InstanceState::Terminated => Observed::Absent,
                 InstanceState::Pending => not_asked("the machine is starting"),

@@ -123,6 +123,8 @@ pub struct Gap {
 pub enum GapKind {
     /// Nobody asked yet, or the answer is still under way.
     NotAsked,
+    /// It runs, and cannot be asked, as the cloud does not tell its address yet.
+    NoAddress,
     /// Asked, and no answer that can be used.
     NoAnswer,
     /// The node answered with another identity than expected; nothing was sent to it.

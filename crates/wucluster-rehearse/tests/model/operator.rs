@@ -7,11 +7,11 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use wucluster_core::action::{Action, CloudAction, Hazard};
+use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::definition::Size;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
-use wucluster_core::interlock::{Context, Interlock, clear};
+use wucluster_core::interlock::{Context, Interlock, clear, needs_second_look};
 use wucluster_core::memory::{Awaited, AwaitedId, Memory};
 use wucluster_core::observation::{
     AttachmentSeen, AttachmentState, CloudView, Contents, DeviceSeen, FilesystemState, Gap,
@@ -19,7 +19,7 @@ use wucluster_core::observation::{
     Observed, SnapshotSeen, SnapshotState, SshEndpoint, VolumeSeen, VolumeState,
 };
 use wucluster_core::planner::plan;
-use wucluster_core::policy::{Consent, Policy};
+use wucluster_core::policy::{Consent, Guard, Policy};
 use wucluster_core::tags::{
     ContentMark, Epoch, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION, Tags,
 };
@@ -187,9 +187,10 @@ thread_local! {
 const KNOWN_MAX: usize = 400_000;
 
 impl Planner {
-    pub fn new(names: Names, ablated: Option<Interlock>) -> Self {
+    pub fn new(names: Names, ablated: Option<Interlock>, unguarded: Option<Guard>) -> Self {
         let mut policy = Policy { consent: Consent::Everything, ..Policy::default() };
         policy.ablated.extend(ablated);
+        policy.unguarded.extend(unguarded);
         Self { names, policy }
     }
 
@@ -239,7 +240,7 @@ impl Planner {
         };
         let plan = plan(&context(&observation));
         let asks = plan.actions.iter().map(|cleared| {
-            let destroys = cleared.action().hazard() == Hazard::Destroys;
+            let destroys = needs_second_look(&observation, cleared.action());
             if destroys {
                 self.check_renewal(operator, &answers, &context(&observation), cleared.action());
             }

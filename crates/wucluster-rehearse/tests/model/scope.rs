@@ -2,6 +2,7 @@
 
 use wucluster_core::demand::Demand;
 use wucluster_core::interlock::Interlock;
+use wucluster_core::policy::Guard;
 
 use super::names::Layout;
 
@@ -67,6 +68,7 @@ pub struct Scope {
     pub faults: u8,
     pub kinds: &'static [Fault],
     pub ablated: Option<Interlock>,
+    pub unguarded: Option<Guard>,
     /// After how many generated states the search is given up.
     pub states_max: usize,
 }
@@ -85,6 +87,7 @@ impl Scope {
             faults: 0,
             kinds: &[],
             ablated: None,
+            unguarded: None,
             states_max: 10_000_000,
         }
     }
@@ -116,6 +119,10 @@ impl Scope {
 
     pub const fn without(self, rule: Interlock) -> Self {
         Self { ablated: Some(rule), ..self }
+    }
+
+    pub const fn unguarded(self, guard: Guard) -> Self {
+        Self { unguarded: Some(guard), ..self }
     }
 
     pub fn has(&self, kind: Fault) -> bool {

@@ -2,6 +2,7 @@
 
 use wucluster_core::demand::Demand;
 use wucluster_core::interlock::Interlock;
+use wucluster_core::policy::Guard;
 
 use super::names::Layout;
 use super::scope::Fault::{
@@ -48,6 +49,7 @@ pub fn daily() -> Vec<Scope> {
         Scope::away("put away, people").faults(2, PEOPLE).flips(1),
         Scope::away("put away, content and snapshots").faults(3, CONTENT).flips(2),
         Scope::launch("first launch, wire and machines", Start::Nothing).faults(2, LAUNCH).flips(1),
+        Scope::launch("an old look says stopped", Start::Nothing).faults(2, STOPPED).flips(1),
         Scope::away("put away, separated in between").to(Demand::Separated).faults(1, ALL).flips(2),
         Scope::away("two mounts on one node").layout(Layout::TwoMounts).faults(1, WIRE),
         Scope::away("two nodes").layout(Layout::TwoNodes),
@@ -80,7 +82,12 @@ pub fn ablated() -> Vec<(Scope, &'static str)> {
     let again = |name| Scope::launch(name, Start::Away).flips(2);
     vec![
         (Scope::away("without mount-busy").without(Interlock::MountBusy), "I4"),
-        (Scope::away("without still-attached").without(Interlock::StillAttached), "I2"),
+        (
+            Scope::away("without still-attached and the node's own word")
+                .without(Interlock::StillAttached)
+                .unguarded(Guard::NodesWord),
+            "I2",
+        ),
         (Scope::away("without snapshot-unfinished").without(Interlock::SnapshotUnfinished), "I1"),
         (again("without snapshot-older").without(Interlock::SnapshotOlder), "I1"),
         (again("without snapshot-not-ours").without(Interlock::SnapshotNotOurs), "I1"),
@@ -93,10 +100,6 @@ pub fn gaps() -> Vec<(Scope, &'static str)> {
     let outlives: &[Fault] = &[LateEffect, OutlivesOperator];
     vec![
         (Scope::away("a detachment that outlives its drive").faults(1, outlives).flips(1), "I4"),
-        (
-            Scope::launch("an old look says stopped", Start::Nothing).faults(2, STOPPED).flips(1),
-            "I4",
-        ),
         (Scope::away("old looks around a crash").faults(3, &[Crash, OldListing]).flips(1), "I7"),
     ]
 }

@@ -84,7 +84,7 @@ pub struct World {
 
 impl World {
     pub fn new(scope: Scope) -> Self {
-        let planner = Planner::new(Names::new(scope.layout), scope.ablated);
+        let planner = Planner::new(Names::new(scope.layout), scope.ablated, scope.unguarded);
         Self { scope, planner }
     }
 
