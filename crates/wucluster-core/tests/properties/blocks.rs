@@ -46,7 +46,9 @@ pub fn is_true(world: &World, hold: &Hold) -> bool {
         Interlock::StillAttached | Interlock::DeleteOnTermination => {
             let attached: Vec<_> =
                 world.view.volumes.iter().flat_map(VolumeSeen::open_attachments).collect();
+            // Or the machine's own word: it has a device in use, whatever the listing shows.
             seen.instances().any(|one| attached.iter().any(|attached| attached.instance == one.id))
+                || seen.probes().any(|probe| probe.devices.values().any(is_in_use))
         }
         Interlock::SnapshotUnfinished | Interlock::SnapshotOlder | Interlock::SnapshotNotOurs => {
             seen.volumes().next().is_some()
