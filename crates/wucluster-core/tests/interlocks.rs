@@ -158,6 +158,16 @@ fn a_detachment_on_a_nodes_positive_word_needs_one_look_and_on_less_needs_two() 
 }
 
 #[test]
+fn a_readiness_check_that_was_not_asked_is_waited_for_however_long_it_said_no_before() {
+    let mut world = World::new("[cluster]\nname = \"gibbon\"\n[node.chief]\nready = [\"true\"]\n")
+        .instance("chief", "running");
+    world.memory.unready_since.insert(common::node("chief"), Timestamp::from_millis(0));
+    let plan = world.plan(Demand::Launched);
+    assert!(plan.holds.is_empty(), "{:?}", plan.holds);
+    assert!(!plan.is_stuck(), "the node is asked");
+}
+
+#[test]
 fn a_running_node_without_an_address_is_as_silent_as_one_that_does_not_answer() {
     let mut world = attached().without_address("chief");
     assert_waits(&world, detach());

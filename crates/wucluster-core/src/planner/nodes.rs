@@ -89,9 +89,10 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
 
 fn ready(ctx: &Context<'_>, node: &NodeObservation) -> Step {
     let subject = Subject::Node(node.name.clone());
-    let why = match crate::demand::ready(ctx.definition, node) {
+    let (why, is_no) = match crate::demand::ready(ctx.definition, node) {
         crate::demand::Answer::Yes => return Step::Done,
-        crate::demand::Answer::No(why) | crate::demand::Answer::Unknown(why) => why,
+        crate::demand::Answer::No(why) => (why, true),
+        crate::demand::Answer::Unknown(why) => (why, false),
     };
     if let Observed::Unknown(gap) = &node.probe {
         return order::silent(ctx, &subject, &node.name, gap).into();
@@ -113,7 +114,8 @@ fn ready(ctx: &Context<'_>, node: &NodeObservation) -> Step {
     }
     let since = ctx.memory.unready_since.get(&node.name).copied();
     let lasted = since.map_or(std::time::Duration::ZERO, |since| ctx.now.since(since));
-    if lasted < ctx.policy.ready_patience {
+    // A check that was not asked says nothing, however long others have said no.
+    if !is_no || lasted < ctx.policy.ready_patience {
         return Refusal::wait(subject, WaitOn::Node(node.name.clone()), why).into();
     }
     Step::Hold(
