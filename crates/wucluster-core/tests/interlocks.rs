@@ -10,9 +10,10 @@ use wucluster_core::definition::FilesystemKind;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::{Interlock, Refusal, clear, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, SubjectMemory};
+use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, SubjectMemory};
 use wucluster_core::observation::{Contents, InstanceState};
 use wucluster_core::policy::Consent;
+use wucluster_core::ports::{CloudError, ErrorClass};
 use wucluster_core::time::Timestamp;
 
 fn home() -> wucluster_core::ids::MountKey {
@@ -165,6 +166,31 @@ fn a_readiness_check_that_was_not_asked_is_waited_for_however_long_it_said_no_be
     let plan = world.plan(Demand::Launched);
     assert!(plan.holds.is_empty(), "{:?}", plan.holds);
     assert!(!plan.is_stuck(), "the node is asked");
+}
+
+#[test]
+fn a_detachment_that_failed_is_asked_for_again_only_on_a_newer_word_of_the_node() {
+    let failed_at = |world: &mut World, last_at: Timestamp| {
+        let error = CloudError {
+            class: ErrorClass::Retry,
+            code: "InternalError".to_owned(),
+            message: "not now".to_owned(),
+        };
+        let failure = Failure {
+            action: "DetachVolume".to_owned(),
+            error: FailureError::Cloud(error),
+            times: 1,
+            first_at: last_at,
+            last_at,
+        };
+        let memory = world.memory.subjects.entry(Subject::Mount(home())).or_default();
+        memory.failure = Some(failure);
+    };
+    let mut world = attached();
+    failed_at(&mut world, NOW);
+    assert_waits(&world, detach());
+    failed_at(&mut world, Timestamp::from_millis(NOW.as_millis() - 1));
+    assert_permits(&world, detach());
 }
 
 #[test]

@@ -54,12 +54,18 @@ pub(super) fn probe_is_fresh(ctx: &Context<'_>, key: &MountKey) -> Result<(), Re
     if !ctx.policy.guards(Guard::FreshWord) {
         return Ok(());
     }
-    let settled = ctx.memory.of(&subject).and_then(|memory| memory.shell_settled_at);
+    let memory = ctx.memory.of(&subject);
+    let settled = memory.and_then(|memory| memory.shell_settled_at);
+    // A detachment that failed is asked for again after a pause; meanwhile somebody may have mounted.
+    let failed = memory
+        .and_then(|memory| memory.failure.as_ref())
+        .filter(|failure| failure.action == "DetachVolume")
+        .map(|failure| failure.last_at);
     let attached = ctx.memory.attachments.get(key).map(|(_, since)| *since);
     let Some(asked) = ctx.observation.node(&key.node).and_then(|node| node.probed_at) else {
         return Ok(());
     };
-    if settled.is_some_and(|settled| asked <= settled)
+    if settled.max(failed).is_some_and(|settled| asked <= settled)
         || attached.is_some_and(|since| asked < since)
     {
         return Err(Refusal::wait(
