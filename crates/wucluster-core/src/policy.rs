@@ -108,10 +108,6 @@ impl Guard {
 
 impl Policy {
     /// Says whether a guard is switched on: always, but in tests that show what is lost without it.
-    #[cfg_attr(
-        not(feature = "ablation"),
-        expect(clippy::unused_self, reason = "the switch exists in tests only")
-    )]
     #[must_use]
     pub fn guards(&self, guard: Guard) -> bool {
         #[cfg(feature = "ablation")]
