@@ -48,7 +48,12 @@ pub fn is_true(world: &World, hold: &Hold) -> bool {
                 world.view.volumes.iter().flat_map(VolumeSeen::open_attachments).collect();
             // Or the machine's own word: it has a device in use, whatever the listing shows.
             seen.instances().any(|one| attached.iter().any(|attached| attached.instance == one.id))
-                || seen.probes().any(|probe| probe.devices.values().any(is_in_use))
+                || seen.probes().any(|probe| {
+                    let is_used = |device: &DeviceSeen| {
+                        !device.mounts.is_empty() || device.is_held == Some(true)
+                    };
+                    probe.devices.values().any(is_used)
+                })
         }
         Interlock::SnapshotUnfinished | Interlock::SnapshotOlder | Interlock::SnapshotNotOurs => {
             seen.volumes().next().is_some()
