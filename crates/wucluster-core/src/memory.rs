@@ -1,7 +1,7 @@
 //! What the engine remembers between two looks and hands to the planner.
 //!
-//! None of it is needed for safety across a restart: without it the planner does less, or asks once
-//! more.
+//! What has to outlive a drive (where data was seen, what was asked for and has not shown itself) is kept
+//! by whoever runs drives; without it the planner does less, asks once more, or takes a listing at its word.
 
 use std::collections::BTreeMap;
 
@@ -29,6 +29,10 @@ pub struct Memory {
     pub unready_since: BTreeMap<NodeName, Timestamp>,
     /// Per node, how often its halt checks said no in a row.
     pub halt_refusals: BTreeMap<NodeName, u32>,
+    /// What an answer or a listing said to live, in this drive or an earlier one, and was not seen to end.
+    pub living: BTreeMap<AwaitedId, Subject>,
+    /// What was seen to end, and when last: no listing brings it to life again.
+    pub ended: BTreeMap<AwaitedId, Timestamp>,
 }
 
 impl Memory {
@@ -65,14 +69,38 @@ pub struct SubjectMemory {
     pub not_before: Option<Timestamp>,
     /// The last request's failure; cleared when the subject is seen in another state.
     pub failure: Option<Failure>,
-    /// What was confirmed as made and is not yet seen in a listing.
-    pub awaited: Option<Awaited>,
+    /// What was confirmed as made, or was there, and is not seen in a listing.
+    pub awaited: Vec<Awaited>,
     /// A creation whose answer was lost: what it made may show itself late. Until something of the
     /// subject is seen it is asked again as it was, so that its token tells the provider that it is
     /// the same.
-    pub unsure: Option<CloudAction>,
+    pub unsure: Option<Unsure>,
     /// Grows each time that the provider calls a token used up; makes the next token another one.
     pub token_generation: u32,
+}
+
+impl SubjectMemory {
+    /// Lists what may still show itself at `now`.
+    pub fn awaited_at(&self, now: Timestamp) -> impl Iterator<Item = &Awaited> {
+        self.awaited.iter().filter(move |awaited| awaited.until > now)
+    }
+
+    /// Awaits something; if it is awaited already, until the later time.
+    pub fn await_for(&mut self, awaited: Awaited) {
+        match self.awaited.iter_mut().find(|known| known.what == awaited.what) {
+            Some(known) => known.until = known.until.max(awaited.until),
+            None => self.awaited.push(awaited),
+        }
+    }
+}
+
+/// A creation whose answer was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsure {
+    /// The request, to be made again as it was.
+    pub action: CloudAction,
+    /// What it made, if anything, shows itself by then.
+    pub until: Timestamp,
 }
 
 /// A failed request.
@@ -100,19 +128,24 @@ pub enum FailureError {
     Shell(ShellError),
 }
 
-/// A thing that was confirmed as made and must show itself before anything else is made in its place.
+/// A thing that was confirmed as made, or was there, and must show itself before anything else is made in
+/// its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Awaited {
     /// Its id.
     pub what: AwaitedId,
     /// When it was confirmed.
     pub since: Timestamp,
-    /// How long it may stay invisible; then it counts as never made.
+    /// How long it may stay invisible; then it counts as never made, or gone.
     pub until: Timestamp,
+    /// Whether it was last seen on its way out: nothing is made in its place before it has ended, but
+    /// nobody need wait for it otherwise.
+    pub is_ending: bool,
 }
 
 /// Id of an [`Awaited`] thing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum AwaitedId {
     /// An instance.
     Instance(InstanceId),
@@ -120,4 +153,14 @@ pub enum AwaitedId {
     Volume(VolumeId),
     /// A snapshot.
     Snapshot(SnapshotId),
+}
+
+impl std::fmt::Display for AwaitedId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Instance(id) => id.fmt(f),
+            Self::Volume(id) => id.fmt(f),
+            Self::Snapshot(id) => id.fmt(f),
+        }
+    }
 }

@@ -436,11 +436,12 @@ fn terminate_waits_for_a_volume_that_was_there_and_is_not_listed() {
         what: AwaitedId::Volume(volume()),
         since: NOW,
         until: NOW.after(std::time::Duration::from_secs(1)),
+        is_ending: false,
     };
-    let memory = SubjectMemory { awaited: Some(awaited), ..SubjectMemory::default() };
-    world.memory.subjects.insert(Subject::Mount(home()), memory.clone());
+    let memory = SubjectMemory { awaited: vec![awaited.clone()], ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Mount(home()), memory);
     assert_waits(&world, terminate());
-    let over = memory.awaited.map(|awaited| Awaited { until: NOW, ..awaited });
+    let over = vec![Awaited { until: NOW, ..awaited }];
     let memory = SubjectMemory { awaited: over, ..SubjectMemory::default() };
     world.memory.subjects.insert(Subject::Mount(home()), memory);
     assert_permits(&world, terminate());

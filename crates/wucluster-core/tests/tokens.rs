@@ -4,11 +4,11 @@
 
 mod common;
 
-use common::{SOLO, World};
+use common::{NOW, SOLO, World};
 use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::VolumeId;
-use wucluster_core::memory::SubjectMemory;
+use wucluster_core::memory::{SubjectMemory, Unsure};
 use wucluster_core::tags::{KEY_EPOCH, KEY_GENERATION};
 
 /// The tokens of instance and volume in a plan for `launched`.
@@ -78,7 +78,8 @@ fn a_creation_whose_answer_was_lost_is_asked_again_as_it_was() {
     later.view.snapshots[1].tags.set(KEY_GENERATION, "9");
     for cleared in &plan.actions {
         let Action::Cloud(action) = cleared.action() else { continue };
-        let memory = SubjectMemory { unsure: Some(action.clone()), ..SubjectMemory::default() };
+        let unsure = Unsure { action: action.clone(), until: NOW };
+        let memory = SubjectMemory { unsure: Some(unsure), ..SubjectMemory::default() };
         later.memory.subjects.insert(action.subject(), memory);
     }
     let again: Vec<_> = later.plan(Demand::Launched).actions;

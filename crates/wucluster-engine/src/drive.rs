@@ -4,20 +4,22 @@
 //! and each answer leads to a new plan. A node or mount is asked for something only when everything
 //! about it that was asked before is answered and seen.
 
+mod lives;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use wucluster_core::action::{Action, CloudAction, Hazard, NodeAddress, ShellAction};
+use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Context, Hold, Request, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory};
+use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory, Unsure};
 use wucluster_core::observation::{
     AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeView,
-    NodeViews, Observation, Observed, VolumeState,
+    NodeViews, Observation, Observed,
 };
 use wucluster_core::plan::{Plan, WaitOn};
 use wucluster_core::planner::{Ask, plan, probe_request};
@@ -30,7 +32,9 @@ use crate::budget::Budgets;
 use crate::engine::{Ending, Engine, Outcome, Pursuit};
 use crate::event::{EngineEvent, EventKind, Progress};
 use crate::pace;
+use crate::records::Fact;
 use crate::stop::Stop;
+use lives::ended_by;
 
 /// After an interrupt, how long answers that are due are waited for.
 ///
@@ -88,6 +92,12 @@ pub(crate) struct Drive<'a, 'e> {
     budgets: Budgets,
     /// When there is room for the first of the requests that were put off.
     room_at: Option<Timestamp>,
+    /// When the last fact for the next drive was told.
+    recorded_at: Timestamp,
+    /// What we asked to be ended, and were answered well.
+    dying: BTreeSet<AwaitedId>,
+    /// What the last look left out for the first time: one more has to.
+    doubted: BTreeSet<AwaitedId>,
 }
 
 impl<'a, 'e> Drive<'a, 'e> {
@@ -97,7 +107,8 @@ impl<'a, 'e> Drive<'a, 'e> {
         stop: Stop,
         emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
     ) -> Self {
-        let memory = Memory { data_epochs: pursuit.data_epochs.clone(), ..Memory::default() };
+        let lag = engine.cloud.limits().visibility_lag_max;
+        let memory = pursuit.records.memory(engine.clock.now(), lag);
         Self {
             engine,
             pursuit,
@@ -128,6 +139,9 @@ impl<'a, 'e> Drive<'a, 'e> {
             requests: 0,
             budgets: Budgets::default(),
             room_at: None,
+            recorded_at: Timestamp::default(),
+            dying: BTreeSet::new(),
+            doubted: BTreeSet::new(),
         }
     }
 
@@ -232,65 +246,21 @@ impl<'a, 'e> Drive<'a, 'e> {
         }
     }
 
-    /// Awaits what was there at the last look and is not in this one, unless it was on its way out:
-    /// listings may go back in time, and absence from one of them never counts as gone.
-    fn miss(&mut self, observation: &Observation) {
-        let Some(before) = &self.observation else { return };
-        if !self.pursuit.policy.guards(Guard::Missed) {
-            return;
-        }
-        if before.cloud_asked_at == observation.cloud_asked_at {
-            return;
-        }
-        let nodes = before.nodes.iter().flat_map(|node| {
-            node.instances
-                .iter()
-                .filter(|one| one.state != InstanceState::ShuttingDown)
-                .map(|one| (Subject::Node(node.name.clone()), AwaitedId::Instance(one.id.clone())))
-        });
-        let mounts = before.mounts.iter().flat_map(|mount| {
-            mount
-                .volumes
-                .iter()
-                .filter(|one| !matches!(one.state, VolumeState::Deleting | VolumeState::Deleted))
-                .map(|one| (Subject::Mount(mount.key.clone()), AwaitedId::Volume(one.id.clone())))
-        });
-        let missed: Vec<_> = nodes
-            .chain(mounts)
-            .filter(|(subject, what)| {
-                let is_ended = self
-                    .done
-                    .get(subject)
-                    .is_some_and(|action| action.hazard() == Hazard::Destroys);
-                !is_ended && !is_seen(what, observation)
-            })
-            .collect();
-        let since = self.now();
-        let until = since.after(self.engine.cloud.limits().visibility_lag_max);
-        for (subject, what) in missed {
-            let memory = self.memory.subjects.entry(subject).or_default();
-            let is_awaited = memory.awaited.as_ref().is_some_and(|awaited| {
-                awaited.until > since && !matches!(awaited.what, AwaitedId::Snapshot(_))
-            });
-            if !is_awaited {
-                memory.awaited = Some(Awaited { what, since, until });
-            }
-        }
-    }
-
     /// Says whether something that must be there is still to show itself.
     fn misses_something(&self) -> bool {
         let now = self.now();
-        self.memory
-            .subjects
-            .values()
-            .filter_map(|memory| memory.awaited.as_ref())
-            .any(|awaited| awaited.until > now && !matches!(awaited.what, AwaitedId::Snapshot(_)))
+        !self.doubted.is_empty()
+            || self.memory.subjects.values().any(|memory| {
+                memory.unsure.as_ref().is_some_and(|unsure| unsure.until > now)
+                    || memory.awaited_at(now).any(|awaited| {
+                        !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))
+                    })
+            })
     }
 
     /// Takes from an observation what later plans need to know.
     fn remember(&mut self, observation: &Observation) {
-        self.miss(observation);
+        self.follow(observation);
         let mut seen = Vec::new();
         let now = self.now();
         for mount in &observation.mounts {
@@ -332,13 +302,6 @@ impl<'a, 'e> Drive<'a, 'e> {
             };
             if is_there {
                 memory.unsure = None;
-            }
-        }
-        for subject in self.memory.subjects.values_mut() {
-            if let Some(awaited) = &subject.awaited
-                && is_seen(&awaited.what, observation)
-            {
-                subject.awaited = None;
             }
         }
         for node in &observation.nodes {
@@ -786,6 +749,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         match result {
             Ok(mut view) => {
                 view.asked_at = asked_at;
+                self.bury(&mut view);
                 self.requests += u64::from(view.requests);
                 let is_same = self.view.as_ref().is_some_and(|before| same_things(before, &view));
                 self.quiet_looks = if is_same { self.quiet_looks + 1 } else { 0 };
@@ -883,19 +847,27 @@ impl<'a, 'e> Drive<'a, 'e> {
                 memory.not_before = None;
                 memory.unsure = None;
                 self.done.insert(subject.clone(), Action::Cloud(action.clone()));
+                if let Some(ended) = ended_by(action) {
+                    memory.awaited.retain(|awaited| awaited.what != ended);
+                    self.dying.insert(ended);
+                }
                 let made = match receipt {
                     Receipt::Accepted | Receipt::AlreadyDone => None,
                     Receipt::Instance(id) => Some(AwaitedId::Instance(id)),
                     Receipt::Volume(id) => Some(AwaitedId::Volume(id)),
                     Receipt::Snapshot(id) => Some(AwaitedId::Snapshot(id)),
                 };
-                let id = made.as_ref().map(|made| match made {
-                    AwaitedId::Instance(id) => id.to_string(),
-                    AwaitedId::Volume(id) => id.to_string(),
-                    AwaitedId::Snapshot(id) => id.to_string(),
-                });
-                memory.awaited =
-                    made.map(|what| Awaited { what, since: now, until: now.after(lag) });
+                let id = made.as_ref().map(ToString::to_string);
+                if let Some(what) = made {
+                    let until = now.after(lag);
+                    let is_kept = !matches!(what, AwaitedId::Snapshot(_));
+                    let awaited =
+                        Awaited { what: what.clone(), since: now, until, is_ending: false };
+                    memory.await_for(awaited);
+                    if is_kept {
+                        self.lives(subject.clone(), what);
+                    }
+                }
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: id });
             }
             Err(error) => {
@@ -911,7 +883,11 @@ impl<'a, 'e> Drive<'a, 'e> {
                     memory.token_generation += 1;
                     memory.unsure = None;
                 } else if is_creation && error.class == ErrorClass::Ambiguous {
-                    memory.unsure = Some(action.clone());
+                    let until = now.after(lag);
+                    memory.unsure = Some(Unsure { action: action.clone(), until });
+                }
+                if is_creation && memory.unsure.is_none() {
+                    self.record(Fact::Refused { subject: subject.clone() });
                 }
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);
@@ -1010,21 +986,6 @@ impl<'a, 'e> Drive<'a, 'e> {
             let plan = plan(&self.context(&observation, self.now()));
             self.observation = Some(observation);
             self.plan = Some(plan);
-        }
-    }
-}
-
-fn is_seen(what: &AwaitedId, observation: &Observation) -> bool {
-    match what {
-        AwaitedId::Instance(id) => observation
-            .nodes
-            .iter()
-            .any(|node| node.instances.iter().chain(&node.terminated).any(|seen| &seen.id == id)),
-        AwaitedId::Volume(id) => {
-            observation.mounts.iter().any(|mount| mount.volumes.iter().any(|seen| &seen.id == id))
-        }
-        AwaitedId::Snapshot(id) => {
-            observation.mounts.iter().any(|mount| mount.snapshots.iter().any(|seen| &seen.id == id))
         }
     }
 }

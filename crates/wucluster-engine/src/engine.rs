@@ -1,13 +1,11 @@
 //! The engine: looks, plans, asks, looks again, until a demand holds.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use wucluster_core::action::NodeAddress;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::MountKey;
 use wucluster_core::interlock::Hold;
 use wucluster_core::observation::{Gap, GapKind, InstanceState, NodeView, NodeViews, Observation};
 use wucluster_core::planner::{Ask, probe_request};
@@ -16,6 +14,7 @@ use wucluster_core::ports::{Clock, Cloud, CloudError, NodeShell};
 
 use crate::drive::Drive;
 use crate::event::{EngineEvent, Progress};
+use crate::records::Records;
 use crate::stop::Stop;
 
 /// Everything that one drive needs to know.
@@ -31,8 +30,8 @@ pub struct Pursuit {
     pub timeout: Option<Duration>,
     /// How long to go on trying what is held and may clear by itself, such as a busy mount.
     pub wait: Duration,
-    /// Per mount, the highest write epoch under which data was ever seen.
-    pub data_epochs: BTreeMap<MountKey, u64>,
+    /// What earlier drives left.
+    pub records: Records,
 }
 
 /// How a drive ended.

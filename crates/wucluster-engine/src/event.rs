@@ -8,6 +8,8 @@ use wucluster_core::interlock::Hold;
 use wucluster_core::plan::Row;
 use wucluster_core::time::Timestamp;
 
+use crate::records::Fact;
+
 /// One thing that happened, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineEvent {
@@ -101,6 +103,8 @@ pub enum EventKind {
         /// The write epoch.
         epoch: u64,
     },
+    /// A fact that the next drive has to know, whatever becomes of this one.
+    Recorded(Fact),
     /// No new requests from here on; answers that are due are taken.
     Stopping {
         /// How many answers are due.

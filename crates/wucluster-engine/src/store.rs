@@ -3,12 +3,12 @@
 //! ```text
 //! STATE/clusters/PROVIDER/NAME/
 //!   lock             held while a command drives the cluster
-//!   data-epochs.json per mount, the highest write epoch under which data was seen
+//!   records.jsonl    what one drive leaves for the next, a record each line
 //!   runs/000042.jsonl every event of run 42, a line each
 //! ```
 //!
-//! It is never the truth about the cloud. Losing it costs history, and the guard against a mount
-//! whose snapshots all vanished; nothing else.
+//! It is never the truth about the cloud. Losing it costs history, the guard against a mount whose
+//! snapshots all vanished, and the caution about what a listing does not show yet; nothing else.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,11 +16,13 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use wucluster_core::definition::Provider;
 use wucluster_core::ids::{ClusterName, MountKey};
+use wucluster_core::time::Timestamp;
 
 use crate::event::EngineEvent;
+use crate::records::{Record, Records};
 
 /// Something about the cluster's folder does not work.
 #[derive(Debug, thiserror::Error)]
@@ -58,12 +60,6 @@ pub enum StoreError {
 pub struct Store {
     folder: PathBuf,
     cluster: ClusterName,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct DataEpochs {
-    schema: u32,
-    epochs: BTreeMap<MountKey, u64>,
 }
 
 impl Store {
@@ -116,41 +112,77 @@ impl Store {
         Ok(DriveLock { _file: file })
     }
 
-    /// Returns, per mount, the highest write epoch under which data was seen.
+    /// Reads what earlier drives left; nothing where there was none.
+    ///
+    /// A last line that was cut off counts as never written.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when the file makes no sense: going on without it is a person's choice.
-    pub fn data_epochs(&self) -> Result<BTreeMap<MountKey, u64>, StoreError> {
-        let path = self.folder.join("data-epochs.json");
-        match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice::<DataEpochs>(&bytes)
-                .map(|read| read.epochs)
-                .map_err(|source| StoreError::Damaged { path, source }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
-            Err(source) => Err(StoreError::Io { what: "read", path, source }),
+    pub fn records(&self) -> Result<Records, StoreError> {
+        let path = self.folder.join(RECORDS);
+        let mut records = self.records_of_old()?;
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(records),
+            Err(source) => return Err(StoreError::Io { what: "read", path, source }),
+        };
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if !line.ends_with(b"\n") {
+                break;
+            }
+            match serde_json::from_slice::<Record>(line) {
+                Ok(record) => records.apply(&record),
+                Err(source) => return Err(StoreError::Damaged { path, source }),
+            }
         }
+        Ok(records)
     }
 
-    /// Records, durably, that data was seen in a mount under a write epoch.
+    /// Reads what earlier versions kept in a file of its own.
+    fn records_of_old(&self) -> Result<Records, StoreError> {
+        #[derive(Deserialize)]
+        struct DataEpochs {
+            epochs: BTreeMap<MountKey, u64>,
+        }
+        let path = self.folder.join("data-epochs.json");
+        let data_epochs = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice::<DataEpochs>(&bytes)
+                .map(|read| read.epochs)
+                .map_err(|source| StoreError::Damaged { path, source })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(source) => return Err(StoreError::Io { what: "read", path, source }),
+        };
+        let mut records = Records::default();
+        records.data_epochs = data_epochs;
+        Ok(records)
+    }
+
+    /// Writes down, whole and durably, what earlier drives left, for a drive to add to.
     ///
     /// # Errors
     /// [`StoreError::Io`] when it cannot be written; the former file is whole then.
-    pub fn note_data(&self, mount: &MountKey, epoch: u64) -> Result<(), StoreError> {
-        let mut epochs = self.data_epochs()?;
-        let known = epochs.entry(mount.clone()).or_insert(0);
-        *known = (*known).max(epoch);
-        let path = self.folder.join("data-epochs.json");
-        let text = serde_json::to_vec_pretty(&DataEpochs { schema: 1, epochs })
-            .map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
-        let fresh = self.folder.join("data-epochs.json.new");
-        let write = || -> io::Result<()> {
+    pub fn begin_records(
+        &self,
+        records: &Records,
+        now: Timestamp,
+    ) -> Result<RecordLog, StoreError> {
+        let path = self.folder.join(RECORDS);
+        let fresh = self.folder.join("records.jsonl.new");
+        let text: Vec<u8> = records.compact(now).flat_map(|record| line_of(&record)).collect();
+        let write = || -> io::Result<File> {
             let mut file = private().create(true).write(true).truncate(true).open(&fresh)?;
             file.write_all(&text)?;
             file.sync_all()?;
             fs::rename(&fresh, &path)?;
-            File::open(&self.folder)?.sync_all()
+            File::open(&self.folder)?.sync_all()?;
+            private().append(true).open(&path)
         };
-        write().map_err(|source| StoreError::Io { what: "write", path: path.clone(), source })
+        let file = write().map_err(|source| StoreError::Io {
+            what: "write",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(RecordLog { path, file })
     }
 
     /// Begins the journal of a new run; its number is one more than the last.
@@ -177,6 +209,15 @@ impl Store {
     }
 }
 
+const RECORDS: &str = "records.jsonl";
+
+fn line_of(record: &Record) -> Vec<u8> {
+    // A record holds nothing that JSON cannot hold.
+    let mut line = serde_json::to_vec(record).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
@@ -187,6 +228,35 @@ fn private() -> OpenOptions {
 #[derive(Debug)]
 pub struct DriveLock {
     _file: File,
+}
+
+/// The records of a cluster, open for more.
+#[derive(Debug)]
+pub struct RecordLog {
+    path: PathBuf,
+    file: File,
+}
+
+impl RecordLog {
+    /// Adds a record: before it returns, the next process can read it.
+    ///
+    /// That data was seen is durable when it returns, against a power cut of this machine too; the rest is
+    /// worth only minutes.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when it cannot be written; the run may go on, the next one is less cautious.
+    pub fn write(&mut self, record: &Record) -> Result<(), StoreError> {
+        let is_for_long = matches!(record.fact, crate::records::Fact::DataSeen { .. });
+        let write = |file: &mut File| {
+            file.write_all(&line_of(record))?;
+            if is_for_long { file.sync_data() } else { Ok(()) }
+        };
+        write(&mut self.file).map_err(|source| StoreError::Io {
+            what: "write",
+            path: self.path.clone(),
+            source,
+        })
+    }
 }
 
 /// The journal of one run: a JSON line for each event, written before the next thing is done.
@@ -223,6 +293,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::Fact;
     use wucluster_core::ids::{MountName, NodeName};
 
     fn store(state: &Path) -> Store {
@@ -244,24 +315,62 @@ mod tests {
         store.lock("bob").unwrap();
     }
 
+    fn seen(epoch: u64) -> Record {
+        let mount =
+            MountKey { node: NodeName::new("a").unwrap(), mount: MountName::new("b").unwrap() };
+        Record { at: Timestamp::from_millis(7), fact: Fact::DataSeen { mount, epoch } }
+    }
+
     #[test]
-    fn data_epochs_only_grow() {
+    fn records_are_read_as_they_were_written_and_data_epochs_only_grow() {
         let state = tempfile::tempdir().unwrap();
         let store = store(state.path());
-        let key =
-            MountKey { node: NodeName::new("a").unwrap(), mount: MountName::new("b").unwrap() };
+        assert_eq!(store.records().unwrap(), Records::default());
+        let mut records = Records::default();
+        let now = Timestamp::from_millis(9);
+        let mut log = store.begin_records(&records, now).unwrap();
         for epoch in [3, 1, 2] {
-            store.note_data(&key, epoch).unwrap();
+            log.write(&seen(epoch)).unwrap();
+            records.apply(&seen(epoch));
         }
-        assert_eq!(store.data_epochs().unwrap()[&key], 3);
+        assert_eq!(store.records().unwrap(), records);
+        drop(store.begin_records(&records, now).unwrap());
+        assert_eq!(store.records().unwrap(), records, "made anew, and the same");
+        assert_eq!(records.data_epochs.values().copied().collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
+    fn the_file_of_earlier_versions_still_counts() {
+        let state = tempfile::tempdir().unwrap();
+        let store = store(state.path());
+        let text = br#"{"schema": 1, "epochs": {"a/b": 4}}"#;
+        fs::write(store.folder().join("data-epochs.json"), text).unwrap();
+        let records = store.records().unwrap();
+        assert!(records.data_epochs.values().eq([&4]), "{records:?}");
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_was_never_written() {
+        let state = tempfile::tempdir().unwrap();
+        let store = store(state.path());
+        let mut log = store.begin_records(&Records::default(), Timestamp::default()).unwrap();
+        log.write(&seen(1)).unwrap();
+        let whole = fs::read(store.folder().join(RECORDS)).unwrap();
+        log.write(&seen(2)).unwrap();
+        let both = fs::read(store.folder().join(RECORDS)).unwrap();
+        for end in whole.len()..both.len() {
+            fs::write(store.folder().join(RECORDS), &both[..end]).unwrap();
+            let epochs = store.records().unwrap().data_epochs;
+            assert!(epochs.values().eq([&1]), "cut at {end}: {epochs:?}");
+        }
     }
 
     #[test]
     fn a_damaged_file_is_an_error_and_not_an_empty_one() {
         let state = tempfile::tempdir().unwrap();
         let store = store(state.path());
-        fs::write(store.folder().join("data-epochs.json"), b"{\"sch").unwrap();
-        assert!(matches!(store.data_epochs(), Err(StoreError::Damaged { .. })));
+        fs::write(store.folder().join(RECORDS), b"{\"sch\n").unwrap();
+        assert!(matches!(store.records(), Err(StoreError::Damaged { .. })));
     }
 
     #[test]

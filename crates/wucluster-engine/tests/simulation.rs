@@ -350,7 +350,7 @@ fn a_node_and_a_mount_more_are_launched_while_the_rest_stays() {
     let mut wider = Operator::new(&format!(
         "{PAIR}mount.more = {{ at = \"/mnt/more\", size = \"1 GiB\" }}\n[node.extra]\nmount.spare = {{ at = \"/mnt/spare\", size = \"1 GiB\" }}\n"
     ));
-    wider.data_epochs.clone_from(&operator.data_epochs);
+    wider.records.clone_from(&operator.records);
     let drive = wider.drive(world, Demand::Launched);
     assert_eq!(drive.asked("umount") + drive.asked("DetachVolume"), 0);
     let world = drive.reached();
@@ -366,7 +366,7 @@ fn what_left_the_definition_is_put_away_with_the_cluster() {
     let mut world = operator.drive(quiet(20), Demand::Launched).reached();
     write_everywhere(&mut world, &operator);
     let mut narrower = Operator::new(PAIR);
-    narrower.data_epochs.clone_from(&operator.data_epochs);
+    narrower.records.clone_from(&operator.records);
     let world = narrower.drive(world, Demand::Launched).reached();
     assert!(world.instance_of(&node("worker-1")).is_some(), "left alone by launch");
     let world = narrower.drive(world, Demand::Away).reached();

@@ -135,7 +135,7 @@ impl Bench {
             policy: self.policy.clone(),
             timeout: Some(timeout),
             wait: Duration::ZERO,
-            data_epochs: self.notes.open().data_epochs.clone(),
+            records: self.notes.open().records.clone(),
         };
         self.ear.log().begin();
         let from = self.sim.now();
@@ -367,9 +367,7 @@ fn ends_data(act: &Act) -> bool {
 
 fn note(notes: &Notebook, event: &EngineEvent) {
     let mut notes = notes.open();
-    if let EventKind::DataSeen { mount, epoch } = &event.kind {
-        notes.data_epochs.insert(mount.clone(), *epoch);
-    }
+    notes.records.take(event);
     if notes.story.is_some()
         && let Some(words) = in_words(&event.kind)
     {
@@ -394,6 +392,7 @@ fn in_words(event: &EventKind) -> Option<String> {
         EventKind::Stopping { due } => format!("stops; {due} answers are due"),
         EventKind::PassedOver { subject, hook, .. } => format!("{subject}: `{hook}` said no"),
         EventKind::Answered { .. }
+        | EventKind::Recorded(_)
         | EventKind::Planned(_)
         | EventKind::Started { .. }
         | EventKind::Finished { .. } => return None,

@@ -21,21 +21,13 @@ pub const FOREIGN_CONTENT_PASSES_FOR_BLANK: &str =
 /// next, keep from it.
 pub const LATE_REQUEST_HITS_WHAT_CAME_AFTER: &str = "a late request hits what came after it";
 
-/// Of several instances or volumes that a mount or node had one after the other, a listing that wavers shows
-/// the dead ones alive again. What is awaited is one of them at a time, so that the living one may be
-/// forgotten, and a second one be made beside it. It takes a memory of all that was ever seen to end.
-pub const GHOSTS_HIDE_THE_LIVING: &str =
-    "the dead that a wavering listing shows again hide the living";
-
 /// Returns the known defect that a broken rule is a case of, given what was felt in the run.
 #[must_use]
 pub fn defect(rule: Rule, what: &str, fired: &BTreeMap<FaultKind, u64>) -> Option<&'static str> {
     let is_foreign = fired.contains_key(&FaultKind::ForeignContent);
-    let wavers = fired.contains_key(&FaultKind::WaveringListing);
     match rule {
         Rule::BlankDespiteData if is_foreign => Some(FOREIGN_CONTENT_PASSES_FOR_BLANK),
         _ if what.contains("it landed") => Some(LATE_REQUEST_HITS_WHAT_CAME_AFTER),
-        Rule::TwoInstances | Rule::TwoVolumes if wavers => Some(GHOSTS_HIDE_THE_LIVING),
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wucluster_core::ids::{MountKey, NodeName};
 use wucluster_core::time::Timestamp;
+use wucluster_engine::Records;
 use wucluster_sim::EPOCH;
 
 use crate::scenario::LeftOut;
@@ -20,8 +21,8 @@ pub struct Notes {
     pub robbed_nodes: BTreeSet<NodeName>,
     /// What has left the definition.
     pub left_out: LeftOut,
-    /// Per mount, the highest write epoch under which data was seen, as the store remembers it.
-    pub data_epochs: BTreeMap<MountKey, u64>,
+    /// What drives left for the next, as the store keeps it.
+    pub records: Records,
     /// What happened, line by line, if it is kept.
     pub story: Option<Vec<String>>,
 }

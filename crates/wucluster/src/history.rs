@@ -180,6 +180,7 @@ fn subject_of(kind: &EventKind) -> Option<&Subject> {
         | EventKind::Planned(_)
         | EventKind::LookFailed { .. }
         | EventKind::DataSeen { .. }
+        | EventKind::Recorded(_)
         | EventKind::Stopping { .. }
         | EventKind::Finished { .. } => None,
     }

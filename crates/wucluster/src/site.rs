@@ -140,7 +140,7 @@ impl Site {
 
     /// Returns where data was seen, for forecasts; a damaged record is told by `warn`.
     pub(crate) fn data_epochs(&self, warn: impl FnOnce(String)) -> BTreeMap<MountKey, u64> {
-        self.store.data_epochs().unwrap_or_else(|error| {
+        self.store.records().map(|records| records.data_epochs).unwrap_or_else(|error| {
             warn(with_sources(&error));
             BTreeMap::new()
         })

@@ -333,9 +333,8 @@ pub(super) fn nothing_attached(
     // volume that it left out for once may be anywhere, and one that goes back in time may lack the
     // volume that an answer is due about.
     let busy = ctx.memory.of_mounts_of(node).find(|(_, memory)| {
-        let is_missed = memory.awaited.as_ref().is_some_and(|awaited| {
-            awaited.until > ctx.now && matches!(awaited.what, AwaitedId::Volume(_))
-        });
+        let is_missed =
+            memory.awaited_at(ctx.now).any(|awaited| matches!(awaited.what, AwaitedId::Volume(_)));
         memory.in_flight.is_some() || is_missed
     });
     match busy {

@@ -4,7 +4,7 @@ use super::{Step, identity, pace};
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::MountDefinition;
 use crate::demand::Demand;
-use crate::ids::Subject;
+use crate::ids::{SnapshotId, Subject};
 use crate::interlock::data::{self, Cover, Source};
 use crate::interlock::{Context, Refusal, Rung, order, ownership};
 use crate::memory::AwaitedId;
@@ -151,17 +151,15 @@ fn snapshot(
     volume: &VolumeSeen,
 ) -> Result<Action, Refusal> {
     let subject = Subject::Mount(mount.key.clone());
-    if let Some(awaited) = ctx.memory.of(&subject).and_then(|memory| memory.awaited.as_ref())
-        && let AwaitedId::Snapshot(id) = &awaited.what
-        && awaited.until > ctx.now
+    let is_seen = |id: &SnapshotId| mount.snapshots.iter().any(|seen| &seen.id == id);
+    let awaited = ctx.memory.of(&subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.now));
+    let mut awaited =
+        awaited.filter(|awaited| matches!(&awaited.what, AwaitedId::Snapshot(id) if !is_seen(id)));
+    if let Some(awaited) = awaited.next()
         && ctx.policy.guards(Guard::Awaited)
-        && !mount.snapshots.iter().any(|seen| &seen.id == id)
     {
-        return Err(Refusal::wait(
-            subject,
-            WaitOn::Cloud,
-            format!("snapshot {id} is to show itself"),
-        ));
+        let what = format!("snapshot {} is to show itself", awaited.what);
+        return Err(Refusal::wait(subject, WaitOn::Cloud, what));
     }
     let epoch = volume.tags.epoch().map_or(0, |epoch| epoch.number);
     let mut tags = Tags::for_mount(&ctx.definition.name, &mount.key);
@@ -207,15 +205,16 @@ fn generation_of_snapshot(ctx: &Context<'_>, mount: &MountObservation, epoch: u6
 fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> {
     let subject = Subject::Mount(mount.key.clone());
     let Some(defined) = ctx.definition.mount(&mount.key) else { return Ok(Step::Done) };
-    if let Some(awaited) = ctx.memory.of(&subject).and_then(|memory| memory.awaited.as_ref())
-        && let AwaitedId::Volume(id) = &awaited.what
-        && awaited.until > ctx.now
+    let awaited = ctx.memory.of(&subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.now));
+    let mut awaited = awaited.filter(|awaited| matches!(awaited.what, AwaitedId::Volume(_)));
+    if let Some(awaited) = awaited.next()
         && ctx.policy.guards(Guard::Awaited)
     {
-        return Err(Refusal::wait(subject, WaitOn::Cloud, format!("{id} is to show itself")));
+        let what = format!("{} is to show itself", awaited.what);
+        return Err(Refusal::wait(subject, WaitOn::Cloud, what));
     }
-    if let Some(action) = ctx.memory.of(&subject).and_then(|memory| memory.unsure.clone()) {
-        return pace::attempt(ctx, Action::Cloud(action));
+    if let Some(unsure) = ctx.memory.of(&subject).and_then(|memory| memory.unsure.clone()) {
+        return pace::attempt(ctx, Action::Cloud(unsure.action));
     }
     let source = data::source(ctx, &mount.key)?;
     let mut tags = Tags::for_mount(&ctx.definition.name, &mount.key);

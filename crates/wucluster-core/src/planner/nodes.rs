@@ -3,7 +3,7 @@
 use super::{Step, identity, pace};
 use crate::action::{Action, CloudAction};
 use crate::demand::Demand;
-use crate::ids::Subject;
+use crate::ids::{InstanceId, Subject};
 use crate::interlock::{Context, Hold, Interlock, Refusal, order, ownership};
 use crate::memory::AwaitedId;
 use crate::observation::{InstanceSeen, InstanceState, NodeObservation, Observed};
@@ -61,18 +61,20 @@ fn runs(ctx: &Context<'_>, node: &NodeObservation) -> Option<Step> {
 }
 
 fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
-    if let Some(awaited) = ctx.memory.of(subject).and_then(|memory| memory.awaited.as_ref())
-        && let AwaitedId::Instance(id) = &awaited.what
-        && awaited.until > ctx.now
+    let is_over = |id: &InstanceId| node.terminated.iter().any(|seen| &seen.id == id);
+    let awaited = ctx.memory.of(subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.now));
+    let mut awaited =
+        awaited.filter(|awaited| matches!(&awaited.what, AwaitedId::Instance(id) if !is_over(id)));
+    if let Some(awaited) = awaited.next()
         && ctx.policy.guards(Guard::Awaited)
-        && !node.terminated.iter().any(|seen| &seen.id == id)
     {
-        return Refusal::wait(subject.clone(), WaitOn::Cloud, format!("{id} is to show itself"))
-            .into();
+        let what = if awaited.is_ending { "is to end" } else { "is to show itself" };
+        let what = format!("{} {what}", awaited.what);
+        return Refusal::wait(subject.clone(), WaitOn::Cloud, what).into();
     }
     let Some(defined) = ctx.definition.nodes.get(&node.name) else { return Step::Done };
-    if let Some(action) = ctx.memory.of(subject).and_then(|memory| memory.unsure.clone()) {
-        return pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from);
+    if let Some(unsure) = ctx.memory.of(subject).and_then(|memory| memory.unsure.clone()) {
+        return pace::attempt(ctx, Action::Cloud(unsure.action)).unwrap_or_else(Step::from);
     }
     // Nothing that a later listing may show otherwise: a request whose answer was lost must come again
     // under the same token. The provider itself tells when that one is used up.

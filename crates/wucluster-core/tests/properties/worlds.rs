@@ -472,7 +472,8 @@ fn remember(world: &mut World, subject: usize, memory: AnyMemory) {
                 Subject::Mount(_) => AwaitedId::Volume(VolumeId::new("vol-unseen")),
                 _ => AwaitedId::Instance(InstanceId::new("i-unseen")),
             };
-            of_subject.awaited = Some(Awaited { what, since: NOW, until: near(1_000) });
+            let until = near(1_000);
+            of_subject.awaited = vec![Awaited { what, since: NOW, until, is_ending: false }];
         }
         AnyMemory::Attachment(state, since) => {
             let state = AttachmentState::from(state.to_owned());

@@ -2,14 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 #![allow(dead_code, reason = "each test file uses its own part of it")]
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName};
 use wucluster_core::policy::{Consent, Policy};
-use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
+use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop};
 use wucluster_sim::{Faults, Sim, World};
 
 /// One node with an ext4 and an xfs mount.
@@ -51,7 +50,7 @@ pub struct Operator {
     pub policy: Policy,
     pub timeout: Option<Duration>,
     pub wait: Duration,
-    pub data_epochs: BTreeMap<MountKey, u64>,
+    pub records: Records,
 }
 
 /// What an operator did.
@@ -69,7 +68,7 @@ impl Operator {
             policy: Policy { consent: Consent::Everything, ..Policy::default() },
             timeout: Some(Duration::from_secs(4 * 3600)),
             wait: Duration::ZERO,
-            data_epochs: BTreeMap::new(),
+            records: Records::default(),
         }
     }
 
@@ -80,7 +79,7 @@ impl Operator {
             policy: self.policy.clone(),
             timeout: self.timeout,
             wait: self.wait,
-            data_epochs: self.data_epochs.clone(),
+            records: self.records.clone(),
         }
     }
 
@@ -112,9 +111,7 @@ impl Operator {
             }
         });
         for event in &events {
-            if let EventKind::DataSeen { mount, epoch } = &event.kind {
-                self.data_epochs.insert(mount.clone(), *epoch);
-            }
+            self.records.take(event);
         }
         Drive { ending, events, world: sim.into_world() }
     }
@@ -124,18 +121,15 @@ impl Operator {
         let sim = Sim::new(world);
         let (cloud, shell, clock) = (sim.cloud(), sim.shell(), sim.clock());
         let pursuit = self.pursuit(demand);
-        let mut seen = Vec::new();
+        let records = &mut self.records;
         wucluster_sim::run(async {
             let engine = Engine::new(&cloud, &shell, &clock);
             let mut emit = |event: &EngineEvent| {
-                if let EventKind::DataSeen { mount, epoch } = &event.kind {
-                    seen.push((mount.clone(), *epoch));
-                }
+                records.take(event);
             };
             let _ =
                 tokio::time::timeout(after, engine.pursue(pursuit, Stop::never(), &mut emit)).await;
         });
-        self.data_epochs.extend(seen);
         sim.into_world()
     }
 }

@@ -15,4 +15,4 @@ pub use pursue::{Day, Deleted, Ended, Forecast, KeptBy, forecast};
 pub use stage::{Obstacle, Stage};
 
 pub(crate) use kept::lost;
-pub(crate) use pursue::{drive, forecast_with_world, note_data, pursuit};
+pub(crate) use pursue::{drive, forecast_with_world, pursuit};

@@ -10,7 +10,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, Subject};
 use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
-use wucluster_engine::{Ending, Engine, EngineEvent, Outcome, Pursuit, Stop};
+use wucluster_engine::{Ending, Engine, EngineEvent, Outcome, Pursuit, Records, Stop};
 use wucluster_sim::{Faults, Harm, Sim, World};
 
 use super::budget::{Usage, usage};
@@ -217,7 +217,7 @@ fn deleted(stage: &Stage, story: &Story, old: &[String]) -> Vec<Deleted> {
 pub(crate) struct Run {
     pub(crate) ending: Ending,
     pub(crate) world: World,
-    pub(crate) data_epochs: BTreeMap<MountKey, u64>,
+    pub(crate) records: Records,
     pub(crate) calls: Vec<super::meter::Call>,
     pub(crate) glimpses: Vec<super::meter::Glimpse>,
 }
@@ -233,24 +233,17 @@ pub(crate) fn drive(
     let sim = Sim::new(world);
     let meter = Meter::new(&sim);
     let clock = sim.clock();
-    let mut data_epochs = stage.data_epochs.clone();
+    let mut records = stage.records.clone();
     let ending = wucluster_sim::run(async {
         let engine = Engine::new(&meter, &meter, &clock);
         let mut emit = |event: &EngineEvent| {
-            note_data(&mut data_epochs, event);
+            records.take(event);
             watch(event);
         };
         engine.pursue(pursuit(stage, demand, day), Stop::never(), &mut emit).await
     });
     let (calls, glimpses) = meter.read();
-    Run { ending, world: sim.into_world(), data_epochs, calls, glimpses }
-}
-
-/// Remembers, as the store of an operator does, where data was seen.
-pub(crate) fn note_data(data_epochs: &mut BTreeMap<MountKey, u64>, event: &EngineEvent) {
-    if let wucluster_engine::EventKind::DataSeen { mount, epoch } = &event.kind {
-        data_epochs.insert(mount.clone(), *epoch);
-    }
+    Run { ending, world: sim.into_world(), records, calls, glimpses }
 }
 
 /// Returns what is pursued: all that is safe is said yes to.
@@ -261,6 +254,6 @@ pub(crate) fn pursuit(stage: &Stage, demand: Demand, day: &Day) -> Pursuit {
         policy: Policy { consent: Consent::Everything, ..Policy::default() },
         timeout: Some(TIME_MAX),
         wait: day.wait,
-        data_epochs: stage.data_epochs.clone(),
+        records: stage.records.clone(),
     }
 }

@@ -9,7 +9,7 @@ use wucluster_core::ids::{ClusterName, MountKey, SnapshotId, VolumeId};
 use wucluster_core::interlock::Hold;
 use wucluster_core::observation::SnapshotState;
 use wucluster_core::tags::Tags;
-use wucluster_engine::Outcome;
+use wucluster_engine::{Outcome, Records};
 use wucluster_sim::{Content, Faults, Limits, World};
 
 use super::kept;
@@ -22,7 +22,7 @@ pub struct Stage {
     pub(crate) from: Demand,
     pub(crate) world: World,
     /// What the store of whoever drove it here remembers.
-    pub(crate) data_epochs: BTreeMap<MountKey, u64>,
+    pub(crate) records: Records,
     /// Mounts that hold data.
     pub(crate) written: Vec<MountKey>,
 }
@@ -51,7 +51,7 @@ impl Stage {
         let mut world = World::new(seed).with_limits(limits(&definition));
         place_bases(&mut world, &mut definition);
         let mut stage =
-            Self { definition, from, world, data_epochs: BTreeMap::new(), written: Vec::new() };
+            Self { definition, from, world, records: Records::default(), written: Vec::new() };
         if from != Demand::Away {
             stage.go(Demand::Launched)?;
             let skipped = kept::write(&mut stage.world, &stage.definition);
@@ -75,7 +75,7 @@ impl Stage {
         let day = Day::calm(self.world.seed());
         let run = drive(self, self.world.clone(), demand, &day, &mut |_| {});
         self.world = run.world;
-        self.data_epochs = run.data_epochs;
+        self.records = run.records;
         match run.ending.outcome {
             Outcome::Reached => Ok(()),
             Outcome::Held(holds) => Err(Obstacle { on_the_way_to: demand, holds }),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wucluster_core::action::{Action, CloudAction};
-use wucluster_core::ids::{MountKey, Subject};
+use wucluster_core::ids::Subject;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{EngineEvent, EventKind};
 
@@ -29,7 +29,6 @@ pub(crate) struct Story {
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
     pub(crate) marks: BTreeMap<Subject, Vec<(Timestamp, Mark)>>,
-    pub(crate) data_epochs: BTreeMap<MountKey, u64>,
     /// What was asked to be deleted.
     pub(crate) deletions: Vec<CloudAction>,
     /// What each row waited for last, in the order of rows.
@@ -57,9 +56,6 @@ impl Story {
                 let (from, to) = (from.clone(), to.clone());
                 self.mark(event.at, subject, Mark::Changed { from, to });
             }
-            EventKind::DataSeen { mount, epoch } => {
-                self.data_epochs.insert(mount.clone(), *epoch);
-            }
             EventKind::Planned(progress) => {
                 self.notes.resize(progress.rows.len(), None);
                 for (at, row) in progress.rows.iter().enumerate() {
@@ -76,6 +72,8 @@ impl Story {
             | EventKind::Failed { .. }
             | EventKind::PassedOver { .. }
             | EventKind::LookFailed { .. }
+            | EventKind::DataSeen { .. }
+            | EventKind::Recorded(_)
             | EventKind::Held(_)
             | EventKind::Released { .. }
             | EventKind::Stopping { .. }

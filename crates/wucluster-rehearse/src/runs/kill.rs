@@ -9,7 +9,7 @@ use wucluster_core::demand::Demand;
 use wucluster_engine::{Engine, EngineEvent, Outcome, Stop};
 use wucluster_sim::{Sim, World};
 
-use crate::forecast::{Day, Ended, Stage, lost, note_data, pursuit};
+use crate::forecast::{Day, Ended, Stage, lost, pursuit};
 
 use super::many::Violation;
 
@@ -89,17 +89,19 @@ struct Attempt {
 fn attempt(stage: &Stage, demand: Demand, day: &Day, most: u64) -> Attempt {
     let sim = Sim::new(stage.day(day.seed, day.faults.clone()));
     let (cloud, shell, clock) = (sim.cloud(), sim.shell(), sim.clock());
-    let mut data_epochs = stage.data_epochs.clone();
+    let mut records = stage.records.clone();
     let (outcome, polls) = wucluster_sim::run(async {
         let engine = Engine::new(&cloud, &shell, &clock);
-        let mut emit = |event: &EngineEvent| note_data(&mut data_epochs, event);
+        let mut emit = |event: &EngineEvent| {
+            records.take(event);
+        };
         let first = engine.pursue(pursuit(stage, demand, day), Stop::never(), &mut emit);
         let (first, polls) = polled(first, most).await;
         if let Some(ending) = first {
             return (ending.outcome, polls);
         }
         let mut pursuit = pursuit(stage, demand, day);
-        pursuit.data_epochs = data_epochs;
+        pursuit.records = records;
         let ending = engine.pursue(pursuit, Stop::never(), &mut |_| {}).await;
         (ending.outcome, polls)
     });

@@ -12,7 +12,7 @@ use wucluster_core::definition::Size;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
 use wucluster_core::interlock::{Context, Interlock, clear, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, Memory};
+use wucluster_core::memory::{Awaited, AwaitedId, Memory, Unsure};
 use wucluster_core::observation::{
     AttachmentSeen, AttachmentState, CloudView, Contents, DeviceSeen, FilesystemState, Gap,
     GapKind, InstanceSeen, InstanceState, MountSeen, NodeProbe, NodeView, NodeViews, Observation,
@@ -293,8 +293,10 @@ impl Planner {
             of_subject.in_flight = remembered.flight.map(|_| "a request");
             of_subject.cloud_settled_at = remembered.is_look_old.then_some(AFTER);
             of_subject.shell_settled_at = remembered.is_word_old.then_some(AFTER);
-            of_subject.awaited = what.map(|what| Awaited { what, since: BEFORE, until: LATER });
-            of_subject.unsure = remembered.unsure.and_then(|ask| self.creation(ask));
+            let awaited = |what| Awaited { what, since: BEFORE, until: LATER, is_ending: false };
+            of_subject.awaited = what.map(awaited).into_iter().collect();
+            let unsure = |action| Unsure { action, until: LATER };
+            of_subject.unsure = remembered.unsure.and_then(|ask| self.creation(ask)).map(unsure);
             of_subject.token_generation = u32::from(remembered.tokens);
         }
         for (mount, key) in self.names.mounts.iter().enumerate() {

@@ -11,8 +11,8 @@ use wucluster_core::demand::Demand;
 use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::Observation;
 use wucluster_core::policy::{Consent, Policy};
-use wucluster_engine::store::{Journal, Store};
-use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper};
+use wucluster_engine::store::{Journal, RecordLog, Store};
+use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop, Stopper};
 
 use super::{Session, admission, confirm, lock, plan};
 use crate::args::{DriveArgs, PlanArgs, ProgressKind};
@@ -50,11 +50,13 @@ pub(crate) async fn drive(
     let site = Site::open(&definition, &dirs)?;
     let ourselves = Driver::ourselves(&demand.command(), site.now());
     let _lock = lock::take(session, &site.store, &ourselves, || site.now()).await?;
-    let data_epochs = site.store.data_epochs()?;
+    let records = site.store.records()?;
     let mut consent = BTreeSet::new();
     if demand == Demand::Away {
         let observation = site.look_at_cloud(&definition).await?;
-        if demand.verdict(&definition, &observation, site.now()).is_met() {
+        let is_met = demand.verdict(&definition, &observation, site.now()).is_met();
+        let lag = site.cloud().limits().visibility_lag_max;
+        if is_met && !records.expect_more(site.now(), lag) {
             return Ok(already_away(session, &definition, &observation));
         }
         consent = confirm::confirm(session, definition.name.as_str(), &observation, site.now())?;
@@ -70,12 +72,14 @@ pub(crate) async fn drive(
         output.aside(&format!("simulated: nothing is real, and {}\n", account.pace()));
     }
     let journal = begin_run(&site.store, output);
+    let log = begin_records(&site, &records, output);
     let run = journal.as_ref().map_or(0, Journal::run);
     let about = About::new(&definition, demand, run, site.now(), session.globals.verbose);
     let record = Arc::new(Mutex::new(Record {
         reporter: Reporter::new(&session.globals, output, about),
         journal,
-        store: site.store.clone(),
+        log,
+        records: records.clone(),
         output: output.clone(),
         has_warned: false,
         has_asked: false,
@@ -90,7 +94,7 @@ pub(crate) async fn drive(
         },
         timeout: session.globals.timeout,
         wait: session.globals.wait.unwrap_or_default(),
-        data_epochs,
+        records,
     };
     let begun = site.now();
     let ending = pursue(&site, pursuit, &record, &mut interrupts).await;
@@ -172,7 +176,8 @@ fn interrupted(stopper: &Stopper, record: &Arc<Mutex<Record>>, is_stopping: &mut
 struct Record {
     reporter: Reporter,
     journal: Option<Journal>,
-    store: Store,
+    log: Option<RecordLog>,
+    records: Records,
     output: Output,
     has_warned: bool,
     has_asked: bool,
@@ -180,22 +185,27 @@ struct Record {
 
 impl Record {
     fn take(&mut self, event: &EngineEvent) {
-        // Where everything is, told anew at each look, can be made again of the changes.
-        let is_history = !matches!(event.kind, EventKind::Planned(_));
+        // Where everything is, told anew at each look, can be made again of the changes; what is for the
+        // next drive only has a file of its own.
+        let is_history = !matches!(event.kind, EventKind::Planned(_) | EventKind::Recorded(_));
         if let Some(journal) = self.journal.as_mut().filter(|_| is_history)
             && let Err(error) = journal.write(event)
         {
             self.journal = None;
             self.warn(&format!("this run's history is not written: {}", with_sources(&error)));
         }
-        if let EventKind::DataSeen { mount, epoch } = &event.kind
-            && let Err(error) = self.store.note_data(mount, *epoch)
+        if let Some(record) = self.records.take(event)
+            && let Some(log) = &mut self.log
+            && let Err(error) = log.write(&record)
         {
+            self.log = None;
             let text = with_sources(&error);
-            self.warn(&format!("that {mount} holds data could not be noted here: {text}"));
+            self.warn(&format!("what the next command should know is not written down: {text}"));
         }
         self.has_asked |= matches!(event.kind, EventKind::Asked { .. });
-        self.reporter.event(event);
+        if !matches!(event.kind, EventKind::Recorded(_)) {
+            self.reporter.event(event);
+        }
     }
 
     fn warn(&mut self, text: &str) {
@@ -217,6 +227,17 @@ fn begin_run(store: &Store, output: &Output) -> Option<Journal> {
         Ok(journal) => Some(journal),
         Err(error) => {
             output.warn(format!("this run's history is not written: {}", with_sources(&error)));
+            None
+        }
+    }
+}
+
+fn begin_records(site: &Site, records: &Records, output: &Output) -> Option<RecordLog> {
+    match site.store.begin_records(records, site.now()) {
+        Ok(log) => Some(log),
+        Err(error) => {
+            let text = with_sources(&error);
+            output.warn(format!("what the next command should know is not written down: {text}"));
             None
         }
     }

@@ -82,6 +82,7 @@ impl LiveTree {
             | EventKind::Held(_)
             | EventKind::Released { .. }
             | EventKind::DataSeen { .. }
+            | EventKind::Recorded(_)
             | EventKind::Finished { .. } => {}
         }
     }

@@ -363,6 +363,7 @@ fn event_text(kind: &EventKind) -> String {
         | EventKind::Planned(_)
         | EventKind::LookFailed { .. }
         | EventKind::DataSeen { .. }
+        | EventKind::Recorded(_)
         | EventKind::Stopping { .. }
         | EventKind::Finished { .. } => String::new(),
     }

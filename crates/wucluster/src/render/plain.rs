@@ -93,6 +93,7 @@ impl Lines {
             | EventKind::Asked { .. }
             | EventKind::Answered { .. }
             | EventKind::DataSeen { .. }
+            | EventKind::Recorded(_)
             | EventKind::Finished { .. } => None,
         }
     }

@@ -1,0 +1,207 @@
+//! What lives and what has ended: listings go back in time and leave things out, and a drive must not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use wucluster_core::action::CloudAction;
+use wucluster_core::ids::Subject;
+use wucluster_core::memory::{Awaited, AwaitedId};
+use wucluster_core::observation::{CloudView, InstanceState, Observation, VolumeState};
+use wucluster_core::policy::Guard;
+
+use super::Drive;
+use crate::event::EventKind;
+use crate::records::{ENDED_KEPT, Fact};
+
+/// How often the next drive is told, at least, that all that lives was seen again.
+const HEARD_AGAIN: Duration = Duration::from_secs(30);
+
+impl Drive<'_, '_> {
+    /// Tells a fact that the next drive has to know.
+    pub(super) fn record(&mut self, fact: Fact) {
+        self.recorded_at = self.now();
+        self.tell(EventKind::Recorded(fact));
+    }
+
+    /// Remembers that something lives.
+    pub(super) fn lives(&mut self, subject: Subject, id: AwaitedId) {
+        if self.memory.living.insert(id.clone(), subject.clone()).is_none() {
+            self.record(Fact::Lives { subject, id });
+        }
+    }
+
+    fn ends(&mut self, id: AwaitedId) {
+        let now = self.now();
+        self.memory.living.remove(&id);
+        if self.memory.ended.insert(id.clone(), now).is_none() {
+            self.record(Fact::Ended { id });
+        }
+    }
+
+    /// Shows in a new listing as ended what was seen to end before: nothing comes to life again.
+    pub(super) fn bury(&self, view: &mut CloudView) {
+        let now = self.now();
+        let has_ended = |id: &AwaitedId| {
+            self.memory.ended.get(id).is_some_and(|at| now.since(*at) < ENDED_KEPT)
+        };
+        if self.memory.ended.is_empty() || !self.pursuit.policy.guards(Guard::Missed) {
+            return;
+        }
+        for instance in &mut view.instances {
+            if has_ended(&AwaitedId::Instance(instance.id.clone())) {
+                instance.state = InstanceState::Terminated;
+            }
+        }
+        for volume in &mut view.volumes {
+            if has_ended(&AwaitedId::Volume(volume.id.clone())) {
+                volume.state = VolumeState::Deleting;
+            }
+        }
+    }
+
+    /// Follows who lives from look to look, and awaits what a listing leaves out: absence from one of them
+    /// never counts as gone.
+    pub(super) fn follow(&mut self, observation: &Observation) {
+        let is_new = self
+            .observation
+            .as_ref()
+            .is_none_or(|before| before.cloud_asked_at != observation.cloud_asked_at);
+        if is_new {
+            let seen = seen(observation);
+            self.note_seen(&seen);
+            self.miss(&seen);
+        }
+        self.give_up();
+    }
+
+    fn note_seen(&mut self, seen: &Seen) {
+        for id in &seen.over {
+            self.ends(id.clone());
+        }
+        for (id, subject) in &seen.living {
+            self.lives(subject.clone(), id.clone());
+        }
+        for memory in self.memory.subjects.values_mut() {
+            memory.awaited.retain(|awaited| {
+                !seen.living.contains_key(&awaited.what)
+                    && !seen.over.contains(&awaited.what)
+                    && !seen.snapshots.contains(&awaited.what)
+            });
+        }
+        if self.now().since(self.recorded_at) >= HEARD_AGAIN {
+            self.record(Fact::Looked);
+        }
+    }
+
+    fn miss(&mut self, seen: &Seen) {
+        if !self.pursuit.policy.guards(Guard::Missed) {
+            return;
+        }
+        let missed: Vec<(AwaitedId, Subject)> = self
+            .memory
+            .living
+            .iter()
+            .filter(|(id, _)| !seen.living.contains_key(*id))
+            .map(|(id, subject)| (id.clone(), subject.clone()))
+            .collect();
+        let since = self.now();
+        let until = since.after(self.engine.cloud.limits().visibility_lag_max);
+        let mut doubted = BTreeSet::new();
+        for (what, subject) in missed {
+            let was_doubted = self.doubted.contains(&what) || until == since;
+            if self.dying.contains(&what) && matches!(what, AwaitedId::Volume(_)) {
+                // A deleted volume is not listed for long: the second look that lacks it will do.
+                if was_doubted {
+                    self.ends(what);
+                } else {
+                    doubted.insert(what);
+                }
+                continue;
+            }
+            let is_ending = self.was_ending(&subject, &what);
+            let memory = self.memory.subjects.entry(subject).or_default();
+            if memory.awaited.iter().all(|known| known.what != what) {
+                if !was_doubted {
+                    doubted.insert(what.clone());
+                }
+                memory.await_for(Awaited { what, since, until, is_ending });
+            }
+        }
+        self.doubted = doubted;
+    }
+
+    /// Says whether something was on its way out when it was last seen, by our own doing or another's.
+    fn was_ending(&self, subject: &Subject, what: &AwaitedId) -> bool {
+        let (Subject::Node(name), AwaitedId::Instance(id)) = (subject, what) else { return false };
+        let before = self.observation.as_ref().and_then(|before| before.node(name));
+        self.dying.contains(what)
+            || before.is_some_and(|node| {
+                node.instances
+                    .iter()
+                    .any(|one| &one.id == id && one.state == InstanceState::ShuttingDown)
+            })
+    }
+
+    /// Takes for gone what has been awaited for as long as the provider may hide it.
+    fn give_up(&mut self) {
+        let now = self.now();
+        let mut vanished = Vec::new();
+        for memory in self.memory.subjects.values_mut() {
+            memory.awaited.retain(|awaited| {
+                let is_over = awaited.until <= now;
+                if is_over {
+                    vanished.push(awaited.what.clone());
+                }
+                !is_over
+            });
+        }
+        for id in vanished {
+            if self.memory.living.remove(&id).is_some() {
+                self.record(Fact::Vanished { id });
+            }
+        }
+    }
+}
+
+/// What a look showed.
+struct Seen {
+    /// What lives, and whose it is.
+    living: BTreeMap<AwaitedId, Subject>,
+    over: Vec<AwaitedId>,
+    snapshots: Vec<AwaitedId>,
+}
+
+fn seen(observation: &Observation) -> Seen {
+    let mut seen = Seen { living: BTreeMap::new(), over: Vec::new(), snapshots: Vec::new() };
+    for node in &observation.nodes {
+        for one in &node.instances {
+            let subject = Subject::Node(node.name.clone());
+            seen.living.insert(AwaitedId::Instance(one.id.clone()), subject);
+        }
+        seen.over.extend(node.terminated.iter().map(|one| AwaitedId::Instance(one.id.clone())));
+    }
+    for mount in &observation.mounts {
+        for one in &mount.volumes {
+            let id = AwaitedId::Volume(one.id.clone());
+            if matches!(one.state, VolumeState::Deleting | VolumeState::Deleted) {
+                seen.over.push(id);
+            } else {
+                seen.living.insert(id, Subject::Mount(mount.key.clone()));
+            }
+        }
+        seen.snapshots
+            .extend(mount.snapshots.iter().map(|one| AwaitedId::Snapshot(one.id.clone())));
+    }
+    seen
+}
+
+/// Returns what a request ends.
+pub(super) fn ended_by(action: &CloudAction) -> Option<AwaitedId> {
+    match action {
+        CloudAction::TerminateInstance { instance, .. } => {
+            Some(AwaitedId::Instance(instance.clone()))
+        }
+        CloudAction::DeleteVolume { volume, .. } => Some(AwaitedId::Volume(volume.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,212 @@
+//! What one drive leaves for the next: where data was seen, what was asked for, what lives.
+//!
+//! A listing may lack for minutes what was just made, and a drive may end in the middle: interrupted, or
+//! killed. The next one would take the listing at its word. Records are written before a creation is asked
+//! for, and when something is seen to live or to end, so that the next drive awaits what it does not see.
+//! Losing them loses that caution, and nothing else.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use wucluster_core::action::{Action, CloudAction};
+use wucluster_core::ids::{MountKey, Subject};
+use wucluster_core::memory::{Awaited, AwaitedId, Memory, Unsure};
+use wucluster_core::time::Timestamp;
+
+use crate::event::{EngineEvent, EventKind};
+
+/// How long it is remembered that something has ended.
+///
+/// Source: twice the longest that a listing of ours may be late in any fault that is simulated (10 min), and
+/// less than what EC2 shows the terminated for (an hour).
+pub const ENDED_KEPT: Duration = Duration::from_secs(20 * 60);
+
+/// A fact for the next drive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// What.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What a [`Record`] says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "fact")]
+pub enum Fact {
+    /// A creation is about to be asked for. What comes of it is open until something of the subject lives, or
+    /// it is said to have come to nothing.
+    Intended {
+        /// For whom.
+        subject: Subject,
+        /// The request, as it would have to be repeated.
+        request: CloudAction,
+    },
+    /// A creation was refused: it made nothing.
+    Refused {
+        /// For whom.
+        subject: Subject,
+    },
+    /// An answer or a listing says that this lives.
+    Lives {
+        /// Whose it is.
+        subject: Subject,
+        /// Its id.
+        id: AwaitedId,
+    },
+    /// This was seen to end: no later listing brings it to life again.
+    Ended {
+        /// Its id.
+        id: AwaitedId,
+    },
+    /// This has been invisible for as long as the provider may hide what lives; it counts as gone.
+    Vanished {
+        /// Its id.
+        id: AwaitedId,
+    },
+    /// The cloud was looked at, and there is nothing new.
+    Looked,
+    /// Data was seen under a write epoch.
+    DataSeen {
+        /// The mount.
+        mount: MountKey,
+        /// The write epoch.
+        epoch: u64,
+    },
+}
+
+/// All that earlier drives left: records, taken together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Records {
+    /// Per mount, the highest write epoch under which data was ever seen.
+    pub data_epochs: BTreeMap<MountKey, u64>,
+    /// Per subject, the creation whose outcome is open, and when it was asked for.
+    intents: BTreeMap<Subject, (CloudAction, Timestamp)>,
+    living: BTreeMap<AwaitedId, Subject>,
+    ended: BTreeMap<AwaitedId, Timestamp>,
+    /// When the last record was made: what lives was seen no earlier than a moment before.
+    heard_at: Timestamp,
+}
+
+impl Records {
+    /// Takes what an event says for later drives; most say nothing.
+    ///
+    /// Returns the record to be kept, if there is one.
+    pub fn take(&mut self, event: &EngineEvent) -> Option<Record> {
+        let fact = match &event.kind {
+            EventKind::Asked { action: Action::Cloud(request), subject, .. }
+                if creates(request) =>
+            {
+                Fact::Intended { subject: subject.clone(), request: request.clone() }
+            }
+            EventKind::DataSeen { mount, epoch } => {
+                Fact::DataSeen { mount: mount.clone(), epoch: *epoch }
+            }
+            EventKind::Recorded(fact) => fact.clone(),
+            _ => return None,
+        };
+        let record = Record { at: event.at, fact };
+        self.apply(&record);
+        Some(record)
+    }
+
+    /// Applies a record. Idempotent: the same again changes nothing.
+    pub fn apply(&mut self, record: &Record) {
+        self.heard_at = self.heard_at.max(record.at);
+        match &record.fact {
+            Fact::Intended { subject, request } => {
+                self.intents.insert(subject.clone(), (request.clone(), record.at));
+            }
+            Fact::Refused { subject } => {
+                self.intents.remove(subject);
+            }
+            Fact::Lives { subject, id } => {
+                self.intents.remove(subject);
+                self.living.insert(id.clone(), subject.clone());
+            }
+            Fact::Ended { id } => {
+                self.living.remove(id);
+                self.ended.insert(id.clone(), record.at);
+            }
+            Fact::Vanished { id } => {
+                self.living.remove(id);
+            }
+            Fact::Looked => {}
+            Fact::DataSeen { mount, epoch } => {
+                let known = self.data_epochs.entry(mount.clone()).or_insert(0);
+                *known = (*known).max(*epoch);
+            }
+        }
+    }
+
+    /// Lists the least records that say the same at `now`, without what has lost its meaning.
+    pub fn compact(&self, now: Timestamp) -> impl Iterator<Item = Record> {
+        let at = self.heard_at;
+        let data = self.data_epochs.iter().map(move |(mount, epoch)| Record {
+            at,
+            fact: Fact::DataSeen { mount: mount.clone(), epoch: *epoch },
+        });
+        let living = self.living.iter().map(move |(id, subject)| Record {
+            at,
+            fact: Fact::Lives { subject: subject.clone(), id: id.clone() },
+        });
+        let ended = self.ended.iter().filter(move |(_, at)| now.since(**at) < ENDED_KEPT);
+        let ended = ended.map(|(id, at)| Record { at: *at, fact: Fact::Ended { id: id.clone() } });
+        // After what lives, which would end them.
+        let intents = self.intents.iter().map(|(subject, (request, at))| Record {
+            at: *at,
+            fact: Fact::Intended { subject: subject.clone(), request: request.clone() },
+        });
+        data.chain(living).chain(ended).chain(intents)
+    }
+
+    /// Says whether something may live at `now` that a listing did not have to show yet.
+    #[must_use]
+    pub fn expect_more(&self, now: Timestamp, lag: Duration) -> bool {
+        let memory = self.memory(now, lag);
+        memory.subjects.values().any(|one| !one.awaited.is_empty() || one.unsure.is_some())
+    }
+
+    /// Makes of them what a drive remembers at its beginning.
+    ///
+    /// `lag` is how long the provider may hide what lives.
+    pub(crate) fn memory(&self, now: Timestamp, lag: Duration) -> Memory {
+        let mut memory = Memory {
+            data_epochs: self.data_epochs.clone(),
+            living: self.living.clone(),
+            ended: self.ended.clone(),
+            ..Memory::default()
+        };
+        // A clock that was set back must not make anybody wait for years.
+        let heard_at = self.heard_at.min(now);
+        let until = heard_at.after(lag);
+        if until > now {
+            for (id, subject) in &self.living {
+                let of_subject = memory.subjects.entry(subject.clone()).or_default();
+                of_subject.await_for(Awaited {
+                    what: id.clone(),
+                    since: heard_at,
+                    until,
+                    is_ending: false,
+                });
+            }
+        } else {
+            memory.living.clear();
+        }
+        for (subject, (request, at)) in &self.intents {
+            let until = at.min(&now).after(lag);
+            if until > now {
+                let of_subject = memory.subjects.entry(subject.clone()).or_default();
+                of_subject.unsure = Some(Unsure { action: request.clone(), until });
+            }
+        }
+        memory
+    }
+}
+
+/// Says whether a request makes something that the next drive would miss, if it did not see it.
+pub(crate) fn creates(request: &CloudAction) -> bool {
+    matches!(request, CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. })
+}
