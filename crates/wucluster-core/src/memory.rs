@@ -71,6 +71,8 @@ pub struct SubjectMemory {
     pub failure: Option<Failure>,
     /// What was confirmed as made, or was there, and is not seen in a listing.
     pub awaited: Vec<Awaited>,
+    /// Requests that detach, delete or terminate, and whose effect was not seen: they may yet come.
+    pub open_ends: Vec<OpenEnd>,
     /// A creation whose answer was lost: what it made may show itself late. Until something of the
     /// subject is seen it is asked again as it was, so that its token tells the provider that it is
     /// the same.
@@ -85,6 +87,11 @@ impl SubjectMemory {
         self.awaited.iter().filter(move |awaited| awaited.until > now)
     }
 
+    /// Lists the requests that may yet take effect at `now`.
+    pub fn open_ends_at(&self, now: Timestamp) -> impl Iterator<Item = &CloudAction> {
+        self.open_ends.iter().filter(move |end| end.until > now).map(|end| &end.action)
+    }
+
     /// Awaits something; if it is awaited already, until the later time.
     pub fn await_for(&mut self, awaited: Awaited) {
         match self.awaited.iter_mut().find(|known| known.what == awaited.what) {
@@ -92,6 +99,17 @@ impl SubjectMemory {
             None => self.awaited.push(awaited),
         }
     }
+}
+
+/// A request that detaches, deletes or terminates, whose effect was not seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenEnd {
+    /// The request.
+    pub action: CloudAction,
+    /// How many times it was asked for: one effect that is seen leaves the others open.
+    pub times: u32,
+    /// It takes effect by then, or never.
+    pub until: Timestamp,
 }
 
 /// A creation whose answer was lost.

@@ -53,6 +53,8 @@ pub enum Guard {
     Awaited,
     /// What was there and is not listed is awaited.
     Missed,
+    /// What was asked to be detached, deleted or terminated is not used again while that may still happen.
+    MayYetCome,
     /// What destroys is cleared on two looks.
     SecondLook,
     /// The write epoch is raised before a volume is attached again.
@@ -71,12 +73,13 @@ pub enum Guard {
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::FreshLook,
         Self::FreshWord,
         Self::OneAtATime,
         Self::Awaited,
         Self::Missed,
+        Self::MayYetCome,
         Self::SecondLook,
         Self::RaisedEpoch,
         Self::SeenSeal,
@@ -95,6 +98,7 @@ impl Guard {
             Self::OneAtATime => "one-at-a-time",
             Self::Awaited => "awaited",
             Self::Missed => "missed",
+            Self::MayYetCome => "may-yet-come",
             Self::SecondLook => "second-look",
             Self::RaisedEpoch => "raised-epoch",
             Self::SeenSeal => "seen-seal",

@@ -58,6 +58,8 @@ pub struct CloudLimits {
     pub look_interval_max: Duration,
     /// How long a new thing may stay invisible to listings after its creation was confirmed.
     pub visibility_lag_max: Duration,
+    /// How late a request may still take effect: one whose answer was lost, or that was only heard.
+    pub late_effect_max: Duration,
     /// Most data volumes on one instance, where it is known.
     pub attachments_per_instance_max: Option<u32>,
 }

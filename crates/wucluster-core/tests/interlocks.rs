@@ -10,7 +10,7 @@ use wucluster_core::definition::FilesystemKind;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::{Interlock, Refusal, clear, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, SubjectMemory};
+use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, OpenEnd, SubjectMemory};
 use wucluster_core::observation::{Contents, InstanceState};
 use wucluster_core::policy::Consent;
 use wucluster_core::ports::{CloudError, ErrorClass};
@@ -634,6 +634,38 @@ fn attach_is_permitted_under_a_live_epoch_that_no_snapshot_claims() {
         .volume("chief/home", "available", "2 live")
         .snapshot("chief/home", "snap-1", "completed", 1);
     assert_permits(&world, attach());
+}
+
+/// That world, while something that was asked for may still come.
+fn may_come(world: &World, action: Action, until: Timestamp) -> World {
+    let Action::Cloud(action) = action else { panic!("{action} is asked of a node") };
+    let mut world = world.clone();
+    let memory = world.memory.subjects.entry(action.subject()).or_default();
+    memory.open_ends = vec![OpenEnd { action, times: 1, until }];
+    world
+}
+
+#[test]
+fn nothing_is_attached_or_mounted_that_may_still_be_taken_away() {
+    let available = World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "available", "2 live")
+        .snapshot("chief/home", "snap-1", "completed", 1);
+    let later = NOW.after(std::time::Duration::from_secs(1));
+    assert_permits(&blank(), mkfs());
+    for end in [detach(), delete(), terminate()] {
+        for (world, use_of_it) in [(&available, attach()), (&blank(), mkfs())] {
+            assert_waits(&may_come(world, end.clone(), later), use_of_it.clone());
+        }
+        assert_permits(&may_come(&available, end.clone(), NOW), attach());
+        assert_permits(&may_come(&blank(), end, NOW), mkfs());
+    }
+    let elsewhere = Action::Cloud(CloudAction::DetachVolume {
+        mount: home(),
+        volume: volume(),
+        instance: InstanceId::new("i-former"),
+    });
+    assert_permits(&may_come(&available, elsewhere, later), attach());
 }
 
 #[test]

@@ -107,8 +107,12 @@ impl<'a, 'e> Drive<'a, 'e> {
         stop: Stop,
         emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
     ) -> Self {
-        let lag = engine.cloud.limits().visibility_lag_max;
-        let memory = pursuit.records.memory(engine.clock.now(), lag);
+        let limits = engine.cloud.limits();
+        let memory = pursuit.records.memory(
+            engine.clock.now(),
+            limits.visibility_lag_max,
+            limits.late_effect_max,
+        );
         Self {
             engine,
             pursuit,
@@ -529,6 +533,9 @@ impl<'a, 'e> Drive<'a, 'e> {
     fn note_asked(&mut self, subject: &Subject, action: &Action) {
         let name = action.name();
         self.memory.subjects.entry(subject.clone()).or_default().in_flight = Some(name);
+        if let Action::Cloud(action) = action {
+            self.note_end(subject, action);
+        }
         self.tell(EventKind::Asked {
             subject: subject.clone(),
             name: name.to_owned(),
@@ -871,6 +878,10 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: id });
             }
             Err(error) => {
+                if error.class != ErrorClass::Ambiguous {
+                    self.is_refused(&subject, action);
+                }
+                let memory = self.memory.subjects.entry(subject.clone()).or_default();
                 let spent = matches!(
                     error.code.as_str(),
                     "IdempotentInstanceTerminated" | "IdempotentParameterMismatch"

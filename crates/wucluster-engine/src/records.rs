@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::ids::{MountKey, Subject};
-use wucluster_core::memory::{Awaited, AwaitedId, Memory, Unsure};
+use wucluster_core::memory::{Awaited, AwaitedId, Memory, OpenEnd, Unsure};
 use wucluster_core::time::Timestamp;
 
 use crate::event::{EngineEvent, EventKind};
@@ -49,6 +49,20 @@ pub enum Fact {
         /// For whom.
         subject: Subject,
     },
+    /// A detachment, deletion or termination is about to be asked for. It may come late.
+    Ending {
+        /// Of whom.
+        subject: Subject,
+        /// The request.
+        request: CloudAction,
+    },
+    /// It was refused, or its effect was seen: it will not come any more.
+    Settled {
+        /// Of whom.
+        subject: Subject,
+        /// The request.
+        request: CloudAction,
+    },
     /// An answer or a listing says that this lives.
     Lives {
         /// Whose it is.
@@ -84,6 +98,8 @@ pub struct Records {
     pub data_epochs: BTreeMap<MountKey, u64>,
     /// Per subject, the creation whose outcome is open, and when it was asked for.
     intents: BTreeMap<Subject, (CloudAction, Timestamp)>,
+    /// Per subject, what was asked to end, how many times, and when last.
+    ending: BTreeMap<Subject, Vec<(CloudAction, u32, Timestamp)>>,
     living: BTreeMap<AwaitedId, Subject>,
     ended: BTreeMap<AwaitedId, Timestamp>,
     /// When the last record was made: what lives was seen no earlier than a moment before.
@@ -100,6 +116,11 @@ impl Records {
                 if creates(request) =>
             {
                 Fact::Intended { subject: subject.clone(), request: request.clone() }
+            }
+            EventKind::Asked { action: Action::Cloud(request), subject, .. }
+                if ends_something(request) =>
+            {
+                Fact::Ending { subject: subject.clone(), request: request.clone() }
             }
             EventKind::DataSeen { mount, epoch } => {
                 Fact::DataSeen { mount: mount.clone(), epoch: *epoch }
@@ -121,6 +142,21 @@ impl Records {
             }
             Fact::Refused { subject } => {
                 self.intents.remove(subject);
+            }
+            Fact::Ending { subject, request } => {
+                let of_subject = self.ending.entry(subject.clone()).or_default();
+                match of_subject.iter_mut().find(|end| &end.0 == request) {
+                    Some(end) => (end.1, end.2) = (end.1 + 1, record.at),
+                    None => of_subject.push((request.clone(), 1, record.at)),
+                }
+            }
+            Fact::Settled { subject, request } => {
+                if let Some(of_subject) = self.ending.get_mut(subject) {
+                    of_subject.retain(|end| &end.0 != request);
+                    if of_subject.is_empty() {
+                        self.ending.remove(subject);
+                    }
+                }
             }
             Fact::Lives { subject, id } => {
                 self.intents.remove(subject);
@@ -159,20 +195,31 @@ impl Records {
             at: *at,
             fact: Fact::Intended { subject: subject.clone(), request: request.clone() },
         });
-        data.chain(living).chain(ended).chain(intents)
+        let ending = self
+            .ending
+            .iter()
+            .flat_map(|(subject, ends)| ends.iter().map(move |end| (subject, end)));
+        let ending = ending.filter(move |(_, (_, _, at))| now.since(*at) < ENDED_KEPT);
+        let ending = ending.flat_map(|(subject, (request, times, at))| {
+            let fact = Fact::Ending { subject: subject.clone(), request: request.clone() };
+            let record = Record { at: *at, fact };
+            // More than one is all that matters.
+            std::iter::repeat_n(record, usize::try_from(*times).unwrap_or(2).min(2))
+        });
+        data.chain(living).chain(ended).chain(intents).chain(ending)
     }
 
     /// Says whether something may live at `now` that a listing did not have to show yet.
     #[must_use]
     pub fn expect_more(&self, now: Timestamp, lag: Duration) -> bool {
-        let memory = self.memory(now, lag);
+        let memory = self.memory(now, lag, Duration::ZERO);
         memory.subjects.values().any(|one| !one.awaited.is_empty() || one.unsure.is_some())
     }
 
     /// Makes of them what a drive remembers at its beginning.
     ///
-    /// `lag` is how long the provider may hide what lives.
-    pub(crate) fn memory(&self, now: Timestamp, lag: Duration) -> Memory {
+    /// `lag` is how long the provider may hide what lives, `late` how late a request may take effect.
+    pub(crate) fn memory(&self, now: Timestamp, lag: Duration, late: Duration) -> Memory {
         let mut memory = Memory {
             data_epochs: self.data_epochs.clone(),
             living: self.living.clone(),
@@ -202,8 +249,26 @@ impl Records {
                 of_subject.unsure = Some(Unsure { action: request.clone(), until });
             }
         }
+        for (subject, ends) in &self.ending {
+            let of_subject = memory.subjects.entry(subject.clone()).or_default();
+            for (action, times, at) in ends {
+                let until = at.min(&now).after(late);
+                let end = OpenEnd { action: action.clone(), times: *times, until };
+                of_subject.open_ends.extend((until > now).then_some(end));
+            }
+        }
         memory
     }
+}
+
+/// Says whether a request takes something away, so that it would hurt whoever used it when it came late.
+pub(crate) fn ends_something(request: &CloudAction) -> bool {
+    matches!(
+        request,
+        CloudAction::DetachVolume { .. }
+            | CloudAction::DeleteVolume { .. }
+            | CloudAction::TerminateInstance { .. }
+    )
 }
 
 /// Says whether a request makes something that the next drive would miss, if it did not see it.

@@ -184,6 +184,8 @@ impl Cloud for LocalCloud {
             look_interval_min: Duration::from_millis(300),
             look_interval_max: Duration::from_secs(2),
             visibility_lag_max: Duration::ZERO,
+            // What is asked for is in the records before it is answered, and seen in the next look.
+            late_effect_max: Duration::ZERO,
             attachments_per_instance_max: Some(u32::from(SLOTS)),
         }
     }

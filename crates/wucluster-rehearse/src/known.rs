@@ -15,19 +15,12 @@ use crate::verdict::Rule;
 pub const FOREIGN_CONTENT_PASSES_FOR_BLANK: &str =
     "foreign content passes for blank when it is put away";
 
-/// A request that was asked for while it was right takes effect minutes later, when all has changed: the
-/// volume that is deleted was attached again, written to, and let go; the one that is detached was mounted
-/// again. Nothing at the provider tells it apart. Only records of what was asked, heeded by whoever comes
-/// next, keep from it.
-pub const LATE_REQUEST_HITS_WHAT_CAME_AFTER: &str = "a late request hits what came after it";
-
 /// Returns the known defect that a broken rule is a case of, given what was felt in the run.
 #[must_use]
-pub fn defect(rule: Rule, what: &str, fired: &BTreeMap<FaultKind, u64>) -> Option<&'static str> {
+pub fn defect(rule: Rule, _: &str, fired: &BTreeMap<FaultKind, u64>) -> Option<&'static str> {
     let is_foreign = fired.contains_key(&FaultKind::ForeignContent);
     match rule {
         Rule::BlankDespiteData if is_foreign => Some(FOREIGN_CONTENT_PASSES_FOR_BLANK),
-        _ if what.contains("it landed") => Some(LATE_REQUEST_HITS_WHAT_CAME_AFTER),
         _ => None,
     }
 }

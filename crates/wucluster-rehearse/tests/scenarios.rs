@@ -46,7 +46,6 @@ fn every_kept_scenario_ends_well() {
         let shows = |defect: &str| report.known.contains_key(defect);
         match name.as_str() {
             "known-foreign-content" => assert!(shows(known::FOREIGN_CONTENT_PASSES_FOR_BLANK)),
-            "known-late-request" => assert!(shows(known::LATE_REQUEST_HITS_WHAT_CAME_AFTER)),
             _ => assert!(report.known.is_empty(), "{name}: {:?}", report.known),
         }
     }

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use wucluster_core::ports::RequestBudget;
 use wucluster_core::time::Timestamp;
 
+/// How late a request may take effect: the longest that any fault of ours holds one back.
+pub const LATE_EFFECT_MAX: Duration = Duration::from_secs(900);
+
 /// What the cloud permits.
 ///
 /// Source of the defaults: EC2's and EBS's documented quotas and request rates (2025).

@@ -141,6 +141,7 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
                 ));
             }
             order::free(ctx, mount, seen)?;
+            order::nothing_may_come(ctx, mount, seen, Some(instance))?;
             data::open_epoch(ctx, mount, seen)
         }
         CloudAction::DetachVolume { mount, volume, instance } => {
@@ -255,6 +256,7 @@ fn device<'a>(
     if seen.state != VolumeState::InUse || seen.open_attachments().next().is_none() {
         return Err(Refusal::wait(subject, WaitOn::Cloud, "it must be attached first"));
     }
+    order::nothing_may_come(ctx, key, seen, node.instance().map(|own| &own.id))?;
     let filesystem = ctx.observation.mount(key).map(|mount| &mount.filesystem);
     if matches!(filesystem, Some(Observed::Present(_))) {
         order::probe_is_fresh(ctx, key)?;

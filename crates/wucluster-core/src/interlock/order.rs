@@ -1,6 +1,7 @@
 //! The rules about order: unmounted before detached, detached before terminated.
 
 use super::{Context, Hold, Interlock, Refusal, Rung};
+use crate::action::CloudAction;
 use crate::ids::{InstanceId, MountKey, NodeName, Subject};
 use crate::memory::AwaitedId;
 use crate::observation::{
@@ -241,6 +242,42 @@ pub(super) fn attached_to_own<'a>(
         }
     }
     Ok(node)
+}
+
+/// Passes a volume of which nothing that was asked for may still come: a detachment from this instance, a
+/// deletion, or the end of the instance. Whoever used it meanwhile would lose it in the middle.
+pub(super) fn nothing_may_come(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+    instance: Option<&InstanceId>,
+) -> Result<(), Refusal> {
+    if !ctx.policy.guards(Guard::MayYetCome) {
+        return Ok(());
+    }
+    let subject = Subject::Mount(key.clone());
+    let open = |subject: &Subject| ctx.memory.of(subject).into_iter();
+    let of_mount = open(&subject).flat_map(|memory| memory.open_ends_at(ctx.now));
+    let node = Subject::Node(key.node.clone());
+    let of_node = open(&node).flat_map(|memory| memory.open_ends_at(ctx.now));
+    let what = of_mount.chain(of_node).find_map(|action| match action {
+        CloudAction::DeleteVolume { volume: id, .. } => (id == &volume.id).then_some("deletion"),
+        CloudAction::DetachVolume { volume: id, instance: from, .. } => {
+            (id == &volume.id && Some(from) == instance).then_some("detachment")
+        }
+        CloudAction::TerminateInstance { instance: id, .. } => {
+            (Some(id) == instance).then_some("end of its machine")
+        }
+        _ => None,
+    });
+    match what {
+        Some(what) => Err(Refusal::wait(
+            subject,
+            WaitOn::Cloud,
+            format!("the {what} was asked for before, and may still come"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The refusal for a volume that another instance has.

@@ -41,7 +41,17 @@ fn runs(ctx: &Context<'_>, node: &NodeObservation) -> Option<Step> {
     };
     let wait = |what: String| Some(Step::from(Refusal::wait(subject.clone(), WaitOn::Cloud, what)));
     match &instance.state {
-        InstanceState::Running => None,
+        InstanceState::Running => {
+            let memory = ctx.memory.of(&subject);
+            let mut open = memory.into_iter().flat_map(|memory| memory.open_ends_at(ctx.now));
+            let ends = open.any(|action| {
+                matches!(action, CloudAction::TerminateInstance { instance: id, .. } if id == &instance.id)
+            });
+            if ends && ctx.demand.is_upward() && ctx.policy.guards(Guard::MayYetCome) {
+                return wait("its end was asked for before, and may still come".to_owned());
+            }
+            None
+        }
         InstanceState::Pending => wait(format!("{} is pending", instance.id)),
         InstanceState::Stopping | InstanceState::ShuttingDown => {
             wait(format!("{} is {}", instance.id, instance.state))

@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use wucluster_core::action::CloudAction;
-use wucluster_core::ids::Subject;
-use wucluster_core::memory::{Awaited, AwaitedId};
-use wucluster_core::observation::{CloudView, InstanceState, Observation, VolumeState};
+use wucluster_core::ids::{InstanceId, Subject, VolumeId};
+use wucluster_core::memory::{Awaited, AwaitedId, OpenEnd};
+use wucluster_core::observation::{
+    AttachmentState, CloudView, InstanceSeen, InstanceState, Observation, VolumeState,
+};
 use wucluster_core::policy::Guard;
 
 use super::Drive;
 use crate::event::EventKind;
-use crate::records::{ENDED_KEPT, Fact};
+use crate::records::{ENDED_KEPT, Fact, ends_something};
 
 /// How often the next drive is told, at least, that all that lives was seen again.
 const HEARD_AGAIN: Duration = Duration::from_secs(30);
@@ -70,6 +72,7 @@ impl Drive<'_, '_> {
             let seen = seen(observation);
             self.note_seen(&seen);
             self.miss(&seen);
+            self.settle(observation);
         }
         self.give_up();
     }
@@ -81,11 +84,17 @@ impl Drive<'_, '_> {
         for (id, subject) in &seen.living {
             self.lives(subject.clone(), id.clone());
         }
+        for id in &seen.estranged {
+            if self.memory.living.remove(id).is_some() {
+                self.record(Fact::Vanished { id: id.clone() });
+            }
+        }
         for memory in self.memory.subjects.values_mut() {
             memory.awaited.retain(|awaited| {
                 !seen.living.contains_key(&awaited.what)
                     && !seen.over.contains(&awaited.what)
                     && !seen.snapshots.contains(&awaited.what)
+                    && !seen.estranged.contains(&awaited.what)
             });
         }
         if self.now().since(self.recorded_at) >= HEARD_AGAIN {
@@ -142,6 +151,46 @@ impl Drive<'_, '_> {
             })
     }
 
+    /// Remembers that something is about to be asked to end.
+    pub(super) fn note_end(&mut self, subject: &Subject, action: &CloudAction) {
+        if !ends_something(action) {
+            return;
+        }
+        let until = self.now().after(self.engine.cloud.limits().late_effect_max);
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        match memory.open_ends.iter_mut().find(|end| &end.action == action) {
+            Some(end) => (end.times, end.until) = (end.times + 1, until),
+            None => memory.open_ends.push(OpenEnd { action: action.clone(), times: 1, until }),
+        }
+    }
+
+    /// Forgets a request to end something that was refused, unless it was asked for before.
+    pub(super) fn is_refused(&mut self, subject: &Subject, action: &CloudAction) {
+        let Some(memory) = self.memory.subjects.get_mut(subject) else { return };
+        let once = |end: &OpenEnd| &end.action == action && end.times == 1;
+        if memory.open_ends.iter().any(once) {
+            memory.open_ends.retain(|end| !once(end));
+            self.record(Fact::Settled { subject: subject.clone(), request: action.clone() });
+        }
+    }
+
+    /// Forgets what was asked to end once, and is seen to.
+    fn settle(&mut self, observation: &Observation) {
+        let mut settled = Vec::new();
+        for (subject, memory) in &mut self.memory.subjects {
+            memory.open_ends.retain(|end| {
+                let is_over = end.times == 1 && is_done(&end.action, observation);
+                if is_over {
+                    settled.push((subject.clone(), end.action.clone()));
+                }
+                !is_over
+            });
+        }
+        for (subject, request) in settled {
+            self.record(Fact::Settled { subject, request });
+        }
+    }
+
     /// Takes for gone what has been awaited for as long as the provider may hide it.
     fn give_up(&mut self) {
         let now = self.now();
@@ -168,11 +217,29 @@ struct Seen {
     /// What lives, and whose it is.
     living: BTreeMap<AwaitedId, Subject>,
     over: Vec<AwaitedId>,
+    /// What somebody has given another name: it is there, and nobody's.
+    estranged: Vec<AwaitedId>,
     snapshots: Vec<AwaitedId>,
 }
 
 fn seen(observation: &Observation) -> Seen {
-    let mut seen = Seen { living: BTreeMap::new(), over: Vec::new(), snapshots: Vec::new() };
+    let mut seen = Seen {
+        living: BTreeMap::new(),
+        over: Vec::new(),
+        estranged: Vec::new(),
+        snapshots: Vec::new(),
+    };
+    for stranger in &observation.strangers {
+        match stranger.kind.as_str() {
+            "instance" => {
+                seen.estranged.push(AwaitedId::Instance(InstanceId::new(stranger.id.as_str())));
+            }
+            "volume" => {
+                seen.estranged.push(AwaitedId::Volume(VolumeId::new(stranger.id.as_str())));
+            }
+            _ => {}
+        }
+    }
     for node in &observation.nodes {
         for one in &node.instances {
             let subject = Subject::Node(node.name.clone());
@@ -193,6 +260,36 @@ fn seen(observation: &Observation) -> Seen {
             .extend(mount.snapshots.iter().map(|one| AwaitedId::Snapshot(one.id.clone())));
     }
     seen
+}
+
+/// Says whether a look shows that a request to end something has taken effect.
+fn is_done(action: &CloudAction, observation: &Observation) -> bool {
+    match action {
+        CloudAction::DetachVolume { mount, volume, instance } => observation
+            .mount(mount)
+            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
+            .is_some_and(|seen| {
+                !seen
+                    .open_attachments()
+                    .any(|one| &one.instance == instance && one.state != AttachmentState::Detaching)
+            }),
+        CloudAction::DeleteVolume { mount, volume, .. } => observation
+            .mount(mount)
+            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
+            .is_some_and(|seen| matches!(seen.state, VolumeState::Deleting | VolumeState::Deleted)),
+        CloudAction::TerminateInstance { node, instance } => {
+            observation.node(node).is_some_and(|node| {
+                let is_it = |seen: &&InstanceSeen| &seen.id == instance;
+                node.terminated.iter().any(|seen| is_it(&seen))
+                    || node
+                        .instances
+                        .iter()
+                        .find(is_it)
+                        .is_some_and(|seen| seen.state == InstanceState::ShuttingDown)
+            })
+        }
+        _ => false,
+    }
 }
 
 /// Returns what a request ends.

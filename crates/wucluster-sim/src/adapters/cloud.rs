@@ -11,7 +11,7 @@ use wucluster_core::observation::CloudView;
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, Receipt, RequestBudget};
 
 use super::shared::Sim;
-use crate::limits::Bucket;
+use crate::limits::{Bucket, LATE_EFFECT_MAX};
 use crate::world::{World, no_answer};
 
 /// The simulated cloud. One for each operator: it remembers which cluster was looked at last, so
@@ -123,6 +123,7 @@ impl Cloud for SimCloud {
             look_interval_min: Duration::from_secs(1),
             look_interval_max: Duration::from_secs(15),
             visibility_lag_max: lag,
+            late_effect_max: LATE_EFFECT_MAX,
             attachments_per_instance_max: u32::try_from(attachments).ok(),
         }
     }

@@ -270,6 +270,7 @@ impl Cloud for SimAccount {
             look_interval_min: Duration::from_secs(1),
             look_interval_max: Duration::from_secs(15),
             visibility_lag_max: limits.visibility_lag_max,
+            late_effect_max: wucluster_sim::LATE_EFFECT_MAX,
             attachments_per_instance_max: u32::try_from(limits.attachments_per_instance_max).ok(),
         }
     }
