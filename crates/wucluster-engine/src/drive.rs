@@ -12,12 +12,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use wucluster_core::action::{Action, CloudAction, Hazard, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{NodeName, Subject};
+use wucluster_core::ids::{InstanceId, NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Context, Hold, Request, needs_second_look};
 use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory};
 use wucluster_core::observation::{
-    AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeView,
-    NodeViews, Observation, Observed, VolumeState,
+    AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, MountObservation,
+    NodeObservation, NodeProbe, NodeView, NodeViews, Observation, Observed, VolumeState,
 };
 use wucluster_core::plan::{Plan, WaitOn};
 use wucluster_core::planner::{Ask, plan, probe_request};
@@ -262,7 +262,7 @@ impl<'a, 'e> Drive<'a, 'e> {
                     .done
                     .get(subject)
                     .is_some_and(|action| action.hazard() == Hazard::Destroys);
-                !is_ended && !is_seen(what, observation)
+                !is_ended && !is_seen(subject, what, observation)
             })
             .collect();
         let since = self.now();
@@ -334,11 +334,11 @@ impl<'a, 'e> Drive<'a, 'e> {
                 memory.unsure = None;
             }
         }
-        for subject in self.memory.subjects.values_mut() {
-            if let Some(awaited) = &subject.awaited
-                && is_seen(&awaited.what, observation)
+        for (subject, memory) in &mut self.memory.subjects {
+            if let Some(awaited) = &memory.awaited
+                && is_seen(subject, &awaited.what, observation)
             {
-                subject.awaited = None;
+                memory.awaited = None;
             }
         }
         for node in &observation.nodes {
@@ -856,9 +856,10 @@ impl<'a, 'e> Drive<'a, 'e> {
         };
         let idle = self.idle_probes.entry(node.clone()).or_insert(0);
         *idle = if is_same { idle.saturating_add(1) } else { 0 };
-        let is_stale = self.memory.subjects.iter().any(|(subject, memory)| {
-            subject.node() == Some(&node) && memory.shell_settled_at >= Some(asked_at)
-        });
+        let is_stale = self
+            .memory
+            .of_mounts_of(&node)
+            .any(|(_, memory)| memory.shell_settled_at >= Some(asked_at));
         let pause =
             if is_stale { pace::FIRST_LOOK } else { pace::probe_again(*idle, result.is_err()) };
         self.next_probe_at.insert(node.clone(), now.after(pause));
@@ -1014,17 +1015,30 @@ impl<'a, 'e> Drive<'a, 'e> {
     }
 }
 
-fn is_seen(what: &AwaitedId, observation: &Observation) -> bool {
-    match what {
-        AwaitedId::Instance(id) => observation
-            .nodes
-            .iter()
-            .any(|node| node.instances.iter().chain(&node.terminated).any(|seen| &seen.id == id)),
-        AwaitedId::Volume(id) => {
-            observation.mounts.iter().any(|mount| mount.volumes.iter().any(|seen| &seen.id == id))
+/// Says whether something is seen anywhere; first looked for where it belongs, which is where it is.
+fn is_seen(subject: &Subject, what: &AwaitedId, observation: &Observation) -> bool {
+    let of_node = |node: &NodeObservation, id: &InstanceId| {
+        node.instances.iter().chain(&node.terminated).any(|seen| &seen.id == id)
+    };
+    let of_mount = |mount: &MountObservation| match what {
+        AwaitedId::Instance(_) => false,
+        AwaitedId::Volume(id) => mount.volumes.iter().any(|seen| &seen.id == id),
+        AwaitedId::Snapshot(id) => mount.snapshots.iter().any(|seen| &seen.id == id),
+    };
+    match (what, subject) {
+        (AwaitedId::Instance(id), Subject::Node(name))
+            if observation.node(name).is_some_and(|node| of_node(node, id)) =>
+        {
+            true
         }
-        AwaitedId::Snapshot(id) => {
-            observation.mounts.iter().any(|mount| mount.snapshots.iter().any(|seen| &seen.id == id))
+        (AwaitedId::Volume(_) | AwaitedId::Snapshot(_), Subject::Mount(key))
+            if observation.mount(key).is_some_and(of_mount) =>
+        {
+            true
+        }
+        (AwaitedId::Instance(id), _) => observation.nodes.iter().any(|node| of_node(node, id)),
+        (AwaitedId::Volume(_) | AwaitedId::Snapshot(_), _) => {
+            observation.mounts.iter().any(of_mount)
         }
     }
 }
