@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use crate::render::hold::holds;
 use crate::render::look::Tone;
 use crate::render::rehearsal::{self as screen, Scene};
+use crate::render::text::sentence;
 
 /// At how many points an operator is killed at most, in a cluster of one node or mount; the larger the
 /// cluster the fewer, as each kill is a run of its own.
@@ -148,7 +149,7 @@ impl Rehearsal<'_> {
         } else {
             let kinds = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
             let may = format!("A bad day, on which may go wrong: {kinds}.\n");
-            let mut text = screen::sentence(&may, &output.out);
+            let mut text = sentence(&may, &output.out);
             text.push_str(&screen::day(&report.first, &output.out));
             if let Some(ended) = &report.repeated {
                 text.push_str(&screen::afterwards(&report.first.ended, ended, state, &output.out));
