@@ -209,6 +209,12 @@ mod tests {
         elsewhere.nodes[1].instances[0].zone = Some("us-east-1a".to_owned());
         assert_eq!(why(&elsewhere).to_string(), "it lies in several zones");
 
+        let mut busy = stage.world.clone();
+        let home = MountKey::try_from("chief/home".to_owned()).unwrap();
+        busy.hold(&home, 412, "/mnt/home/note").unwrap();
+        let busy = look(busy, Demand::Away);
+        assert_eq!(why(&busy).to_string(), "pid 412 holds chief/home, nobody knows how long");
+
         // Nobody asked the nodes: what is mounted is not known, and not guessed.
         let view = stage.world.clone().observe(&stage.definition.name).unwrap();
         let unasked = Observation::assemble(&stage.definition, &view, &NodeViews::new());

@@ -165,6 +165,9 @@ impl Placing<'_> {
         let key = &mount.key;
         match &mount.filesystem {
             Observed::Present(FilesystemState::Mounted { at }) => {
+                if let Some(pid) = self.held_by(key, seen).filter(|_| !self.demand.is_upward()) {
+                    return unplaced(format!("pid {pid} holds {key}, nobody knows how long"));
+                }
                 Ok((self.filesystem(key, seen), Some(at.clone())))
             }
             Observed::Present(FilesystemState::Unmounted { contents }) => match contents {
@@ -196,6 +199,12 @@ impl Placing<'_> {
                 Ok((self.by_tags(key, seen)?, None))
             }
         }
+    }
+
+    /// Returns a process that was seen to keep a mount busy.
+    fn held_by(&self, key: &MountKey, seen: &VolumeSeen) -> Option<u32> {
+        let probe = self.observation.node(&key.node)?.probe.present()?;
+        Some(probe.devices.get(&seen.id.serial())?.holders.first()?.pid)
     }
 
     /// Says whether the demand asks whether a volume is mounted.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::Serialize;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{ClusterName, MountKey, SnapshotId, VolumeId};
@@ -31,8 +32,8 @@ pub struct Stage {
 }
 
 /// Why there is nothing to begin from: the assumed state is not reached even on a good day.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the cluster does not come to be {on_the_way_to}, where the rehearsal was to begin")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("the cluster cannot be {on_the_way_to}, where the rehearsal was to begin")]
 pub struct Obstacle {
     /// The state that was not reached.
     pub on_the_way_to: Demand,

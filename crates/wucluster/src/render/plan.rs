@@ -66,9 +66,11 @@ impl Sign {
 pub(crate) fn plan(forecast: &Forecast<'_>, look: &Look) -> String {
     let rows = forecast.plan.rows(forecast.definition, forecast.observation);
     let mut out = headline(forecast, look);
-    out.push('\n');
     let (table, is_folded) = table(forecast, &rows);
-    out.push_str(&table.render(look));
+    if !rows.is_empty() {
+        out.push('\n');
+        out.push_str(&table.render(look));
+    }
     if is_folded {
         out.push_str(&look.paint(Tone::Dim, "    (--all lists every node)\n"));
     }
@@ -81,7 +83,7 @@ pub(crate) fn plan(forecast: &Forecast<'_>, look: &Look) -> String {
         out.push_str(&holds(&forecast.plan.holds, look));
     }
     out.push('\n');
-    out.push_str(&summary(forecast, &rows));
+    out.push_str(&sentence(&summary(forecast, &rows), look));
     if let Some(made) = forecast.estimate {
         out.push_str(&sentence(&estimate(made, forecast), look));
     }

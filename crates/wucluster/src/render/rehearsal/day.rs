@@ -98,8 +98,8 @@ fn short(took: Duration) -> String {
 
 fn step_words(kind: &StepKind) -> String {
     match kind {
-        StepKind::Request { request, to } => format!("{request}, until it is seen {to}"),
-        StepKind::State { from, to } => format!("{from}, until it is {to}"),
+        StepKind::Request { request, to } => format!("{request}, until seen {to}"),
+        StepKind::State { from, to } => format!("{from}, until {to}"),
         StepKind::Snapshot => "its snapshot is taken and completes".to_owned(),
         StepKind::Boot => "boots, until its ssh answers".to_owned(),
         StepKind::Wait { on } if in_words(on) != *on => {

@@ -7,7 +7,7 @@ use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 
 use super::look::{Look, Tone};
-use super::text::{WIDEST, clean, sentence, sides};
+use super::text::{WIDEST, clean, sentence, sides, width};
 use super::words::count;
 
 pub(crate) use day::{afterwards, day};
@@ -38,7 +38,13 @@ pub(crate) fn headline(scene: &Scene<'_>, look: &Look) -> String {
         count(definition.mounts().count(), "mount"),
     );
     let right = format!("simulated, seed {seed}");
-    let line = sides(&clean(&left), &right, look.width.min(WIDEST), look);
+    let (left, columns) = (clean(&left), look.width.min(WIDEST));
+    let line = if width(&left) + 2 + width(&right) <= columns {
+        sides(&left, &right, columns, look)
+    } else {
+        // On a narrow screen nothing of it is cut.
+        format!("{}{right}", sentence(&left, look))
+    };
     format!("{}\n", look.paint(Tone::Strong, &line))
 }
 
@@ -56,7 +62,6 @@ mod tests {
 
     use std::time::Duration;
 
-    use super::super::text::width;
     use super::*;
 
     const DEFINITION: &str = include_str!("../../../../../examples/aws.cluster.toml");
