@@ -28,6 +28,12 @@ echo "== size of the program: $(stat -c %s "$program" | awk '{ printf "%.1f MB",
 echo "== plan"
 cargo bench --quiet --package wucluster-engine --bench plan
 
+echo "== simulated days"
+cargo bench --quiet --package wucluster-rehearse --bench days
+echo "== states of the model"
+cargo test --quiet --package wucluster-rehearse --features ablation --test model -- \
+    --nocapture no_invariant_is_broken_in_any_small_world | sed -n 's/^[0-9]* unique states/   &/p'
+
 echo "== start-up (median of 21 runs)"
 cp examples/demo.cluster.toml "$work/"
 start_up() {

@@ -236,7 +236,7 @@ impl fmt::Display for CloudAction {
             }
             Self::TagVolume { mount, volume, tags } => {
                 write!(f, "mark {volume} of {mount}:")?;
-                for (key, value) in &tags.0 {
+                for (key, value) in tags.iter() {
                     write!(f, " {}={value}", key.trim_start_matches("wucluster:"))?;
                 }
                 Ok(())

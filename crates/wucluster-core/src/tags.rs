@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,10 +33,10 @@ pub const KEY_FILESYSTEM: &str = "wucluster:filesystem";
 /// Tag key under which providers show a name to people.
 pub const KEY_NAME: &str = "Name";
 
-/// All tags of a resource, by key.
+/// All tags of a resource, by key; cheap to clone, as each look and each plan does for every resource.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Tags(pub BTreeMap<String, String>);
+pub struct Tags(Arc<BTreeMap<String, String>>);
 
 impl Tags {
     /// Returns the value of a tag.
@@ -46,20 +47,31 @@ impl Tags {
 
     /// Sets a tag, replacing its former value.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        self.0.insert(key.to_owned(), value.into());
+        Arc::make_mut(&mut self.0).insert(key.to_owned(), value.into());
+    }
+
+    /// Takes a tag away; says whether it was there.
+    pub fn remove(&mut self, key: &str) -> bool {
+        Arc::make_mut(&mut self.0).remove(key).is_some()
+    }
+
+    /// Lists all tags in the order of their keys.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// Returns these tags with `others` set on top.
     #[must_use]
     pub fn with(mut self, others: &Self) -> Self {
-        self.0.extend(others.0.iter().map(|(key, value)| (key.clone(), value.clone())));
+        let others = others.0.iter().map(|(key, value)| (key.clone(), value.clone()));
+        Arc::make_mut(&mut self.0).extend(others);
         self
     }
 
     /// Says whether every one of `others` is set here to the same value.
     #[must_use]
     pub fn contains(&self, others: &Self) -> bool {
-        others.0.iter().all(|(key, value)| self.get(key) == Some(value))
+        others.iter().all(|(key, value)| self.get(key) == Some(value))
     }
 
     /// Makes the identity tags of an instance.

@@ -827,9 +827,10 @@ impl<'a, 'e> Drive<'a, 'e> {
         };
         let idle = self.idle_probes.entry(node.clone()).or_insert(0);
         *idle = if is_same { idle.saturating_add(1) } else { 0 };
-        let is_stale = self.memory.subjects.iter().any(|(subject, memory)| {
-            subject.node() == Some(&node) && memory.shell_settled_at >= Some(asked_at)
-        });
+        let is_stale = self
+            .memory
+            .of_mounts_of(&node)
+            .any(|(_, memory)| memory.shell_settled_at >= Some(asked_at));
         let pause =
             if is_stale { pace::FIRST_LOOK } else { pace::probe_again(*idle, result.is_err()) };
         self.next_probe_at.insert(node.clone(), now.after(pause));

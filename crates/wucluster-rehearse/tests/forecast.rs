@@ -8,23 +8,7 @@ use wucluster_core::demand::Demand;
 use wucluster_rehearse::forecast::{Day, Ended, KeptBy, Stage, StepKind, forecast};
 use wucluster_rehearse::runs::{Kind, day_with, judged, kills, many};
 
-const TRIO: &str = r#"
-[cluster]
-name = "gibbon"
-provider = "aws"
-zone = "us-east-1d"
-
-[defaults]
-image = "ami-0d9c2b3a41f7e6650"
-type = "m7i.xlarge"
-
-[node.chief]
-mount.home = { at = "/mnt/home", size = "40 GiB" }
-
-[node.worker]
-count = 2
-mount.scratch = { at = "/mnt/scratch", size = "200 GiB", from = "snap-07be14aa90c2d3e51" }
-"#;
+const TRIO: &str = include_str!("../../../examples/aws.cluster.toml");
 
 fn stage(from: Demand) -> Stage {
     Stage::set(&ClusterDefinition::parse(TRIO).unwrap(), from, 1).unwrap()

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::args::{ColorWhen, Globals};
 use crate::fault::Fault;
 use crate::render::look::{Look, Tone};
-use crate::render::text::clean;
+use crate::render::text::{clean, width};
 
 /// Width of lines where there is no terminal. Unit: columns.
 const WIDTH_DEFAULT: usize = 100;
@@ -94,7 +94,7 @@ impl Output {
         }
         let commands: Vec<String> =
             commands.iter().map(|command| format!("{} {command}", self.out.program)).collect();
-        self.result(&format!("Next:  {}\n", commands.join("     ")));
+        self.result(&next_lines(&commands, self.out.width));
     }
 
     /// Writes a warning.
@@ -115,6 +115,15 @@ impl Output {
         }
         self.aside(&text);
     }
+}
+
+/// Writes commands side by side, or below each other where that is too wide to be copied.
+fn next_lines(commands: &[String], columns: usize) -> String {
+    let line = format!("Next:  {}", commands.join("     "));
+    if width(&line) <= columns {
+        return line + "\n";
+    }
+    format!("Next:  {}\n", commands.join("\n       "))
 }
 
 /// A stream that may be a terminal.

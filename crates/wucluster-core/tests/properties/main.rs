@@ -357,7 +357,7 @@ proptest! {
             }
             Less::Tag(which, tag) if !blind.view.volumes.is_empty() => {
                 let which = which % blind.view.volumes.len();
-                blind.view.volumes[which].tags.0.remove(tag);
+                blind.view.volumes[which].tags.remove(tag);
             }
             Less::State(which) if !blind.view.volumes.is_empty() => {
                 let which = which % blind.view.volumes.len();

@@ -529,7 +529,7 @@ fn build(
             .tag("wucluster:schema", volume.schema);
         let last = world.view.volumes.last_mut().unwrap();
         if !volume.is_recorded {
-            last.tags.0.remove("wucluster:filesystem");
+            last.tags.remove("wucluster:filesystem");
         }
         if volume.plausible.is_none() {
             last.size = Size::from_gib(volume.gib);

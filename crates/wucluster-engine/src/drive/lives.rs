@@ -216,26 +216,26 @@ impl Drive<'_, '_> {
 struct Seen {
     /// What lives, and whose it is.
     living: BTreeMap<AwaitedId, Subject>,
-    over: Vec<AwaitedId>,
+    over: BTreeSet<AwaitedId>,
     /// What somebody has given another name: it is there, and nobody's.
-    estranged: Vec<AwaitedId>,
-    snapshots: Vec<AwaitedId>,
+    estranged: BTreeSet<AwaitedId>,
+    snapshots: BTreeSet<AwaitedId>,
 }
 
 fn seen(observation: &Observation) -> Seen {
     let mut seen = Seen {
         living: BTreeMap::new(),
-        over: Vec::new(),
-        estranged: Vec::new(),
-        snapshots: Vec::new(),
+        over: BTreeSet::new(),
+        estranged: BTreeSet::new(),
+        snapshots: BTreeSet::new(),
     };
     for stranger in &observation.strangers {
         match stranger.kind.as_str() {
             "instance" => {
-                seen.estranged.push(AwaitedId::Instance(InstanceId::new(stranger.id.as_str())));
+                seen.estranged.insert(AwaitedId::Instance(InstanceId::new(stranger.id.as_str())));
             }
             "volume" => {
-                seen.estranged.push(AwaitedId::Volume(VolumeId::new(stranger.id.as_str())));
+                seen.estranged.insert(AwaitedId::Volume(VolumeId::new(stranger.id.as_str())));
             }
             _ => {}
         }
@@ -251,7 +251,7 @@ fn seen(observation: &Observation) -> Seen {
         for one in &mount.volumes {
             let id = AwaitedId::Volume(one.id.clone());
             if matches!(one.state, VolumeState::Deleting | VolumeState::Deleted) {
-                seen.over.push(id);
+                seen.over.insert(id);
             } else {
                 seen.living.insert(id, Subject::Mount(mount.key.clone()));
             }

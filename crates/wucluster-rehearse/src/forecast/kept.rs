@@ -3,7 +3,6 @@
 use std::fmt;
 
 use serde::Serialize;
-use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{MountKey, SnapshotId};
 use wucluster_core::observation::SnapshotState;
 use wucluster_sim::{Content, World};
@@ -26,21 +25,9 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Writes data into each mount, down to its disk. Says what is not mounted and so has none.
-pub(crate) fn write(world: &mut World, definition: &ClusterDefinition) -> Vec<MountKey> {
-    let mut skipped = Vec::new();
-    for (mount, _) in definition.mounts() {
-        if world.write(&mount, FILE, &data(&mount)).is_err() {
-            skipped.push(mount);
-        }
-    }
-    for node in definition.nodes.keys() {
-        if let Some(id) = world.instance_of(node) {
-            // A node that does not run has nothing to write down.
-            let _ = world.sync(&id);
-        }
-    }
-    skipped
+/// Returns a content with the data of a mount in it.
+pub(crate) fn written(content: Content, mount: &MountKey) -> Content {
+    content.with_file(FILE, &data(mount))
 }
 
 fn data(mount: &MountKey) -> String {
@@ -85,7 +72,7 @@ mod tests {
         let cluster = wucluster_core::ids::ClusterName::new("gibbon").unwrap();
         let mount = MountKey::try_from("chief/home".to_owned()).unwrap();
         let empty = Content::formatted("ext4", "u");
-        let written = empty.clone().with_file(FILE, &data(&mount));
+        let written = written(empty.clone(), &mount);
         let lost_of = |world: &World| lost(world, std::slice::from_ref(&mount)).len();
 
         let mut world = World::new(1);

@@ -207,7 +207,12 @@ impl Walk<'_> {
         let is_within = |glimpse: &&Glimpse| {
             Some(&glimpse.node) == node && glimpse.at >= from && glimpse.at <= to
         };
-        if glimpses.iter().filter(is_within).any(|glimpse| !glimpse.is_answered) {
+        // A node that answered before and does not now is not booting: it may be on its way out.
+        let answered_before = glimpses
+            .iter()
+            .any(|glimpse| Some(&glimpse.node) == node && glimpse.at < from && glimpse.is_answered);
+        let mut within = glimpses.iter().filter(is_within);
+        if !answered_before && within.any(|glimpse| !glimpse.is_answered) {
             return StepKind::Boot;
         }
         match self.said(subject, from, to) {

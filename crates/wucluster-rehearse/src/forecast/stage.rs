@@ -1,18 +1,22 @@
 //! Where a rehearsal begins: a world in the state that is assumed, with data in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde::Serialize;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{ClusterName, MountKey, SnapshotId, VolumeId};
 use wucluster_core::interlock::Hold;
-use wucluster_core::observation::SnapshotState;
-use wucluster_core::tags::Tags;
+use wucluster_core::observation::{AttachmentState, InstanceState, Observation, SnapshotState};
+use wucluster_core::tags::{
+    ContentMark, Epoch, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION, Tags,
+};
 use wucluster_engine::{Outcome, Records};
-use wucluster_sim::{Content, Faults, Limits, World};
+use wucluster_sim::{Content, Faults, Limits, PlaceVolume, World};
 
 use super::kept;
+use super::placed::{Unplaced, place};
 use super::pursue::{Day, drive};
 
 /// A cluster in a simulated cloud, ready to be rehearsed from.
@@ -28,8 +32,8 @@ pub struct Stage {
 }
 
 /// Why there is nothing to begin from: the assumed state is not reached even on a good day.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the cluster does not come to be {on_the_way_to}, where the rehearsal was to begin")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[error("the cluster cannot be {on_the_way_to}, where the rehearsal was to begin")]
 pub struct Obstacle {
     /// The state that was not reached.
     pub on_the_way_to: Demand,
@@ -41,28 +45,50 @@ impl Stage {
     /// Sets the stage: the cluster in state `from`, in a cloud with EC2's durations and limits.
     ///
     /// `away` is a cluster that was never launched: nothing of it exists, beside the snapshots that
-    /// its definition names. For any other state it is launched first and data is written into each
-    /// mount. Nothing goes wrong on the way.
+    /// its definition names. In any other state each node has its machine and each mount its volume,
+    /// with data on it, as a launch and what followed it would have left them. That the state holds is
+    /// proved by a drive to it.
     ///
     /// # Errors
-    /// [`Obstacle`] when the state is not reached.
+    /// [`Obstacle`] when it does not hold, as where a check says no.
     pub fn set(definition: &ClusterDefinition, from: Demand, seed: u64) -> Result<Self, Obstacle> {
-        let mut definition = definition.clone();
-        let mut world = World::new(seed).with_limits(limits(&definition));
-        place_bases(&mut world, &mut definition);
-        let mut stage =
-            Self { definition, from, world, records: Records::default(), written: Vec::new() };
+        let mut stage = Self::empty(definition, from, seed);
         if from != Demand::Away {
-            stage.go(Demand::Launched)?;
-            let skipped = kept::write(&mut stage.world, &stage.definition);
-            let mounts = stage.definition.mounts().map(|(mount, _)| mount);
-            stage.written = mounts.filter(|mount| !skipped.contains(mount)).collect();
-            if from != Demand::Launched {
-                stage.go(from)?;
-            }
+            stage.written = place_launched(&mut stage.world, &stage.definition, from);
+            // What every operator who came this far knows.
+            stage.records.data_epochs =
+                stage.written.iter().map(|mount| (mount.clone(), EPOCH)).collect();
+            stage.go(from)?;
             stage.world.reset_calls();
         }
         Ok(stage)
+    }
+
+    /// Sets the stage as a cluster was seen to be, for whoever drives it to a demand.
+    ///
+    /// # Errors
+    /// [`Unplaced`] when something was seen that cannot be placed.
+    pub(crate) fn observed(
+        definition: &ClusterDefinition,
+        demand: Demand,
+        observation: &Observation,
+        data_epochs: BTreeMap<MountKey, u64>,
+    ) -> Result<Self, Unplaced> {
+        let mut stage = Self::empty(definition, Demand::Away, 1);
+        if let Some(zone) = zone_of(observation)? {
+            let limits = stage.world.limits().clone();
+            stage.world = stage.world.with_limits(Limits { zones: vec![zone], ..limits });
+        }
+        place(&mut stage.world, &stage.definition, demand, observation)?;
+        stage.records.data_epochs = data_epochs;
+        Ok(stage)
+    }
+
+    fn empty(definition: &ClusterDefinition, from: Demand, seed: u64) -> Self {
+        let mut definition = definition.clone();
+        let mut world = World::new(seed).with_limits(limits(&definition));
+        place_bases(&mut world, &mut definition);
+        Self { definition, from, world, records: Records::default(), written: Vec::new() }
     }
 
     /// Returns the state in which rehearsals begin.
@@ -105,6 +131,74 @@ fn limits(definition: &ClusterDefinition) -> Limits {
         keeps_trace: false,
         ..usual
     }
+}
+
+/// The write epoch of a mount's first volume.
+const EPOCH: u64 = 1;
+
+/// Puts a whole cluster into the world in a state; returns the mounts, which all hold data.
+fn place_launched(
+    world: &mut World,
+    definition: &ClusterDefinition,
+    state: Demand,
+) -> Vec<MountKey> {
+    let cluster = &definition.name;
+    let (is_attached, is_mounted) = match state {
+        Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched => {
+            (true, true)
+        }
+        Demand::Unmounted => (true, false),
+        Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable | Demand::Away => {
+            (false, false)
+        }
+    };
+    let is_kept = state == Demand::RecentlySnapshotted;
+    let mut written = Vec::new();
+    for node in definition.nodes.values() {
+        let instance = world.place_instance(cluster, &node.name, InstanceState::Running);
+        for mount in node.mounts.values() {
+            let key = MountKey { node: node.name.clone(), mount: mount.name.clone() };
+            let fs = mount.fs.as_str();
+            let uuid = format!("00000000-0000-4000-8000-{:012x}", written.len() + 1);
+            let epoch = Epoch { number: EPOCH, is_sealed: is_kept };
+            let mut tags = Tags::default();
+            tags.set(KEY_EPOCH, epoch.to_string());
+            tags.set(KEY_GENERATION, "1");
+            tags.set(KEY_CONTENT, ContentMark::Data.as_str());
+            tags.set(KEY_FILESYSTEM, format!("{fs} {uuid}"));
+            let content = kept::written(Content::formatted(fs, &uuid), &key);
+            let mut place = PlaceVolume {
+                size: mount.size,
+                from: mount.from.clone(),
+                ..PlaceVolume::new().with_content(content.clone()).with_tags(tags.clone())
+            };
+            if is_attached {
+                place = place.attached(&instance, AttachmentState::Attached);
+            }
+            if is_mounted {
+                place = place.mounted(&mount.at);
+            }
+            let volume = world.place_volume(cluster, &key, place);
+            if is_kept {
+                let state = SnapshotState::Completed;
+                world.place_snapshot(cluster, &key, &volume, state, content, &tags);
+            }
+            written.push(key);
+        }
+    }
+    written
+}
+
+/// Returns the one zone in which everything was seen, if anything was.
+fn zone_of(observation: &Observation) -> Result<Option<String>, Unplaced> {
+    let instances = observation.nodes.iter().flat_map(|node| &node.instances);
+    let volumes = observation.mounts.iter().flat_map(|mount| &mount.volumes);
+    let zones = instances.map(|one| &one.zone).chain(volumes.map(|one| &one.zone)).flatten();
+    let zones: BTreeSet<&String> = zones.collect();
+    if zones.len() > 1 {
+        return Err(Unplaced("it lies in several zones".to_owned()));
+    }
+    Ok(zones.into_iter().next().cloned())
 }
 
 /// Puts the snapshots into the world that the definition begins from, and names them in it by the

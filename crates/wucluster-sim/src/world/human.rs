@@ -272,7 +272,7 @@ impl World {
             Human::UntagVolume(mount, key) => {
                 let id = self.one_volume(mount)?.id.clone();
                 if let Some(volume) = self.volume_mut(&id) {
-                    volume.tags.0.remove(key);
+                    volume.tags.remove(key);
                 }
             }
             Human::TagInstance(node, key, value) => {
@@ -284,7 +284,7 @@ impl World {
             Human::UntagInstance(node, key) => {
                 let id = self.one_instance(node)?;
                 if let Some(instance) = self.instance_mut(&id) {
-                    instance.tags.0.remove(key);
+                    instance.tags.remove(key);
                 }
             }
             Human::TagSnapshot(mount, key, value) => {
@@ -296,7 +296,7 @@ impl World {
             Human::UntagSnapshot(mount, key) => {
                 let id = self.newest_snapshot(mount)?;
                 if let Some(snapshot) = self.snapshot_mut(&id) {
-                    snapshot.tags.0.remove(key);
+                    snapshot.tags.remove(key);
                 }
             }
             Human::Protect(node, is_set) => {

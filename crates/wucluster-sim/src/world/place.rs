@@ -6,6 +6,7 @@ use wucluster_core::definition::Size;
 use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, SnapshotId, VolumeId};
 use wucluster_core::observation::{AttachmentState, InstanceState, SnapshotState, VolumeState};
 use wucluster_core::tags::{KEY_NAME, Tags};
+use wucluster_core::time::Timestamp;
 
 use super::attachment::Attachment;
 use super::event::Event;
@@ -290,6 +291,14 @@ impl World {
         }
         self.publish();
         id
+    }
+
+    /// Lets a snapshot have been begun at another time, as listings tell it.
+    pub fn date_snapshot(&mut self, id: &SnapshotId, started_at: Timestamp) {
+        if let Some(snapshot) = self.snapshot_mut(id) {
+            snapshot.started_at = started_at;
+        }
+        self.publish();
     }
 
     /// Lets the completion of the pending snapshots of a mount come true at once.

@@ -387,10 +387,10 @@ impl World {
     }
 
     pub(super) fn check_tags(&self, tags: &Tags) -> Result<(), CloudError> {
-        if tags.0.len() > TAGS_MAX {
+        if tags.iter().len() > TAGS_MAX {
             return Err(refuse("TagLimitExceeded", format!("more than {TAGS_MAX} tags")));
         }
-        for (key, value) in &tags.0 {
+        for (key, value) in tags.iter() {
             if key.is_empty() || key.chars().count() > TAG_KEY_MAX || key.starts_with("aws:") {
                 return Err(refuse(
                     "InvalidTagKey.Malformed",

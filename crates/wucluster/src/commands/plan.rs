@@ -1,14 +1,17 @@
 //! `plan`: shows what a state would take.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use wucluster_core::definition::Provider;
+use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::demand::{Demand, Verdict};
-use wucluster_core::ids::{ClusterName, Subject};
+use wucluster_core::ids::{ClusterName, MountKey, Subject};
 use wucluster_core::interlock::Hold;
-use wucluster_core::observation::Stranger;
-use wucluster_core::plan::{Row, Wait};
+use wucluster_core::observation::{Observation, Stranger};
+use wucluster_core::plan::{Plan, Row, Wait};
 use wucluster_core::planner::Ask;
 use wucluster_core::time::Timestamp;
+use wucluster_rehearse::forecast::{Estimate, NoEstimate, estimate};
 
 use super::Session;
 use crate::args::PlanArgs;
@@ -36,6 +39,11 @@ struct Document<'a> {
     holds: &'a [Hold],
     deletions: &'a [Deletion],
     strangers: &'a [Stranger],
+    /// `null` where there is nothing to do, or none can be made.
+    estimate: Option<&'a Estimate>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_estimate: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -53,7 +61,8 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     let observation = site.look(&definition, Ask::For(args.state), PATIENCE).await?;
     let now = site.now();
     let data_epochs = site.data_epochs(|text| output.warn(text));
-    let made = forecast(&definition, args.state, &observation, data_epochs, now);
+    let made = forecast(&definition, args.state, &observation, data_epochs.clone(), now);
+    let guess = guess(&definition, &made, &observation, data_epochs);
     let list = match args.state {
         Demand::Away => deletions(&observation),
         Demand::Instantiated
@@ -90,6 +99,11 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
             holds: &made.holds,
             deletions: &list,
             strangers: &observation.strangers,
+            estimate: guess.as_ref().and_then(|guess| guess.as_ref().ok()),
+            no_estimate: guess
+                .as_ref()
+                .and_then(|guess| guess.as_ref().err())
+                .map(ToString::to_string),
         })?;
         return Ok(exit);
     }
@@ -100,6 +114,7 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
         definition: &definition,
         observation: &observation,
         plan: &made,
+        estimate: guess.as_ref(),
         deletions: &list,
         now,
         is_unfolded: args.all || session.globals.verbose,
@@ -109,4 +124,16 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
         output.next(&[&args.state.command()]);
     }
     Ok(exit)
+}
+
+/// Estimates what a plan would take, by rehearsals from what was seen; `None` when nothing is to do, or
+/// what is held will not move by itself.
+fn guess(
+    definition: &ClusterDefinition,
+    plan: &Plan,
+    observation: &Observation,
+    data_epochs: BTreeMap<MountKey, u64>,
+) -> Option<Result<Estimate, NoEstimate>> {
+    let is_idle = plan.is_met() || !plan.holds.is_empty();
+    (!is_idle).then(|| estimate(definition, plan.demand, observation, data_epochs))
 }

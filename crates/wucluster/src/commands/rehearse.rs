@@ -15,9 +15,12 @@ use super::Session;
 use crate::args::RehearseArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
+use crate::progress::Counter;
 use crate::render::hold::holds;
 use crate::render::look::Tone;
 use crate::render::rehearsal::{self as screen, Scene};
+use crate::render::text::sentence;
+use crate::site::has_cloud;
 
 /// At how many points an operator is killed at most, in a cluster of one node or mount; the larger the
 /// cluster the fewer, as each kill is a run of its own.
@@ -44,6 +47,9 @@ struct Document<'a> {
     days: Option<&'a Days>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kills: Option<&'a Kills>,
+    /// Why it did not begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    obstacle: Option<&'a Obstacle>,
 }
 
 /// What is rehearsed, and where the words go.
@@ -62,7 +68,7 @@ pub(crate) fn rehearse(session: &Session, args: &RehearseArgs) -> Result<Exit, F
     let from = args.from.unwrap_or(usual);
     let stage = match Stage::set(&definition, from, STAGE_SEED) {
         Ok(stage) => stage,
-        Err(obstacle) => return Ok(nowhere_to_begin(session, &obstacle)),
+        Err(obstacle) => return nowhere_to_begin(session, args, (&definition, from), &obstacle),
     };
     let rehearsal = Rehearsal {
         session,
@@ -79,11 +85,43 @@ pub(crate) fn rehearse(session: &Session, args: &RehearseArgs) -> Result<Exit, F
     }
 }
 
-fn nowhere_to_begin(session: &Session, obstacle: &Obstacle) -> Exit {
+fn nowhere_to_begin(
+    session: &Session,
+    args: &RehearseArgs,
+    (definition, from): (&ClusterDefinition, Demand),
+    obstacle: &Obstacle,
+) -> Result<Exit, Fault> {
     let output = &session.output;
-    output.aside(&format!("{}: {obstacle}\n\n", output.err.paint(Tone::Bad, "error")));
-    output.aside(&holds(&obstacle.holds, &output.err));
-    if obstacle.holds.is_empty() { Exit::Failed } else { Exit::Held }
+    if output.is_json {
+        let document = document(definition, from, args, true);
+        output.json(&Document { obstacle: Some(obstacle), ..document })?;
+    } else {
+        output.aside(&format!("{}: {obstacle}\n\n", output.err.paint(Tone::Bad, "error")));
+        output.aside(&holds(&obstacle.holds, &output.err));
+    }
+    Ok(if obstacle.holds.is_empty() { Exit::Failed } else { Exit::Held })
+}
+
+fn document<'a>(
+    definition: &'a ClusterDefinition,
+    from: Demand,
+    args: &RehearseArgs,
+    is_safe: bool,
+) -> Document<'a> {
+    Document {
+        schema: "wucluster/rehearse/1",
+        cluster: &definition.name,
+        provider: definition.provider,
+        from,
+        demand: args.state,
+        seed: args.seed,
+        is_safe,
+        forecast: None,
+        bad_day: None,
+        days: None,
+        kills: None,
+        obstacle: None,
+    }
 }
 
 impl Rehearsal<'_> {
@@ -97,19 +135,7 @@ impl Rehearsal<'_> {
     }
 
     fn document(&self, is_safe: bool) -> Document<'_> {
-        Document {
-            schema: "wucluster/rehearse/1",
-            cluster: &self.definition.name,
-            provider: self.definition.provider,
-            from: self.stage.from(),
-            demand: self.args.state,
-            seed: self.args.seed,
-            is_safe,
-            forecast: None,
-            bad_day: None,
-            days: None,
-            kills: None,
-        }
+        document(self.definition, self.stage.from(), self.args, is_safe)
     }
 
     /// Writes a screen, or nothing when JSON was written.
@@ -120,14 +146,21 @@ impl Rehearsal<'_> {
 
     fn calm_day(&self) -> Result<Exit, Fault> {
         let output = &self.session.output;
+        let counter = Counter::begin(output, "days", self.rows());
         let seen = forecast(self.stage, self.args.state, &Day::calm(self.args.seed));
+        counter.over();
         if output.is_json {
             output.json(&Document { forecast: Some(&seen), ..self.document(seen.is_safe()) })?;
         } else {
             self.show(&screen::day(&seen, &output.out));
             self.judge(&violations(&seen));
             let state = self.args.state;
-            output.next(&[&state.command(), &format!("rehearse {state} --runs 100")]);
+            let days = format!("rehearse {state}{} --runs 100", self.option_from());
+            if has_cloud(self.definition.provider) {
+                output.next(&[&state.command(), &days]);
+            } else {
+                output.next(&[&days]);
+            }
         }
         Ok(exit_of(&seen.ended, seen.is_safe()))
     }
@@ -141,22 +174,25 @@ impl Rehearsal<'_> {
             (day_with(kinds, seed, self.wait), kinds.to_vec())
         };
         let names: Vec<&'static str> = kinds.iter().map(|kind| kind.name).collect();
+        let counter = Counter::begin(output, "days", self.rows());
         let report = judged(self.stage, state, &day, names.clone());
+        counter.over();
         let is_safe = report.violations.is_empty();
         if output.is_json {
             output.json(&Document { bad_day: Some(&report), ..self.document(is_safe) })?;
         } else {
             let kinds = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
             let may = format!("A bad day, on which may go wrong: {kinds}.\n");
-            let mut text = screen::sentence(&may, &output.out);
+            let mut text = sentence(&may, &output.out);
             text.push_str(&screen::day(&report.first, &output.out));
             if let Some(ended) = &report.repeated {
                 text.push_str(&screen::afterwards(&report.first.ended, ended, state, &output.out));
             }
             self.show(&text);
             self.judge(&report.violations);
-            let next = format!("rehearse {state} --faults --seed {}", seed.wrapping_add(1));
-            output.next(&[&next, &format!("rehearse {state} --runs 100")]);
+            let from = self.option_from();
+            let next = format!("rehearse {state}{from} --faults --seed {}", seed.wrapping_add(1));
+            output.next(&[&next, &format!("rehearse {state}{from} --runs 100")]);
         }
         Ok(exit_of(&report.first.ended, is_safe))
     }
@@ -165,11 +201,12 @@ impl Rehearsal<'_> {
         let output = &self.session.output;
         let (seed, state) = (self.args.seed, self.args.state);
         let mut done = 0;
+        let counter = Counter::begin(output, "days", self.rows());
         let seen = many(self.stage, state, (seed, runs), self.wait, &mut |_| {
             done += 1;
-            self.count(done, runs, "days");
+            counter.done(done, runs);
         });
-        self.count_over();
+        counter.over();
         let is_safe = seen.violations.is_empty();
         if output.is_json {
             output.json(&Document { days: Some(&seen), ..self.document(is_safe) })?;
@@ -193,13 +230,14 @@ impl Rehearsal<'_> {
 
     fn kills(&self) -> Result<Exit, Fault> {
         let output = &self.session.output;
-        let things = self.definition.nodes.len() + self.definition.mounts().count();
-        let most = u64::try_from(KILLS_MAX / things.max(1)).unwrap_or(1).max(3);
+        let rows = self.rows();
+        let most = u64::try_from(KILLS_MAX / rows.max(1)).unwrap_or(1).max(3);
         let day = Day { wait: self.wait, ..Day::calm(self.args.seed) };
+        let counter = Counter::begin(output, "kills", rows);
         let seen = kills(self.stage, self.args.state, &day, most, &mut |done, all| {
-            self.count(done, all, "kills");
+            counter.done(done, all);
         });
-        self.count_over();
+        counter.over();
         let is_safe = seen.violations.is_empty();
         if output.is_json {
             output.json(&Document { kills: Some(&seen), ..self.document(is_safe) })?;
@@ -213,6 +251,11 @@ impl Rehearsal<'_> {
             (true, 0) => Exit::Done,
             (true, _) => Exit::Held,
         })
+    }
+
+    /// Returns how many nodes and mounts there are.
+    fn rows(&self) -> usize {
+        self.definition.nodes.len() + self.definition.mounts().count()
     }
 
     fn option_from(&self) -> String {
@@ -247,21 +290,6 @@ impl Rehearsal<'_> {
             "This is a defect of wucluster. Make it again with: {} {command}\n",
             output.err.program
         ));
-    }
-
-    /// Counts what is done, on a terminal.
-    fn count(&self, done: u64, all: u64, what: &str) {
-        let output = &self.session.output;
-        if output.is_err_terminal && !output.is_quiet {
-            output.aside(&format!("\r\u{1b}[2K{done} of {all} {what}"));
-        }
-    }
-
-    fn count_over(&self) {
-        let output = &self.session.output;
-        if output.is_err_terminal && !output.is_quiet {
-            output.aside("\r\u{1b}[2K");
-        }
     }
 }
 

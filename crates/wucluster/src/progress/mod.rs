@@ -1,5 +1,6 @@
 //! How a drive is shown while it runs.
 
+mod counter;
 mod jsonl;
 mod lines;
 mod tree;
@@ -16,6 +17,7 @@ use wucluster_engine::{EngineEvent, Progress};
 use crate::args::{Globals, ProgressKind};
 use crate::output::Output;
 
+pub(crate) use counter::Counter;
 use jsonl::Jsonl;
 use lines::LineByLine;
 use tree::LiveTree;

@@ -36,9 +36,18 @@ fn is_like(one: &Hold, two: &Hold) -> bool {
 fn group(alike: &[&Hold], look: &Look) -> String {
     let mut out = String::new();
     for hold in alike.iter().take(ALIKE_MAX) {
-        let head = look.paint(Tone::Bad, &format!("held[{}]", hold.interlock));
-        let what = format!("{}: {}", hold.subject, hold.what);
-        out.push_str(&format!("{head} {}\n", clean(&what)));
+        let head = format!("held[{}]", hold.interlock);
+        let what = format!("{head} {}: {}", hold.subject, hold.what);
+        for (at, line) in wrap(&clean(&what), look.width.saturating_sub(2)).iter().enumerate() {
+            let set_in = if at == 0 { "" } else { "  " };
+            out.push_str(set_in);
+            out.push_str(&line.replacen(
+                &head,
+                &look.paint(Tone::Bad, &head),
+                usize::from(at == 0),
+            ));
+            out.push('\n');
+        }
     }
     if alike.len() > ALIKE_MAX {
         let head = look.paint(Tone::Bad, &format!("held[{}]", alike[0].interlock));

@@ -1,21 +1,23 @@
 //! What a demand would take: the screen of `plan`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
 use wucluster_core::observation::Observation;
 use wucluster_core::plan::{Plan, Row};
 use wucluster_core::time::Timestamp;
+use wucluster_rehearse::forecast::{Estimate, NoEstimate, Range};
 
 use super::deletions::{kept, snapshots, sum};
 use super::fold::{self, Block};
 use super::hold::holds;
 use super::look::{Look, Tone};
 use super::table::{Cell, Column, Table};
-use super::text::sides;
-use super::words::{ago, count};
+use super::text::{sentence, sides};
+use super::words::{ago, count, span};
 use crate::deletions::Deletion;
 use crate::forecast::next;
 
@@ -28,6 +30,8 @@ pub(crate) struct Forecast<'a> {
     pub(crate) observation: &'a Observation,
     /// The plan on it.
     pub(crate) plan: &'a Plan,
+    /// What it would take, or why nobody can say; `None` where nothing moves.
+    pub(crate) estimate: Option<&'a Result<Estimate, NoEstimate>>,
     /// What would be deleted on the way.
     pub(crate) deletions: &'a [Deletion],
     /// Now.
@@ -62,9 +66,11 @@ impl Sign {
 pub(crate) fn plan(forecast: &Forecast<'_>, look: &Look) -> String {
     let rows = forecast.plan.rows(forecast.definition, forecast.observation);
     let mut out = headline(forecast, look);
-    out.push('\n');
     let (table, is_folded) = table(forecast, &rows);
-    out.push_str(&table.render(look));
+    if !rows.is_empty() {
+        out.push('\n');
+        out.push_str(&table.render(look));
+    }
     if is_folded {
         out.push_str(&look.paint(Tone::Dim, "    (--all lists every node)\n"));
     }
@@ -77,8 +83,45 @@ pub(crate) fn plan(forecast: &Forecast<'_>, look: &Look) -> String {
         out.push_str(&holds(&forecast.plan.holds, look));
     }
     out.push('\n');
-    out.push_str(&summary(forecast, &rows));
+    out.push_str(&sentence(&summary(forecast, &rows), look));
+    if let Some(made) = forecast.estimate {
+        out.push_str(&sentence(&estimate(made, forecast), look));
+    }
     out
+}
+
+/// Writes about how much it would take.
+fn estimate(made: &Result<Estimate, NoEstimate>, forecast: &Forecast<'_>) -> String {
+    let Forecast { definition, plan, .. } = forecast;
+    match made {
+        Ok(Estimate { requests, took_ms, days }) => {
+            let requests = match (requests.least, requests.most) {
+                (least, most) if least == most => format!("{most} requests"),
+                (least, most) => format!("{least} to {most} requests"),
+            };
+            let [least, most] =
+                [took_ms.least, took_ms.most].map(|millis| span(Duration::from_millis(millis)));
+            let time = match took_ms {
+                Range { most: 0..1000, .. } => "a second".to_owned(),
+                Range { least: 0..1000, .. } => format!("up to {most}"),
+                Range { .. } if least == most => most,
+                Range { .. } => format!("{least} to {most}"),
+            };
+            let days = count(usize::try_from(*days).unwrap_or(usize::MAX), "rehearsal");
+            match definition.provider {
+                Provider::Aws | Provider::Sim => {
+                    format!("About {requests} and {time}, by {days}.")
+                }
+                // Machines on this host boot at its own speed, which nobody recorded.
+                Provider::Local => format!("On EC2 about {requests} and {time}, by {days}."),
+            }
+        }
+        Err(why @ NoEstimate::Large { .. }) => format!(
+            "No estimate of requests and time: {why}; see `wucluster rehearse {}`.",
+            plan.demand
+        ),
+        Err(why) => format!("No estimate of requests and time: {why}."),
+    }
 }
 
 /// Writes the first line: the cluster, how much of it there is, and how old the look is.
@@ -261,10 +304,14 @@ mod tests {
         let made =
             forecast::forecast(definition, demand, observation, BTreeMap::new(), testing::NOW);
         let list = if demand == Demand::Away { deletions::deletions(observation) } else { vec![] };
+        let guess = (!made.is_met()).then(|| {
+            wucluster_rehearse::forecast::estimate(definition, demand, observation, BTreeMap::new())
+        });
         let shown = Forecast {
             definition,
             observation,
             plan: &made,
+            estimate: guess.as_ref(),
             deletions: &list,
             now: testing::NOW,
             is_unfolded: false,

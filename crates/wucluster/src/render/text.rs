@@ -4,6 +4,9 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::look::{Glyph, Look};
 
+/// Widest that sentences and tables are made. Unit: columns.
+pub(crate) const WIDEST: usize = 100;
+
 /// Returns a text without control characters and characters that turn the direction of writing.
 ///
 /// What nodes and providers say may hold anything; a terminal obeys what it is sent.
@@ -77,6 +80,13 @@ pub(crate) fn sides(left: &str, right: &str, columns: usize, look: &Look) -> Str
     let left = cut(left, columns.saturating_sub(width(right) + 2), look);
     let gap = columns.saturating_sub(width(&left) + width(right)).max(2);
     format!("{left}{}{right}", " ".repeat(gap))
+}
+
+/// Breaks sentences where the screen ends, each line of them ended.
+pub(crate) fn sentence(text: &str, look: &Look) -> String {
+    let columns = look.width.min(WIDEST);
+    let lines = text.lines().flat_map(|line| wrap(line, columns));
+    lines.map(|line| line + "\n").collect()
 }
 
 /// Breaks a text into lines of at most so many columns, at blanks; longer words stay whole.
