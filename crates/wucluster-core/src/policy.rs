@@ -61,6 +61,8 @@ pub enum Guard {
     RaisedEpoch,
     /// The seal is seen in a listing before the snapshot is asked for.
     SeenSeal,
+    /// The planner asks nothing about a name that several things carry.
+    SoleName,
     /// A running machine is ended on its own word only.
     NodesWord,
     /// A creation has the same token each time that it is asked for.
@@ -83,6 +85,7 @@ impl Guard {
         Self::SecondLook,
         Self::RaisedEpoch,
         Self::SeenSeal,
+        Self::SoleName,
         Self::NodesWord,
         Self::StableToken,
         Self::NoEffect,
@@ -102,6 +105,7 @@ impl Guard {
             Self::SecondLook => "second-look",
             Self::RaisedEpoch => "raised-epoch",
             Self::SeenSeal => "seen-seal",
+            Self::SoleName => "sole-name",
             Self::NodesWord => "nodes-word",
             Self::StableToken => "stable-token",
             Self::NoEffect => "no-effect",

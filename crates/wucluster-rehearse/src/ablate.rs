@@ -1,98 +1,168 @@
 //! Ablation: each guard is switched off in turn, and the judges have to notice.
 //!
-//! A guard that nobody misses is either not needed, or the days are too mild; both have to be told.
+//! A guard behind which another one stands is switched off together with it: the harm must come about then,
+//! and not with only the other one off. A guard that nobody misses is either not needed, or the days are
+//! too mild for it; the page says so.
 
+use std::fmt;
+use std::path::Path;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use crate::generate;
 use crate::guard::{Ablation, AnyGuard};
 use crate::run::{Manner, Report};
+use crate::scenario::Scenario;
 use crate::swarm::{run_safely, swarm};
 use crate::verdict::Violation;
-use wucluster_core::interlock::Interlock;
-use wucluster_core::policy::Guard;
 
-/// The seed that shows what is lost without a guard, and what that is.
+/// A day on which a guard is missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Day {
+    /// That of a seed.
+    Seed(u64),
+    /// A kept scenario, by name.
+    Kept(String),
+}
+
+impl Day {
+    /// Returns its description; `None` when no such scenario is kept.
+    #[must_use]
+    pub fn scenario(&self) -> Option<Scenario> {
+        match self {
+            Self::Seed(seed) => Some(generate::scenario(*seed)),
+            Self::Kept(name) => kept().into_iter().find(|(known, _)| known == name).map(|it| it.1),
+        }
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seed(seed) => write!(f, "{seed}"),
+            Self::Kept(name) => write!(f, "`{name}`"),
+        }
+    }
+}
+
+/// The day that shows what is lost without a guard, and what that is.
 #[derive(Debug, Clone)]
 pub struct Catch {
-    /// The guard that was off.
+    /// The guard that was off, and with it the one that stands behind it.
     pub guard: AnyGuard,
-    /// The seed.
-    pub seed: u64,
+    /// The day.
+    pub day: Day,
     /// The first rule that was broken, and that is kept with the guard on.
     pub violation: Violation,
 }
 
-/// Runs a seed with a guard off; returns what is broken without it, and not with it.
+/// Runs a day with a guard off, and what stands behind it; returns what is broken without both, and neither
+/// with both, nor with only the guard on.
 #[must_use]
-pub fn missed(guard: AnyGuard, seed: u64) -> Option<Violation> {
-    let scenario = generate::scenario(seed);
-    let without = run_safely(&scenario, &manner(guard));
-    new_violation(&without, seed)
+pub fn missed(guard: AnyGuard, day: &Day) -> Option<Violation> {
+    let scenario = day.scenario()?;
+    new_violation(guard, &run_safely(&scenario, &manner(off(guard))), &scenario)
 }
 
-fn manner(guard: AnyGuard) -> Manner {
-    Manner { ablation: Ablation::of(guard), tells: false }
+/// What is switched off to see whether a guard is missed.
+fn off(guard: AnyGuard) -> Ablation {
+    let alone = Ablation::of(guard);
+    guard.stand_in().map_or_else(|| alone.clone(), |other| alone.clone().and(other))
 }
 
-/// Returns the first broken rule that the same seed does not break with all guards on.
-fn new_violation(without: &Report, seed: u64) -> Option<Violation> {
-    if without.violations.is_empty() {
-        return None;
+fn manner(ablation: Ablation) -> Manner {
+    Manner { ablation, tells: false }
+}
+
+/// Returns the first rule that is broken without a guard, and not with it.
+fn new_violation(guard: AnyGuard, without: &Report, scenario: &Scenario) -> Option<Violation> {
+    let counts = |found: &&Violation| {
+        guard.keeps_from().is_empty() || guard.keeps_from().contains(&found.rule)
+    };
+    without.violations.iter().find(counts)?;
+    let with = [Ablation::none()].into_iter().chain(guard.stand_in().map(Ablation::of));
+    let broken: Vec<_> = with
+        .flat_map(|ablation| run_safely(scenario, &manner(ablation)).violations)
+        .map(|found| found.rule)
+        .collect();
+    without.violations.iter().filter(counts).find(|found| !broken.contains(&found.rule)).cloned()
+}
+
+/// Looks for a day on which a guard is missed: in the scenario that is kept for it, and in the seeds.
+#[must_use]
+pub fn ablate(guard: AnyGuard, seeds: u64) -> Option<Catch> {
+    let day = Day::Kept(format!("without-{guard}"));
+    match missed(guard, &day) {
+        Some(violation) => Some(Catch { guard, day, violation }),
+        None => by_seed(guard, 0..seeds),
     }
-    let with = run_safely(&generate::scenario(seed), &Manner::default());
-    let is_new = |found: &&Violation| with.violations.iter().all(|known| known.rule != found.rule);
-    without.violations.iter().find(is_new).cloned()
 }
 
-/// Looks through the seeds of a range for one that misses a guard, for a bounded time.
-#[must_use]
-pub fn ablate(
-    guard: AnyGuard,
-    seeds: std::ops::Range<u64>,
-    limit: Option<Duration>,
-) -> Option<Catch> {
-    let caught: Mutex<Option<Catch>> = Mutex::new(None);
+fn by_seed(guard: AnyGuard, seeds: std::ops::Range<u64>) -> Option<Catch> {
+    let caught: Mutex<Option<(u64, Violation)>> = Mutex::new(None);
     let stops = |seed: u64, report: &Report| {
-        let Some(violation) = new_violation(report, seed) else { return false };
+        let scenario = generate::scenario(seed);
+        let Some(violation) = new_violation(guard, report, &scenario) else { return false };
         if let Ok(mut caught) = caught.lock() {
             // Two threads may find one each: the earlier seed counts.
-            if caught.as_ref().is_none_or(|known| seed < known.seed) {
-                *caught = Some(Catch { guard, seed, violation });
+            if caught.as_ref().is_none_or(|(known, _)| seed < *known) {
+                *caught = Some((seed, violation));
             }
         }
         true
     };
-    let _ = swarm(seeds, &manner(guard), limit, &stops);
-    caught.into_inner().ok().flatten()
+    let _ = swarm(seeds, &manner(off(guard)), None, &stops);
+    let (seed, violation) = caught.into_inner().ok().flatten()?;
+    Some(Catch { guard, day: Day::Seed(seed), violation })
 }
 
-/// Returns the page that lists each guard with the seed that shows what is lost without it.
+/// Reads the kept scenarios, by name.
+#[must_use]
+pub fn kept() -> Vec<(String, Scenario)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let is_scenario = path.extension().is_some_and(|kind| kind == "json");
+        let (Some(name), true) = (path.file_stem(), is_scenario) else { continue };
+        let scenario = std::fs::read_to_string(&path).ok();
+        let scenario = scenario.and_then(|text| Scenario::from_json(&text).ok());
+        found.extend(scenario.map(|scenario| (name.to_string_lossy().into_owned(), scenario)));
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found
+}
+
+/// Returns the page that lists each guard with the day that shows what is lost without it.
 #[must_use]
 pub fn page(seeds: u64, catches: &[(AnyGuard, Option<Catch>)]) -> String {
     let mut text = HEAD.to_owned();
     for (guard, caught) in catches {
-        let line = match caught {
-            Some(caught) => {
-                format!("| `{guard}` | {} | `{}` |\n", caught.seed, caught.violation.rule)
+        let behind = guard.stand_in().map_or_else(|| "-".to_owned(), |other| format!("`{other}`"));
+        text += &match caught {
+            Some(Catch { day, violation, .. }) => {
+                format!("| `{guard}` | {behind} | {day} | `{}` |\n", violation.rule)
             }
-            None => {
-                format!("| `{guard}` | - | nobody misses it in {seeds} days: {} |\n", why(*guard))
-            }
+            None => format!(
+                "| `{guard}` | {behind} | - | nobody misses it in {seeds} days: they may be too mild for it |\n"
+            ),
         };
-        text += &line;
     }
     text += TAIL;
     text
 }
 
-/// Reads from the page the seed that it names for a guard, if it names one.
+/// Reads from the page the day that it names for a guard, and the rule that is broken on it.
 #[must_use]
-pub fn seed_on_page(page: &str, guard: AnyGuard) -> Option<u64> {
+pub fn on_page(page: &str, guard: AnyGuard) -> Option<(Day, String)> {
     let begin = format!("| `{guard}` |");
     let line = page.lines().find_map(|line| line.strip_prefix(begin.as_str()))?;
-    line.split('|').next()?.trim().parse().ok()
+    let mut cells = line.split('|').skip(1).map(str::trim);
+    let (day, rule) = (cells.next()?, cells.next()?);
+    let day = match day.parse() {
+        Ok(seed) => Day::Seed(seed),
+        Err(_) => Day::Kept(day.strip_prefix('`')?.strip_suffix('`')?.to_owned()),
+    };
+    Some((day, rule.trim_matches('`').to_owned()))
 }
 
 const HEAD: &str = "\
@@ -100,16 +170,18 @@ const HEAD: &str = "\
 
 Made by `cargo run -p wucluster-rehearse --features ablation --bin torture -- guards`; not by hand.
 
-Each guard is switched off alone, and the days of the seeds are run until a judge notices. The seed and the
-rule that is broken then stand here; with the guard on, the same seed keeps that rule. The rules are those of
-[safety.md](safety.md).
+Each guard is switched off, and days are run until a judge notices. The day (a seed, or a kept scenario) and
+the rule that is broken then stand here; with the guard on, the same day keeps that rule. Where another guard
+stands behind it, both are switched off: the rule is broken without both, and kept with either. The rules are
+those of [safety.md](safety.md).
 
-| guard | seed | broken without it |
-|---|---|---|
+| guard | behind it | day | broken without |
+|---|---|---|---|
 ";
 
 const TAIL: &str = "
-`canary` is no guard but a planted bug; every run of the tests has to notice it.
+`canary` is no guard but a planted bug; every run of the tests has to notice it. Every run of the tests also
+runs each day of this page with and without its guard.
 
 Not listed are the rules that only tell what others refused (`provider-refused`, `not-permitted`,
 `no-capacity`, `node-failed`, `snapshot-failed`, `detach-stuck`, `volume-failed`, `unrecognized-state`,
@@ -117,42 +189,3 @@ Not listed are the rules that only tell what others refused (`provider-refused`,
 wait instead. That they are told truly is judged on every seed. The rules about hooks (`unmount-refused`,
 `halt-refused`, `not-ready`) are tested in the engine's simulation; the days of the seeds have no hooks.
 ";
-
-/// Says why a guard may be missed by nobody: what else stands behind it, or what the days lack.
-fn why(guard: AnyGuard) -> &'static str {
-    match guard {
-        AnyGuard::Interlock(Interlock::StillAttached) => {
-            "the node's own word stands behind it (`nodes-word`), and the volumes are let go of first"
-        }
-        AnyGuard::Interlock(Interlock::DeleteOnTermination) => {
-            "`still-attached` stands behind it: nothing attached, nothing to be deleted with the instance"
-        }
-        AnyGuard::Interlock(Interlock::NotBlank) => {
-            "the node examines the device once more before it formats, and refuses"
-        }
-        AnyGuard::Interlock(Interlock::IdentityConflict) => {
-            "the planner holds a conflict before it asks the gate"
-        }
-        AnyGuard::Other(Guard::SecondLook) => {
-            "the provider refuses to delete what is attached, and `nodes-word` keeps machines"
-        }
-        AnyGuard::Other(Guard::FreshWord) => {
-            "a drive goes one way, so that an older word of a node hides nothing that it asks for; and the node proves each request once more itself"
-        }
-        AnyGuard::Other(Guard::Missed) => {
-            "what it keeps from is a known defect where listings waver, and counted as such"
-        }
-        AnyGuard::Other(Guard::SeenSeal) => {
-            "the interlock `snapshot-older` heeds the seal again before the deletion"
-        }
-        AnyGuard::Other(Guard::NodesWord) => {
-            "it is missed only on days on which listings leave out what is attached"
-        }
-        AnyGuard::Other(Guard::Awaited | Guard::OneAtATime) => {
-            "the same question has the same token, and makes nothing twice"
-        }
-        AnyGuard::Interlock(_) | AnyGuard::Other(_) | AnyGuard::Canary => {
-            "why is not known: the days may be too mild for it"
-        }
-    }
-}

@@ -13,7 +13,7 @@ use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::ports::Clock;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
-use wucluster_sim::{FaultKind, Human, Sim, World};
+use wucluster_sim::{Fault, FaultKind, Human, Sim, World};
 
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
@@ -300,6 +300,23 @@ impl Bench {
                 world.human(&Human::DeleteNewestSnapshot(mount.clone())).is_ok()
             }
             Act::DeleteVolume(mount) => world.human(&Human::DeleteVolume(mount.clone())).is_ok(),
+            Act::TagVolume(mount, key, value) => {
+                world.human(&Human::TagVolume(mount.clone(), key.clone(), value.clone())).is_ok()
+            }
+            Act::MountByHand(mount) => {
+                world.human(&Human::Mount(mount.clone(), "/by-hand".to_owned())).is_ok()
+            }
+            Act::PutOther(mount) => world.strike(&Fault::ForeignContent {
+                mount: Some(mount.clone()),
+                what: "dos partition table".to_owned(),
+            }),
+            Act::Impersonate(node) => {
+                world.strike(&Fault::WrongHost { node: Some(node.clone()), span: None })
+            }
+            Act::Hide(millis) => {
+                world.strike(&Fault::Hidden { span: Duration::from_millis(*millis) })
+            }
+            Act::Lie(lie) => world.strike(&Fault::ProbeLies { lie: *lie }),
             Act::Write(_)
             | Act::Pass(_)
             | Act::NodeLeaves(_)
@@ -362,7 +379,13 @@ impl Clock for SteadyClock {
 
 /// Says whether a deed ends data by other means than ours.
 fn ends_data(act: &Act) -> bool {
-    matches!(act, Act::ForceDetach(_) | Act::DeleteNewestSnapshot(_) | Act::DeleteVolume(_))
+    matches!(
+        act,
+        Act::ForceDetach(_)
+            | Act::DeleteNewestSnapshot(_)
+            | Act::DeleteVolume(_)
+            | Act::TagVolume(..)
+    )
 }
 
 fn note(notes: &Notebook, event: &EngineEvent) {

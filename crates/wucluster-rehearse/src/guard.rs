@@ -6,6 +6,8 @@ use std::fmt;
 use wucluster_core::interlock::Interlock;
 use wucluster_core::policy::{Consent, Guard, Policy};
 
+use crate::verdict::Rule;
+
 /// An interlock, or another guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AnyGuard {
@@ -13,6 +15,8 @@ pub enum AnyGuard {
     Interlock(Interlock),
     /// How evidence is taken, and when.
     Other(Guard),
+    /// The node's: it examines a device once more before it makes a file system on it.
+    Examination,
     /// None: a bug that is planted in a test, so that it is known that the judges would see one.
     Canary,
 }
@@ -41,8 +45,61 @@ impl AnyGuard {
             .into_iter()
             .map(Self::Interlock)
             .chain(Guard::ALL.into_iter().map(Self::Other))
-            .chain([Self::Canary])
+            .chain([Self::Examination, Self::Canary])
             .collect()
+    }
+
+    /// Returns the guard that stands behind it: the same harm is kept from by either, so that only
+    /// without both it comes about.
+    #[must_use]
+    pub fn stand_in(self) -> Option<Self> {
+        match self {
+            Self::Interlock(Interlock::DeleteOnTermination) => {
+                Some(Self::Interlock(Interlock::StillAttached))
+            }
+            Self::Interlock(Interlock::IdentityConflict) => Some(Self::Other(Guard::SoleName)),
+            Self::Other(Guard::SoleName) => Some(Self::Interlock(Interlock::IdentityConflict)),
+            Self::Interlock(_) | Self::Other(_) | Self::Examination | Self::Canary => None,
+        }
+    }
+
+    /// Lists the rules of which a guard has to be missed, where a guard keeps from harm: a day that without
+    /// it takes another course may break other rules by chance. None: any rule counts.
+    #[must_use]
+    pub fn keeps_from(self) -> &'static [Rule] {
+        match self {
+            Self::Interlock(
+                Interlock::MountBusy | Interlock::NodeSilent | Interlock::HostKeyChanged,
+            )
+            | Self::Other(Guard::FreshWord | Guard::SecondLook | Guard::NodesWord) => {
+                &[Rule::DetachedWhileMounted, Rule::TerminatedWhileMounted]
+            }
+            Self::Interlock(
+                Interlock::SnapshotUnfinished
+                | Interlock::SnapshotOlder
+                | Interlock::SnapshotNotOurs,
+            )
+            | Self::Other(Guard::RaisedEpoch | Guard::SeenSeal) => {
+                &[Rule::DeletedUnsaved, Rule::LostData]
+            }
+            Self::Interlock(Interlock::DataMissing) => {
+                &[Rule::RestoredOlder, Rule::BlankDespiteData]
+            }
+            Self::Interlock(Interlock::DeleteOnTermination) => &[Rule::DeletedWithInstance],
+            Self::Interlock(Interlock::NotBlank) | Self::Examination => {
+                &[Rule::FormattedOverContent]
+            }
+            Self::Other(Guard::StableToken | Guard::Missed) => {
+                &[Rule::TwoInstances, Rule::TwoVolumes]
+            }
+            Self::Interlock(_) | Self::Other(_) | Self::Canary => &[],
+        }
+    }
+
+    /// Returns the guard of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::all().into_iter().find(|known| known.as_str() == word)
     }
 
     /// Returns its word.
@@ -51,6 +108,7 @@ impl AnyGuard {
         match self {
             Self::Interlock(interlock) => interlock.code(),
             Self::Other(guard) => guard.as_str(),
+            Self::Examination => "examination",
             Self::Canary => "canary",
         }
     }
@@ -82,6 +140,14 @@ impl Ablation {
         Self { off: BTreeSet::from([guard]) }
     }
 
+    /// Switches off one more.
+    #[cfg(feature = "ablation")]
+    #[must_use]
+    pub fn and(mut self, guard: AnyGuard) -> Self {
+        self.off.insert(guard);
+        self
+    }
+
     /// Says whether a guard is off.
     #[must_use]
     pub fn is_off(&self, guard: AnyGuard) -> bool {
@@ -103,6 +169,8 @@ impl Ablation {
                 AnyGuard::Other(guard) => {
                     policy.unguarded.insert(*guard);
                 }
+                // It is the node's: its world is told.
+                AnyGuard::Examination => {}
                 // An epoch that is neither raised nor heeded: the oldest of all mistakes.
                 AnyGuard::Canary => {
                     policy.ablated.insert(Interlock::SnapshotOlder);

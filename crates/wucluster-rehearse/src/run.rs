@@ -10,7 +10,7 @@ use wucluster_engine::Outcome;
 use wucluster_sim::{Durations, FaultKind, Harm, HarmKind, Limits, Span, World};
 
 use crate::bench::{Bench, Driven};
-use crate::guard::Ablation;
+use crate::guard::{Ablation, AnyGuard};
 use crate::judge;
 use crate::known;
 use crate::scenario::{Scenario, Start, Step};
@@ -73,7 +73,8 @@ pub fn run(scenario: &Scenario, manner: &Manner) -> Report {
 
 fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
     wucluster_sim::run(async {
-        let limits = Limits { keeps_trace: false, ..Limits::default() };
+        let examines_before_format = !manner.ablation.is_off(AnyGuard::Examination);
+        let limits = Limits { keeps_trace: false, examines_before_format, ..Limits::default() };
         let world =
             World::new(scenario.seed).with_limits(limits).with_durations(durations(scenario.seed));
         let mut bench = Bench::new(scenario, world, &manner.ablation, manner.tells);

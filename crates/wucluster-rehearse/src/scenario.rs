@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
+use wucluster_sim::Lie;
 
 use crate::trouble::Trouble;
 
@@ -133,6 +134,18 @@ pub enum Act {
     DeleteNewestSnapshot(MountKey),
     /// A human deletes a mount's volume.
     DeleteVolume(MountKey),
+    /// A human sets a tag of a mount's volume.
+    TagVolume(MountKey, String, String),
+    /// A human mounts a mount's device by hand, at another place.
+    MountByHand(MountKey),
+    /// Somebody puts something else on a volume that holds nothing.
+    PutOther(MountKey),
+    /// Another host answers in place of a node, until calm.
+    Impersonate(NodeName),
+    /// What is made next stays out of listings for so many milliseconds.
+    Hide(u64),
+    /// The next examination by any node is wrong in such a way.
+    Lie(Lie),
 }
 
 impl Act {
@@ -148,9 +161,15 @@ impl Act {
             | Self::MountJoins(mount)
             | Self::ForceDetach(mount)
             | Self::DeleteNewestSnapshot(mount)
-            | Self::DeleteVolume(mount) => Some(mount),
+            | Self::DeleteVolume(mount)
+            | Self::TagVolume(mount, _, _)
+            | Self::MountByHand(mount)
+            | Self::PutOther(mount) => Some(mount),
             Self::Sync(_)
             | Self::Pass(_)
+            | Self::Hide(_)
+            | Self::Lie(_)
+            | Self::Impersonate(_)
             | Self::NodeLeaves(_)
             | Self::NodeJoins(_)
             | Self::PowerCut(_)
@@ -168,8 +187,9 @@ impl Act {
             | Self::NodeJoins(node)
             | Self::PowerCut(node)
             | Self::Stop(node)
-            | Self::Terminate(node) => Some(node),
-            Self::Pass(_) => None,
+            | Self::Terminate(node)
+            | Self::Impersonate(node) => Some(node),
+            Self::Pass(_) | Self::Hide(_) | Self::Lie(_) => None,
             other => other.mount().map(|mount| &mount.node),
         }
     }
@@ -196,6 +216,14 @@ impl fmt::Display for Act {
                 write!(f, "a human deletes the newest snapshot of {mount}")
             }
             Self::DeleteVolume(mount) => write!(f, "a human deletes the volume of {mount}"),
+            Self::TagVolume(mount, key, value) => {
+                write!(f, "a human sets {key} of the volume of {mount} to `{value}`")
+            }
+            Self::MountByHand(mount) => write!(f, "a human mounts {mount} by hand"),
+            Self::PutOther(mount) => write!(f, "somebody puts something else on {mount}"),
+            Self::Impersonate(node) => write!(f, "another host answers in place of {node}"),
+            Self::Hide(millis) => write!(f, "what is made next is not listed for {millis} ms"),
+            Self::Lie(lie) => write!(f, "the next examination by a node goes wrong: {lie:?}"),
         }
     }
 }

@@ -40,8 +40,16 @@ pub struct Limits {
     /// Whether a file system that was made and never mounted already counts as data, whose loss is
     /// harm. Default: no, as nobody could write to it.
     pub counts_format_as_data: bool,
+    /// Whether a node examines a device once more before it makes a file system on it. Default: yes, as
+    /// what is sent to it does; no shows what is lost without that.
+    #[serde(default = "yes")]
+    pub examines_before_format: bool,
     /// Whether the history is kept as text, beside its digest. Default: no, it costs time.
     pub keeps_trace: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Default for Limits {
@@ -59,6 +67,7 @@ impl Default for Limits {
             is_throttled: true,
             is_shuffled: true,
             counts_format_as_data: false,
+            examines_before_format: true,
             keeps_trace: false,
         }
     }

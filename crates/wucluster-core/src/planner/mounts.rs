@@ -22,7 +22,10 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
     let volume = match mount.volumes.as_slice() {
         [] => None,
         [one] => Some(one),
-        several => return ownership::volume_conflict(&mount.key, several).into(),
+        several if ctx.policy.guards(Guard::SoleName) => {
+            return ownership::volume_conflict(&mount.key, several).into();
+        }
+        several => several.first(),
     };
     let result = match (ctx.demand, volume) {
         (Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched, None) => {
@@ -53,11 +56,16 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
         (Demand::RecentlySnapshotted, Some(volume)) => snapshotted(ctx, mount, volume),
         (Demand::Away, Some(volume)) => deleted(ctx, mount, volume),
     };
-    settle(ctx, mount, result)
+    settle(ctx, mount, volume, result)
 }
 
 /// Follows a refusal down its rungs: what must come first is proposed in its place.
-fn settle(ctx: &Context<'_>, mount: &MountObservation, result: Result<Step, Refusal>) -> Step {
+fn settle(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: Option<&VolumeSeen>,
+    result: Result<Step, Refusal>,
+) -> Step {
     let mut result = result;
     // Each rung leads only to lower ones, so this ends; the bound is for a rule that forgets it.
     for _ in 0..8 {
@@ -65,7 +73,7 @@ fn settle(ctx: &Context<'_>, mount: &MountObservation, result: Result<Step, Refu
             Ok(step) => return step,
             Err(refusal) => refusal,
         };
-        let (Refusal::First(rung, hold), Some(volume)) = (refusal.clone(), mount.volume()) else {
+        let (Refusal::First(rung, hold), Some(volume)) = (refusal.clone(), volume) else {
             return refusal.into();
         };
         result = match propose(ctx, mount, volume, rung) {
@@ -112,6 +120,10 @@ fn propose(
                 instance: attachment.instance.clone(),
             })
         }
+        // Without the guard the snapshot comes first.
+        Rung::Seal if !ctx.policy.guards(Guard::SeenSeal) && !is_claimed(mount, volume) => {
+            return Some(snapshot(ctx, mount, volume));
+        }
         Rung::Seal => {
             let number = volume.tags.epoch()?.number;
             tag(&[(KEY_EPOCH, Epoch { number, is_sealed: true }.to_string())])
@@ -143,6 +155,14 @@ fn propose(
             uuid: identity::filesystem_uuid(volume),
         }),
     }))
+}
+
+/// Says whether a snapshot claims to cover a volume's present epoch.
+fn is_claimed(mount: &MountObservation, volume: &VolumeSeen) -> bool {
+    let number = volume.tags.epoch().map(|epoch| epoch.number);
+    mount.snapshots.iter().any(|seen| {
+        seen.volume == volume.id && seen.tags.epoch().map(|epoch| epoch.number) == number
+    })
 }
 
 fn snapshot(

@@ -13,7 +13,7 @@ use crate::tags::Tags;
 
 pub(super) fn step(ctx: &Context<'_>, node: &NodeObservation) -> Step {
     let subject = Subject::Node(node.name.clone());
-    if node.instances.len() > 1 {
+    if node.instances.len() > 1 && ctx.policy.guards(Guard::SoleName) {
         return ownership::instance_conflict(&node.name, &node.instances).into();
     }
     match ctx.demand {

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use wucluster_rehearse::generate;
+use wucluster_rehearse::guard::Ablation;
+#[cfg(feature = "ablation")]
+use wucluster_rehearse::guard::AnyGuard;
 use wucluster_rehearse::run::{Manner, Report, run};
 use wucluster_rehearse::scenario::Scenario;
 use wucluster_rehearse::shrink::shrink;
@@ -14,6 +17,8 @@ const HELP: &str = "\
 torture run [SEEDS] [STATE]     runs seeds 0 to SEEDS, going on from the file STATE, and prints the table
 torture replay --seed N         tells what happens on the day of a seed
 torture replay FILE             tells what happens in a kept scenario
+torture replay FILE --without GUARD[,GUARD]
+                                the same with guards off (needs the feature `ablation`)
 torture shrink --seed N [FILE]  takes out of a failing day all that it does without, and keeps it
 torture shrink --seed N --without GUARD FILE
                                 the same with a guard off (needs the feature `ablation`)
@@ -32,19 +37,24 @@ fn main() -> ExitCode {
             Path::new(rest.get(1).copied().unwrap_or("target/torture.json")),
         ),
         ["replay", "--seed", seed] => {
-            number(seed).map(generate::scenario).and_then(|it| replay(&it))
+            number(seed).map(generate::scenario).and_then(|it| replay(&it, Ablation::none()))
         }
-        ["replay", file] => read(Path::new(file)).and_then(|scenario| replay(&scenario)),
+        ["replay", file] => read(Path::new(file)).and_then(|it| replay(&it, Ablation::none())),
+        #[cfg(feature = "ablation")]
+        ["replay", file, "--without", guards] => read(Path::new(file)).and_then(|scenario| {
+            let mut ablation = Ablation::none();
+            for word in guards.split(',') {
+                ablation = ablation.and(AnyGuard::from_word(word).ok_or_else(|| HELP.to_owned())?);
+            }
+            replay(&scenario, ablation)
+        }),
         #[cfg(feature = "ablation")]
         ["shrink", "--seed", seed, "--without", guard, file] => number(seed).and_then(|seed| {
-            use wucluster_rehearse::guard::{Ablation, AnyGuard};
-            let guard = AnyGuard::all().into_iter().find(|known| known.as_str() == *guard);
-            let guard = guard.ok_or_else(|| HELP.to_owned())?;
-            make_small(
-                seed,
-                Manner { ablation: Ablation::of(guard), tells: false },
-                Path::new(file),
-            )
+            let guard = AnyGuard::from_word(guard).ok_or_else(|| HELP.to_owned())?;
+            let alone = Ablation::of(guard);
+            let ablation =
+                guard.stand_in().map_or_else(|| alone.clone(), |it| alone.clone().and(it));
+            make_small(seed, Manner { ablation, tells: false }, Path::new(file))
         }),
         ["shrink", "--seed", seed, rest @ ..] => number(seed).and_then(|seed| {
             let default = format!("target/seed-{seed}.json");
@@ -53,7 +63,7 @@ fn main() -> ExitCode {
         }),
         #[cfg(feature = "ablation")]
         ["guards", rest @ ..] => guards(
-            rest.first().map_or(Ok(20_000), |text| number(text)),
+            rest.first().map_or(Ok(2_000), |text| number(text)),
             Path::new(rest.get(1).copied().unwrap_or("docs/guards.md")),
         ),
         _ => Err(HELP.to_owned()),
@@ -107,8 +117,8 @@ fn torment(seeds: Result<u64, String>, state: &Path) -> Result<bool, String> {
     Ok(table.guilty.is_empty())
 }
 
-fn replay(scenario: &Scenario) -> Result<bool, String> {
-    let report = run(scenario, &Manner { tells: true, ..Manner::default() });
+fn replay(scenario: &Scenario, ablation: Ablation) -> Result<bool, String> {
+    let report = run(scenario, &Manner { tells: true, ablation });
     print!("{}", scenario.to_json());
     for line in &report.story {
         println!("{line}");
@@ -149,19 +159,19 @@ fn make_small(seed: u64, manner: Manner, file: &Path) -> Result<bool, String> {
 
 #[cfg(feature = "ablation")]
 fn guards(seeds: Result<u64, String>, file: &Path) -> Result<bool, String> {
-    use wucluster_rehearse::ablate::{Catch, ablate, missed, page, seed_on_page};
-    use wucluster_rehearse::guard::AnyGuard;
+    use wucluster_rehearse::ablate::{Catch, ablate, missed, on_page, page};
 
     let seeds = seeds?;
     let before = std::fs::read_to_string(file).unwrap_or_default();
     let mut catches = Vec::new();
     for guard in AnyGuard::all() {
         // The day that the page names already is tried first.
-        let named = seed_on_page(&before, guard)
-            .and_then(|seed| missed(guard, seed).map(|violation| Catch { guard, seed, violation }));
-        let caught = named.or_else(|| ablate(guard, 0..seeds, None));
+        let named = on_page(&before, guard).and_then(|(day, _)| {
+            missed(guard, &day).map(|violation| Catch { guard, day, violation })
+        });
+        let caught = named.or_else(|| ablate(guard, seeds));
         match &caught {
-            Some(caught) => println!("{guard}: seed {}: {}", caught.seed, caught.violation),
+            Some(Catch { day, violation, .. }) => println!("{guard}: day {day}: {violation}"),
             None => println!("{guard}: missed by nobody in {seeds} seeds"),
         }
         catches.push((guard, caught));

@@ -54,6 +54,7 @@ impl World {
         // The node examines the device once more, which may fail it too.
         match (&examined, upset.lies()) {
             (Contents::Blank, _) => {}
+            (_, _) if !self.limits.examines_before_format => {}
             (_, Some((fault, Lie::Blank))) => self.fired(fault),
             (_, _) => return Err(ShellError::Refused(format!("the device holds {examined}"))),
         }
