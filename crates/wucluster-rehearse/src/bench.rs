@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::{Instant, sleep, sleep_until};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
-use wucluster_core::ports::Clock;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
 use wucluster_sim::{FaultKind, Human, Sim, World};
@@ -38,7 +36,6 @@ pub struct Bench {
     scenario: Scenario,
     cloud: WiredCloud,
     shell: WiredShell,
-    clock: SteadyClock,
     policy: Policy,
     watches: bool,
 }
@@ -53,6 +50,8 @@ pub struct Driven {
     pub from: Timestamp,
     /// When it ended.
     pub to: Timestamp,
+    /// How fast the operator's clock went. Unit: percent of the true rate.
+    pub rate_percent: u32,
     /// When each subject was last seen to change.
     pub changes: Vec<(Timestamp, Subject)>,
     /// Who fell short at each instant at which something happened, if that was watched.
@@ -60,6 +59,12 @@ pub struct Driven {
 }
 
 impl Driven {
+    /// Returns how long it was by the operator's clock from one true time to another.
+    #[must_use]
+    pub fn felt_span(&self, from: Timestamp, to: Timestamp) -> Duration {
+        to.since(from) * self.rate_percent / 100
+    }
+
     /// Says whether the demand was reported as reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
@@ -82,8 +87,8 @@ impl Bench {
         };
         let mut policy = Policy { consent: Consent::Everything, ..Policy::default() };
         ablation.apply(&mut policy);
-        let (clock, scenario) = (SteadyClock(sim.clone()), scenario.clone());
-        Self { sim, ear, notes, cast, scenario, cloud, shell, clock, policy, watches: false }
+        let scenario = scenario.clone();
+        Self { sim, ear, notes, cast, scenario, cloud, shell, policy, watches: false }
     }
 
     /// Says whether nobody said yes to any deletion.
@@ -145,13 +150,17 @@ impl Bench {
         let mut changes = Vec::new();
         let notes = self.notes.clone();
         let mut watched = Vec::new();
+        // The engine reads the time of day once, and counts on from there.
+        let clock = self.sim.begin_operator();
+        let rate_percent = clock.rate_percent();
         let ending = {
-            let engine = Engine::new(&self.cloud, &self.shell, &self.clock);
+            let engine = Engine::new(&self.cloud, &self.shell, &clock);
             let mut emit = |event: &EngineEvent| {
+                let now = self.sim.now();
                 if let EventKind::Changed { subject, .. } = &event.kind {
-                    changes.push((event.at, subject.clone()));
+                    changes.push((now, subject.clone()));
                 }
-                note(&notes, event);
+                note(&notes, now, event);
             };
             let drive = engine.pursue(pursuit, stop, &mut emit);
             let death = async {
@@ -205,7 +214,7 @@ impl Bench {
             None => "-- the operator is gone".to_owned(),
             Some(ending) => format!("-- {}", ending.outcome.word()),
         });
-        Ok(Driven { definition, ending, from, to, changes, watched })
+        Ok(Driven { definition, ending, from, to, rate_percent, changes, watched })
     }
 
     /// Looks at the truth each time that something may have changed.
@@ -345,27 +354,12 @@ impl Bench {
     }
 }
 
-/// The operator's clock: however wrong the time of day is, the engine's own clock goes on steadily.
-#[derive(Debug)]
-struct SteadyClock(Sim);
-
-#[async_trait]
-impl Clock for SteadyClock {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, span: Duration) {
-        sleep(span).await;
-    }
-}
-
 /// Says whether a deed ends data by other means than ours.
 fn ends_data(act: &Act) -> bool {
     matches!(act, Act::ForceDetach(_) | Act::DeleteNewestSnapshot(_) | Act::DeleteVolume(_))
 }
 
-fn note(notes: &Notebook, event: &EngineEvent) {
+fn note(notes: &Notebook, now: Timestamp, event: &EngineEvent) {
     let mut notes = notes.open();
     if let EventKind::DataSeen { mount, epoch } = &event.kind {
         notes.data_epochs.insert(mount.clone(), *epoch);
@@ -373,7 +367,7 @@ fn note(notes: &Notebook, event: &EngineEvent) {
     if notes.story.is_some()
         && let Some(words) = in_words(&event.kind)
     {
-        notes.tell(event.at, || words);
+        notes.tell(now, || words);
     }
 }
 

@@ -3,15 +3,34 @@
 //! Each kind of fault, node and step draws from a stream of its own. Source of the proportions:
 //! swarm testing (Groce et al., ISSTA 2012): a random *subset* of kinds finds more than all at once.
 
+use std::time::Duration;
+
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
-use wucluster_sim::{FaultKind, Rng};
+use wucluster_sim::{Fault, FaultKind, Rng};
 
 use crate::scenario::{Act, Ends, MountShape, NodeShape, Scenario, Start, Step};
-use crate::trouble::{Moment, Trouble, kinds};
+use crate::trouble::{Cast, Moment, Trouble, kinds};
 
 /// How likely a kind is part of a seed's subset.
 const KIND_CHANCE: f64 = 0.3;
+
+/// How likely a kind is whose effects are seldom met even where it is on: each pair of kinds is to be
+/// felt together on one day of a thousand.
+const SELDOM_CHANCE: f64 = 0.4;
+
+const SELDOM: [FaultKind; 7] = [
+    FaultKind::TornBatch,
+    FaultKind::SlowSnapshot,
+    FaultKind::TwinSnapshot,
+    FaultKind::Busy,
+    FaultKind::MkfsFails,
+    FaultKind::MountsItself,
+    FaultKind::TokenLifetime,
+];
+
+/// Longest time for which nobody drives.
+const OUTAGE_MAX: Duration = Duration::from_secs(12 * 3600);
 
 /// Most mounts of a cluster.
 const MOUNTS_MAX: u64 = 24;
@@ -21,9 +40,10 @@ const MOUNTS_MAX: u64 = 24;
 pub fn scenario(seed: u64) -> Scenario {
     let nodes = nodes(seed);
     let names: Vec<NodeName> = nodes.iter().map(|node| node.name.clone()).collect();
-    let start = match Rng::new(seed, "start").below(4) {
-        0 => Start::Empty,
-        1 => Start::Away,
+    // File systems are made on new volumes alone: half of the clusters begin from nothing.
+    let start = match Rng::new(seed, "start").below(10) {
+        0..5 => Start::Empty,
+        5..7 => Start::Away,
         _ => Start::Launched,
     };
     let troubles = troubles(seed);
@@ -31,7 +51,26 @@ pub fn scenario(seed: u64) -> Scenario {
         Scenario { note: String::new(), seed, nodes, start, troubles, steps: Vec::new() };
     let mounts: Vec<MountKey> = scenario.mounts().collect();
     scenario.steps = steps(seed, &names, &mounts, start);
+    scenario.steps.extend(outage(&scenario, &names));
     scenario
+}
+
+/// Adds, where tokens are forgotten early, what lasts longer than they do: a machine is made, that long
+/// nobody drives, and the machine is gone when somebody demands it again.
+fn outage(scenario: &Scenario, nodes: &[NodeName]) -> Vec<Step> {
+    let lifetimes =
+        scenario.troubles.iter().filter_map(|trouble| match trouble.fault(&Cast::default()) {
+            Some(Fault::ShortTokens { lifetime, .. }) => Some(lifetime),
+            _ => None,
+        });
+    let lifetime = lifetimes.min();
+    let node = Rng::new(scenario.seed, "outage").pick(nodes).cloned();
+    let (Some(lifetime), Some(node)) = (lifetime.filter(|it| *it <= OUTAGE_MAX), node) else {
+        return Vec::new();
+    };
+    let millis = u64::try_from(lifetime.as_millis()).unwrap_or(0);
+    let launch = || Step::Drive { demand: Demand::Launched, ends: None, beside: Vec::new() };
+    vec![launch(), Step::Do(Act::Pass(millis)), Step::Do(Act::Terminate(node)), launch()]
 }
 
 /// Draws 1 to 12 nodes with 0 to 24 mounts in all; small clusters are drawn far more often.
@@ -75,7 +114,10 @@ fn troubles(seed: u64) -> Vec<Trouble> {
         // Node after node stalls, and they come back in another order.
         20..25 => (0..rng.below(5) + 2).map(|number| stall(seed, number)).collect(),
         _ => kinds()
-            .filter(|kind| Rng::new(seed, &format!("{} is on", kind.id())).chance(KIND_CHANCE))
+            .filter(|kind| {
+                let chance = if SELDOM.contains(kind) { SELDOM_CHANCE } else { KIND_CHANCE };
+                Rng::new(seed, &format!("{} is on", kind.id())).chance(chance)
+            })
             .flat_map(draw)
             .collect(),
     }

@@ -54,8 +54,10 @@ pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {
 
 fn spin(driven: &Driven, log: &Log) -> Option<Violation> {
     for (at, call) in log.calls.iter().enumerate() {
-        let within =
-            |other: &&Call| other.subject == call.subject && other.at.since(call.at) <= SPIN_WINDOW;
+        // By the operator's clock: who counts twice as fast pauses half as long.
+        let within = |other: &&Call| {
+            other.subject == call.subject && driven.felt_span(call.at, other.at) <= SPIN_WINDOW
+        };
         let calls: Vec<_> = log.calls.iter().skip(at).filter(within).collect();
         let Some(last) = calls.get(SPIN_MAX) else { continue };
         let is_changed = driven.changes.iter().any(|(when, subject)| {
@@ -71,7 +73,8 @@ fn spin(driven: &Driven, log: &Log) -> Option<Violation> {
 
 /// Looks at the cloud: at most one a second on the average, beside a few for each answer.
 fn looks(driven: &Driven, log: &Log) -> Option<Violation> {
-    let seconds = usize::try_from(driven.to.since(driven.from).as_secs()).unwrap_or(usize::MAX);
+    let seconds =
+        usize::try_from(driven.felt_span(driven.from, driven.to).as_secs()).unwrap_or(usize::MAX);
     let most = seconds + 3 * log.calls.len() + 5;
     (log.looks.len() > most).then(|| Violation {
         rule: Rule::Spin,
@@ -92,8 +95,10 @@ pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> 
     if short.is_empty() {
         return Vec::new();
     }
-    let looked = observation.cloud_asked_at;
+    // By the operator's clock, whatever that shows.
+    let looked = bench.sim.true_time(observation.cloud_asked_at);
     let probed = observation.nodes.iter().filter_map(|node| node.probed_at).min();
+    let probed = probed.map(|probed| bench.sim.true_time(probed));
     let evidence = probed.map_or(looked, |probed| probed.min(looked));
     let stale = world.staleness_max();
     let was_so = |subject: &Subject| {

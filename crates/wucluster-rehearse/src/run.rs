@@ -175,7 +175,9 @@ impl Trial {
 
     async fn whole(&mut self, bench: &Bench, scenario: &Scenario) -> Result<(), String> {
         self.start(bench, scenario.start).await?;
-        bench.sim.with(|world| world.set_faults(trouble::plan(&scenario.troubles, &bench.cast)));
+        bench.sim.with(|world| {
+            world.set_faults(trouble::plan(&scenario.troubles, &bench.cast, world.calls()));
+        });
         for trouble in &scenario.troubles {
             if let Some((node, mount)) = trouble.gives_up(&bench.cast) {
                 let mut notes = bench.notes.open();

@@ -189,7 +189,7 @@ impl Cloud for WiredCloud {
             let from = log.calls.len();
             for action in actions {
                 let (name, subject) = (action.action().name(), action.action().subject());
-                log.sent(now, subject, name, action.seen_at());
+                log.sent(now, subject, name, self.sim.true_time(action.seen_at()));
             }
             from
         };
@@ -228,7 +228,8 @@ impl NodeShell for WiredShell {
             let from = log.calls.len();
             for action in actions {
                 let subject = Subject::Mount(action.action().mount().clone());
-                log.sent(now, subject, action.action().name(), action.seen_at());
+                let seen_at = self.sim.true_time(action.seen_at());
+                log.sent(now, subject, action.action().name(), seen_at);
             }
             from
         };

@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use wucluster_rehearse::generate;
 use wucluster_rehearse::run::Manner;
 use wucluster_rehearse::swarm::swarm;
-use wucluster_rehearse::trouble::kinds;
 use wucluster_rehearse::verdict::Rule;
-use wucluster_sim::FaultKind;
 
 fn seeds() -> u64 {
     let asked = std::env::var("WUCLUSTER_SEEDS").ok();
@@ -83,12 +81,12 @@ fn bad_days_end_well_or_are_known_not_to() {
         return;
     }
     // What was planned and never felt proves nothing.
-    // A token outlives these days: it lasts a quarter of an hour at least, and nothing is asked again after
-    // so long.
-    for kind in kinds().filter(|kind| *kind != FaultKind::TokenLifetime) {
-        let (felt_in, _) = table.kinds.get(kind.id()).copied().unwrap_or_default();
-        assert!(felt_in >= count / 1000, "{kind} was felt in {felt_in} of {count} seeds");
+    for (kind, felt_in) in table.rarest_kinds() {
+        assert!(felt_in >= count / 100, "{kind} was felt in {felt_in} of {count} seeds");
     }
+    let apart: Vec<_> =
+        table.rarest_pairs().into_iter().filter(|(_, felt_in)| *felt_in == 0).collect();
+    assert!(count < 10_000 || apart.is_empty(), "never felt together: {apart:?}");
 }
 
 #[test]
