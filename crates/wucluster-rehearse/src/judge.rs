@@ -34,8 +34,8 @@ pub fn consent(log: &Log) -> Vec<Violation> {
 
 /// L2 and the rules of the wire: on every drive, whatever goes wrong.
 #[must_use]
-pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {
-    let mut found = Vec::new();
+pub fn wire(driven: &Driven, log: &Log, demand: Demand, wavers: bool) -> Vec<Violation> {
+    let mut found = discarded(driven, log, demand);
     for (subject, name) in &log.doubled {
         let what = format!("{name} was asked while another request was on its way");
         found.push(Violation { rule: Rule::Doubled, subject: subject.clone(), what });
@@ -50,6 +50,21 @@ pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {
     }
     found.extend(looks(driven, log));
     found
+}
+
+/// I14: what is defined and deleted on the way up.
+fn discarded(driven: &Driven, log: &Log, demand: Demand) -> Vec<Violation> {
+    let is_defined = |call: &&Call| match &call.subject {
+        Subject::Mount(mount) => driven.definition.mount(mount).is_some(),
+        _ => false,
+    };
+    let guilty = |call: &Call| Violation {
+        rule: Rule::Discarded,
+        subject: call.subject.clone(),
+        what: format!("{} was asked on the way to {demand}", call.name),
+    };
+    let calls = log.calls.iter().filter(|_| demand.is_upward()).filter(is_defined);
+    calls.filter(|call| call.name == "DeleteVolume").map(guilty).collect()
 }
 
 fn spin(driven: &Driven, log: &Log) -> Option<Violation> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use wucluster_sim::FaultKind;
+use wucluster_sim::{FaultKind, HarmKind};
 
 use crate::verdict::Rule;
 
@@ -33,9 +33,13 @@ pub fn defect(rule: Rule, what: &str, fired: &BTreeMap<FaultKind, u64>) -> Optio
     let is_foreign = fired.contains_key(&FaultKind::ForeignContent);
     let wavers = fired.contains_key(&FaultKind::WaveringListing);
     match rule {
-        Rule::BlankDespiteData if is_foreign => Some(FOREIGN_CONTENT_PASSES_FOR_BLANK),
+        Rule::Harm(HarmKind::BlankDespiteData) if is_foreign => {
+            Some(FOREIGN_CONTENT_PASSES_FOR_BLANK)
+        }
         _ if what.contains("it landed") => Some(LATE_REQUEST_HITS_WHAT_CAME_AFTER),
-        Rule::TwoInstances | Rule::TwoVolumes if wavers => Some(GHOSTS_HIDE_THE_LIVING),
+        Rule::Harm(HarmKind::TwoInstances | HarmKind::TwoVolumes) if wavers => {
+            Some(GHOSTS_HIDE_THE_LIVING)
+        }
         _ => None,
     }
 }

@@ -163,7 +163,7 @@ impl Trial {
                 self.excused += 1;
                 continue;
             }
-            let rule = Rule::from(harm.kind);
+            let rule = Rule::Harm(harm.kind);
             let fired = bench.sim.peek(World::kinds_fired);
             if let Some(defect) = known::defect(rule, &harm.to_string(), &fired) {
                 *self.known.entry(defect).or_default() += 1;
@@ -231,7 +231,7 @@ impl Trial {
 
     /// Judges a drive during which things went wrong.
     fn judge_storm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
-        self.judge_any(bench, driven);
+        self.judge_any(bench, driven, demand);
         let (found, lag) = bench
             .sim
             .peek(|world| (judge::report(bench, driven, demand, world), world.staleness_max()));
@@ -269,7 +269,7 @@ impl Trial {
     }
 
     fn judge_calm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
-        self.judge_any(bench, driven);
+        self.judge_any(bench, driven, demand);
         let found = bench.sim.peek(|world| {
             let mut found = judge::calm(bench, driven, demand, world);
             found.extend(judge::data(bench, world));
@@ -279,7 +279,7 @@ impl Trial {
         self.violations.extend(found);
     }
 
-    fn judge_any(&mut self, bench: &Bench, driven: &Driven) {
+    fn judge_any(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
         self.harm(bench, driven.from);
         if bench.nobody_said_yes() {
             self.violations.extend(judge::consent(&bench.ear.log()));
@@ -302,6 +302,6 @@ impl Trial {
             let kinds = [FaultKind::StaleListing, FaultKind::WaveringListing, FaultKind::TornPages];
             kinds.iter().any(|kind| fired.contains_key(kind))
         });
-        self.violations.extend(judge::wire(driven, &bench.ear.log(), wavers));
+        self.violations.extend(judge::wire(driven, &bench.ear.log(), demand, wavers));
     }
 }

@@ -7,7 +7,8 @@ use wucluster_core::observation::{InstanceState, SnapshotState, VolumeState};
 use wucluster_core::tags::Tags;
 
 use super::event::Event;
-use super::harm::{Cause, HarmKind};
+use super::harm::Cause;
+use super::harm_kind::HarmKind;
 use super::instance::NewInstance;
 use super::owner::Maker;
 use super::state::World;
