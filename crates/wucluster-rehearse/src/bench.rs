@@ -11,14 +11,17 @@ use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
-use wucluster_sim::{FaultKind, Human, Sim, World};
+use wucluster_sim::{Answer, FaultKind, HookScript, Human, Sim, World};
 
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
-use crate::scenario::{Act, Ends, LeftOut, Scenario};
+use crate::scenario::{Act, Ends, HookShape, LeftOut, NodeShape, Scenario};
 use crate::trouble::Cast;
 use crate::truth::{Shortfalls, Stage};
 use crate::wire::{Ear, WiredCloud, WiredShell, wire};
+
+/// Who says no more often than this never says yes.
+const NOES_MAX: usize = 1_000;
 
 /// Numbers from here on are those of the processes of users, one for each mount.
 const USER_PID_MIN: u32 = 5_000;
@@ -302,6 +305,12 @@ impl Bench {
                 true
             }
             Act::PowerCut(node) => instance(world, node).is_some_and(|id| world.kill_machine(&id)),
+            Act::HooksSayNo(node, noes) => self.shape(node).is_some_and(|shape| {
+                for hook in &shape.hooks {
+                    say(world, node, hook, *noes);
+                }
+                !shape.hooks.is_empty()
+            }),
             Act::Stop(node) => world.human(&Human::StopInstance(node.clone())).is_ok(),
             Act::Terminate(node) => world.human(&Human::TerminateInstance(node.clone())).is_ok(),
             Act::ForceDetach(mount) => world.human(&Human::ForceDetach(mount.clone())).is_ok(),
@@ -327,8 +336,30 @@ impl Bench {
         }
     }
 
-    /// Ends all that users hold.
+    /// Lets the hooks of all nodes say no as often as the scenario says.
+    pub fn begin_hooks(&self) {
+        for node in &self.scenario.nodes {
+            self.sim.with(|world| {
+                for hook in &node.hooks {
+                    say(world, &node.name, hook, hook.noes);
+                }
+            });
+        }
+    }
+
+    fn shape(&self, node: &NodeName) -> Option<&NodeShape> {
+        self.scenario.nodes.iter().find(|shape| &shape.name == node)
+    }
+
+    /// Ends all that users hold, and lets all hooks say yes.
     pub fn release_all(&self) {
+        for node in &self.scenario.nodes {
+            self.sim.with(|world| {
+                for hook in &node.hooks {
+                    say(world, &node.name, hook, 0);
+                }
+            });
+        }
         self.sim.with(|world| {
             for mount in &self.cast.mounts {
                 world.let_go(mount);
@@ -352,6 +383,21 @@ impl Bench {
         }
         lost
     }
+}
+
+/// Lets a hook say no so many times, and yes ever after.
+fn say(world: &mut World, node: &NodeName, hook: &HookShape, noes: usize) {
+    let takes = Duration::from_millis(hook.takes);
+    let no = Answer::no("not yet").after(takes);
+    let script = if noes > NOES_MAX {
+        HookScript::always(no)
+    } else {
+        HookScript {
+            first: std::iter::repeat_n(no, noes).collect(),
+            then: Answer::yes().after(takes),
+        }
+    };
+    world.script_hook(node, hook.on.key(), script);
 }
 
 /// Says whether a deed ends data by other means than ours.

@@ -9,7 +9,9 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
 use wucluster_sim::{Fault, FaultKind, Rng};
 
-use crate::scenario::{Act, Ends, MountShape, NodeShape, Scenario, Start, Step};
+use crate::scenario::{
+    Act, Ends, HookShape, HookTime, MountShape, NodeShape, Scenario, Start, Step,
+};
 use crate::trouble::{Cast, Moment, Trouble, kinds};
 
 /// How likely a kind is part of a seed's subset.
@@ -31,6 +33,9 @@ const SELDOM: [FaultKind; 7] = [
 
 /// Longest time for which nobody drives.
 const OUTAGE_MAX: Duration = Duration::from_secs(12 * 3600);
+
+/// As often as a hook says no that never says yes before calm.
+const NOES_WITHOUT_END: usize = 100_000;
 
 /// Most mounts of a cluster.
 const MOUNTS_MAX: u64 = 24;
@@ -93,10 +98,31 @@ fn nodes(seed: u64) -> Vec<NodeShape> {
             }
         }
         if let Ok(name) = NodeName::new(format!("n{at}")) {
-            nodes.push(NodeShape { name, mounts });
+            let hooks = hooks(&mut Rng::new(seed, &format!("hooks of node {at}")));
+            nodes.push(NodeShape { name, mounts, hooks });
         }
     }
     nodes
+}
+
+/// Draws the hooks of a node: one in four has some; most say yes in the end.
+fn hooks(rng: &mut Rng) -> Vec<HookShape> {
+    let mut hooks = Vec::new();
+    if !rng.chance(0.25) {
+        return hooks;
+    }
+    for on in HookTime::ALL {
+        if rng.chance(0.5) {
+            let noes = match rng.below(6) {
+                0 | 1 => 0,
+                2 => NOES_WITHOUT_END,
+                _ => usize::try_from(rng.magnitude(1, 30)).unwrap_or(1),
+            };
+            let passed_over = rng.chance(0.2);
+            hooks.push(HookShape { on, noes, passed_over, takes: rng.magnitude(1, 12_000) });
+        }
+    }
+    hooks
 }
 
 fn troubles(seed: u64) -> Vec<Trouble> {
@@ -149,7 +175,13 @@ fn steps(seed: u64, nodes: &[NodeName], mounts: &[MountKey], start: Start) -> Ve
             3 => Some(Ends::InterruptedAfter(rng.magnitude(300, 300_000))),
             _ => None,
         };
-        let beside = acts_beside(seed, at, mounts);
+        let mut beside = acts_beside(seed, at, mounts);
+        let mut rng = Rng::new(seed, &format!("hooks beside {at}"));
+        if let Some(node) = rng.pick(nodes).filter(|_| rng.clone().chance(0.15)) {
+            let noes = usize::try_from(rng.magnitude(1, 20)).unwrap_or(1);
+            beside.push((rng.magnitude(200, 120_000), Act::HooksSayNo(node.clone(), noes)));
+            beside.sort_by_key(|(after, _)| *after);
+        }
         steps.push(Step::Drive { demand, ends, beside });
         // What was begun is turned back, or demanded again.
         if rng.chance(0.8) {

@@ -44,6 +44,11 @@ pub fn wire(driven: &Driven, log: &Log, demand: Demand, wavers: bool) -> Vec<Vio
         let what = format!("{name} rests on a look from before the last answer");
         found.push(Violation { rule: Rule::Outdated, subject: subject.clone(), what });
     }
+    for node in &log.halted_despite_no {
+        let what = "its `before-halt` said no, and it was ended".to_owned();
+        let subject = Subject::Node(node.clone());
+        found.push(Violation { rule: Rule::HaltedDespiteNo, subject, what });
+    }
     // Listings that waver show a change with each look, and each one is followed.
     if !wavers {
         found.extend(spin(driven, log));

@@ -178,6 +178,7 @@ impl Trial {
         bench.sim.with(|world| {
             world.set_faults(trouble::plan(&scenario.troubles, &bench.cast, world.calls()));
         });
+        bench.begin_hooks();
         for trouble in &scenario.troubles {
             if let Some((node, mount)) = trouble.gives_up(&bench.cast) {
                 let mut notes = bench.notes.open();

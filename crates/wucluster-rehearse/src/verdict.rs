@@ -32,6 +32,8 @@ pub enum Rule {
     UntrueReport,
     /// Nothing is ended that nobody said yes to.
     BeyondYes,
+    /// No machine is ended that said no to it.
+    HaltedDespiteNo,
     /// One request at a time about one subject.
     Doubled,
     /// A request rests on a look that is newer than the last answer about its subject.
@@ -59,6 +61,7 @@ impl Rule {
             Self::Delayed => "delayed",
             Self::UntrueReport => "untrue-report",
             Self::BeyondYes => "beyond-yes",
+            Self::HaltedDespiteNo => "halted-despite-no",
             Self::Doubled => "doubled",
             Self::Outdated => "outdated",
             Self::NotRepeatable => "not-repeatable",
