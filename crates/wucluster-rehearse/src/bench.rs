@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::{Instant, sleep, sleep_until};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
-use wucluster_core::ports::Clock;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
-use wucluster_sim::{Fault, FaultKind, Human, Sim, World};
+use wucluster_sim::{Answer, Fault, FaultKind, HookScript, Human, Sim, World};
 
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
-use crate::scenario::{Act, Ends, LeftOut, Scenario};
+use crate::scenario::{Act, Ends, HookShape, LeftOut, NodeShape, Scenario};
 use crate::trouble::Cast;
 use crate::truth::{Shortfalls, Stage};
 use crate::wire::{Ear, WiredCloud, WiredShell, wire};
+
+/// Who says no more often than this never says yes.
+const NOES_MAX: usize = 1_000;
 
 /// Numbers from here on are those of the processes of users, one for each mount.
 const USER_PID_MIN: u32 = 5_000;
@@ -38,7 +39,6 @@ pub struct Bench {
     scenario: Scenario,
     cloud: WiredCloud,
     shell: WiredShell,
-    clock: SteadyClock,
     policy: Policy,
     watches: bool,
 }
@@ -53,6 +53,8 @@ pub struct Driven {
     pub from: Timestamp,
     /// When it ended.
     pub to: Timestamp,
+    /// How fast the operator's clock went. Unit: percent of the true rate.
+    pub rate_percent: u32,
     /// When each subject was last seen to change.
     pub changes: Vec<(Timestamp, Subject)>,
     /// Who fell short at each instant at which something happened, if that was watched.
@@ -60,6 +62,12 @@ pub struct Driven {
 }
 
 impl Driven {
+    /// Returns how long it was by the operator's clock from one true time to another.
+    #[must_use]
+    pub fn felt_span(&self, from: Timestamp, to: Timestamp) -> Duration {
+        to.since(from) * self.rate_percent / 100
+    }
+
     /// Says whether the demand was reported as reached.
     #[must_use]
     pub fn is_reached(&self) -> bool {
@@ -82,8 +90,8 @@ impl Bench {
         };
         let mut policy = Policy { consent: Consent::Everything, ..Policy::default() };
         ablation.apply(&mut policy);
-        let (clock, scenario) = (SteadyClock(sim.clone()), scenario.clone());
-        Self { sim, ear, notes, cast, scenario, cloud, shell, clock, policy, watches: false }
+        let scenario = scenario.clone();
+        Self { sim, ear, notes, cast, scenario, cloud, shell, policy, watches: false }
     }
 
     /// Says whether nobody said yes to any deletion.
@@ -145,13 +153,17 @@ impl Bench {
         let mut changes = Vec::new();
         let notes = self.notes.clone();
         let mut watched = Vec::new();
+        // The engine reads the time of day once, and counts on from there.
+        let clock = self.sim.begin_operator();
+        let rate_percent = clock.rate_percent();
         let ending = {
-            let engine = Engine::new(&self.cloud, &self.shell, &self.clock);
+            let engine = Engine::new(&self.cloud, &self.shell, &clock);
             let mut emit = |event: &EngineEvent| {
+                let now = self.sim.now();
                 if let EventKind::Changed { subject, .. } = &event.kind {
-                    changes.push((event.at, subject.clone()));
+                    changes.push((now, subject.clone()));
                 }
-                note(&notes, event);
+                note(&notes, now, event);
             };
             let drive = engine.pursue(pursuit, stop, &mut emit);
             let death = async {
@@ -205,7 +217,7 @@ impl Bench {
             None => "-- the operator is gone".to_owned(),
             Some(ending) => format!("-- {}", ending.outcome.word()),
         });
-        Ok(Driven { definition, ending, from, to, changes, watched })
+        Ok(Driven { definition, ending, from, to, rate_percent, changes, watched })
     }
 
     /// Looks at the truth each time that something may have changed.
@@ -293,6 +305,12 @@ impl Bench {
                 true
             }
             Act::PowerCut(node) => instance(world, node).is_some_and(|id| world.kill_machine(&id)),
+            Act::HooksSayNo(node, noes) => self.shape(node).is_some_and(|shape| {
+                for hook in &shape.hooks {
+                    say(world, node, hook, *noes);
+                }
+                !shape.hooks.is_empty()
+            }),
             Act::Stop(node) => world.human(&Human::StopInstance(node.clone())).is_ok(),
             Act::Terminate(node) => world.human(&Human::TerminateInstance(node.clone())).is_ok(),
             Act::ForceDetach(mount) => world.human(&Human::ForceDetach(mount.clone())).is_ok(),
@@ -335,8 +353,30 @@ impl Bench {
         }
     }
 
-    /// Ends all that users hold.
+    /// Lets the hooks of all nodes say no as often as the scenario says.
+    pub fn begin_hooks(&self) {
+        for node in &self.scenario.nodes {
+            self.sim.with(|world| {
+                for hook in &node.hooks {
+                    say(world, &node.name, hook, hook.noes);
+                }
+            });
+        }
+    }
+
+    fn shape(&self, node: &NodeName) -> Option<&NodeShape> {
+        self.scenario.nodes.iter().find(|shape| &shape.name == node)
+    }
+
+    /// Ends all that users hold, and lets all hooks say yes.
     pub fn release_all(&self) {
+        for node in &self.scenario.nodes {
+            self.sim.with(|world| {
+                for hook in &node.hooks {
+                    say(world, &node.name, hook, 0);
+                }
+            });
+        }
         self.sim.with(|world| {
             for mount in &self.cast.mounts {
                 world.let_go(mount);
@@ -362,19 +402,19 @@ impl Bench {
     }
 }
 
-/// The operator's clock: however wrong the time of day is, the engine's own clock goes on steadily.
-#[derive(Debug)]
-struct SteadyClock(Sim);
-
-#[async_trait]
-impl Clock for SteadyClock {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    async fn sleep(&self, span: Duration) {
-        sleep(span).await;
-    }
+/// Lets a hook say no so many times, and yes ever after.
+fn say(world: &mut World, node: &NodeName, hook: &HookShape, noes: usize) {
+    let takes = Duration::from_millis(hook.takes);
+    let no = Answer::no("not yet").after(takes);
+    let script = if noes > NOES_MAX {
+        HookScript::always(no)
+    } else {
+        HookScript {
+            first: std::iter::repeat_n(no, noes).collect(),
+            then: Answer::yes().after(takes),
+        }
+    };
+    world.script_hook(node, hook.on.key(), script);
 }
 
 /// Says whether a deed ends data by other means than ours.
@@ -388,13 +428,13 @@ fn ends_data(act: &Act) -> bool {
     )
 }
 
-fn note(notes: &Notebook, event: &EngineEvent) {
+fn note(notes: &Notebook, now: Timestamp, event: &EngineEvent) {
     let mut notes = notes.open();
     notes.records.take(event);
     if notes.story.is_some()
         && let Some(words) = in_words(&event.kind)
     {
-        notes.tell(event.at, || words);
+        notes.tell(now, || words);
     }
 }
 

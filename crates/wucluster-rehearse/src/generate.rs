@@ -3,15 +3,39 @@
 //! Each kind of fault, node and step draws from a stream of its own. Source of the proportions:
 //! swarm testing (Groce et al., ISSTA 2012): a random *subset* of kinds finds more than all at once.
 
+use std::time::Duration;
+
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
-use wucluster_sim::{FaultKind, Rng};
+use wucluster_sim::{Fault, FaultKind, Rng};
 
-use crate::scenario::{Act, Ends, MountShape, NodeShape, Scenario, Start, Step};
-use crate::trouble::{Moment, Trouble, kinds};
+use crate::scenario::{
+    Act, Ends, HookShape, HookTime, MountShape, NodeShape, Scenario, Start, Step,
+};
+use crate::trouble::{Cast, Moment, Trouble, kinds};
 
 /// How likely a kind is part of a seed's subset.
 const KIND_CHANCE: f64 = 0.3;
+
+/// How likely a kind is whose effects are seldom met even where it is on: each pair of kinds is to be
+/// felt together on one day of a thousand.
+const SELDOM_CHANCE: f64 = 0.4;
+
+const SELDOM: [FaultKind; 7] = [
+    FaultKind::TornBatch,
+    FaultKind::SlowSnapshot,
+    FaultKind::TwinSnapshot,
+    FaultKind::Busy,
+    FaultKind::MkfsFails,
+    FaultKind::MountsItself,
+    FaultKind::TokenLifetime,
+];
+
+/// Longest time for which nobody drives.
+const OUTAGE_MAX: Duration = Duration::from_secs(12 * 3600);
+
+/// As often as a hook says no that never says yes before calm.
+const NOES_WITHOUT_END: usize = 100_000;
 
 /// Most mounts of a cluster.
 const MOUNTS_MAX: u64 = 24;
@@ -21,9 +45,10 @@ const MOUNTS_MAX: u64 = 24;
 pub fn scenario(seed: u64) -> Scenario {
     let nodes = nodes(seed);
     let names: Vec<NodeName> = nodes.iter().map(|node| node.name.clone()).collect();
-    let start = match Rng::new(seed, "start").below(4) {
-        0 => Start::Empty,
-        1 => Start::Away,
+    // File systems are made on new volumes alone: half of the clusters begin from nothing.
+    let start = match Rng::new(seed, "start").below(10) {
+        0..5 => Start::Empty,
+        5..7 => Start::Away,
         _ => Start::Launched,
     };
     let troubles = troubles(seed);
@@ -31,7 +56,26 @@ pub fn scenario(seed: u64) -> Scenario {
         Scenario { note: String::new(), seed, nodes, start, troubles, steps: Vec::new() };
     let mounts: Vec<MountKey> = scenario.mounts().collect();
     scenario.steps = steps(seed, &names, &mounts, start);
+    scenario.steps.extend(outage(&scenario, &names));
     scenario
+}
+
+/// Adds, where tokens are forgotten early, what lasts longer than they do: a machine is made, that long
+/// nobody drives, and the machine is gone when somebody demands it again.
+fn outage(scenario: &Scenario, nodes: &[NodeName]) -> Vec<Step> {
+    let lifetimes =
+        scenario.troubles.iter().filter_map(|trouble| match trouble.fault(&Cast::default()) {
+            Some(Fault::ShortTokens { lifetime, .. }) => Some(lifetime),
+            _ => None,
+        });
+    let lifetime = lifetimes.min();
+    let node = Rng::new(scenario.seed, "outage").pick(nodes).cloned();
+    let (Some(lifetime), Some(node)) = (lifetime.filter(|it| *it <= OUTAGE_MAX), node) else {
+        return Vec::new();
+    };
+    let millis = u64::try_from(lifetime.as_millis()).unwrap_or(0);
+    let launch = || Step::Drive { demand: Demand::Launched, ends: None, beside: Vec::new() };
+    vec![launch(), Step::Do(Act::Pass(millis)), Step::Do(Act::Terminate(node)), launch()]
 }
 
 /// Draws 1 to 12 nodes with 0 to 24 mounts in all; small clusters are drawn far more often.
@@ -54,10 +98,31 @@ fn nodes(seed: u64) -> Vec<NodeShape> {
             }
         }
         if let Ok(name) = NodeName::new(format!("n{at}")) {
-            nodes.push(NodeShape { name, mounts });
+            let hooks = hooks(&mut Rng::new(seed, &format!("hooks of node {at}")));
+            nodes.push(NodeShape { name, mounts, hooks });
         }
     }
     nodes
+}
+
+/// Draws the hooks of a node: one in four has some; most say yes in the end.
+fn hooks(rng: &mut Rng) -> Vec<HookShape> {
+    let mut hooks = Vec::new();
+    if !rng.chance(0.25) {
+        return hooks;
+    }
+    for on in HookTime::ALL {
+        if rng.chance(0.5) {
+            let noes = match rng.below(6) {
+                0 | 1 => 0,
+                2 => NOES_WITHOUT_END,
+                _ => usize::try_from(rng.magnitude(1, 30)).unwrap_or(1),
+            };
+            let passed_over = rng.chance(0.2);
+            hooks.push(HookShape { on, noes, passed_over, takes: rng.magnitude(1, 12_000) });
+        }
+    }
+    hooks
 }
 
 fn troubles(seed: u64) -> Vec<Trouble> {
@@ -75,7 +140,10 @@ fn troubles(seed: u64) -> Vec<Trouble> {
         // Node after node stalls, and they come back in another order.
         20..25 => (0..rng.below(5) + 2).map(|number| stall(seed, number)).collect(),
         _ => kinds()
-            .filter(|kind| Rng::new(seed, &format!("{} is on", kind.id())).chance(KIND_CHANCE))
+            .filter(|kind| {
+                let chance = if SELDOM.contains(kind) { SELDOM_CHANCE } else { KIND_CHANCE };
+                Rng::new(seed, &format!("{} is on", kind.id())).chance(chance)
+            })
             .flat_map(draw)
             .collect(),
     }
@@ -107,7 +175,13 @@ fn steps(seed: u64, nodes: &[NodeName], mounts: &[MountKey], start: Start) -> Ve
             3 => Some(Ends::InterruptedAfter(rng.magnitude(300, 300_000))),
             _ => None,
         };
-        let beside = acts_beside(seed, at, mounts);
+        let mut beside = acts_beside(seed, at, mounts);
+        let mut rng = Rng::new(seed, &format!("hooks beside {at}"));
+        if let Some(node) = rng.pick(nodes).filter(|_| rng.clone().chance(0.15)) {
+            let noes = usize::try_from(rng.magnitude(1, 20)).unwrap_or(1);
+            beside.push((rng.magnitude(200, 120_000), Act::HooksSayNo(node.clone(), noes)));
+            beside.sort_by_key(|(after, _)| *after);
+        }
         steps.push(Step::Drive { demand, ends, beside });
         // What was begun is turned back, or demanded again.
         if rng.chance(0.8) {

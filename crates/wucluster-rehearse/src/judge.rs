@@ -34,8 +34,8 @@ pub fn consent(log: &Log) -> Vec<Violation> {
 
 /// L2 and the rules of the wire: on every drive, whatever goes wrong.
 #[must_use]
-pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {
-    let mut found = Vec::new();
+pub fn wire(driven: &Driven, log: &Log, demand: Demand, wavers: bool) -> Vec<Violation> {
+    let mut found = discarded(driven, log, demand);
     for (subject, name) in &log.doubled {
         let what = format!("{name} was asked while another request was on its way");
         found.push(Violation { rule: Rule::Doubled, subject: subject.clone(), what });
@@ -43,6 +43,11 @@ pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {
     for (subject, name) in &log.outdated {
         let what = format!("{name} rests on a look from before the last answer");
         found.push(Violation { rule: Rule::Outdated, subject: subject.clone(), what });
+    }
+    for node in &log.halted_despite_no {
+        let what = "its `before-halt` said no, and it was ended".to_owned();
+        let subject = Subject::Node(node.clone());
+        found.push(Violation { rule: Rule::HaltedDespiteNo, subject, what });
     }
     // Listings that waver show a change with each look, and each one is followed.
     if !wavers {
@@ -52,10 +57,27 @@ pub fn wire(driven: &Driven, log: &Log, wavers: bool) -> Vec<Violation> {
     found
 }
 
+/// I14: what is defined and deleted on the way up.
+fn discarded(driven: &Driven, log: &Log, demand: Demand) -> Vec<Violation> {
+    let is_defined = |call: &&Call| match &call.subject {
+        Subject::Mount(mount) => driven.definition.mount(mount).is_some(),
+        _ => false,
+    };
+    let guilty = |call: &Call| Violation {
+        rule: Rule::Discarded,
+        subject: call.subject.clone(),
+        what: format!("{} was asked on the way to {demand}", call.name),
+    };
+    let calls = log.calls.iter().filter(|_| demand.is_upward()).filter(is_defined);
+    calls.filter(|call| call.name == "DeleteVolume").map(guilty).collect()
+}
+
 fn spin(driven: &Driven, log: &Log) -> Option<Violation> {
     for (at, call) in log.calls.iter().enumerate() {
-        let within =
-            |other: &&Call| other.subject == call.subject && other.at.since(call.at) <= SPIN_WINDOW;
+        // By the operator's clock: who counts twice as fast pauses half as long.
+        let within = |other: &&Call| {
+            other.subject == call.subject && driven.felt_span(call.at, other.at) <= SPIN_WINDOW
+        };
         let calls: Vec<_> = log.calls.iter().skip(at).filter(within).collect();
         let Some(last) = calls.get(SPIN_MAX) else { continue };
         let is_changed = driven.changes.iter().any(|(when, subject)| {
@@ -71,7 +93,8 @@ fn spin(driven: &Driven, log: &Log) -> Option<Violation> {
 
 /// Looks at the cloud: at most one a second on the average, beside a few for each answer.
 fn looks(driven: &Driven, log: &Log) -> Option<Violation> {
-    let seconds = usize::try_from(driven.to.since(driven.from).as_secs()).unwrap_or(usize::MAX);
+    let seconds =
+        usize::try_from(driven.felt_span(driven.from, driven.to).as_secs()).unwrap_or(usize::MAX);
     let most = seconds + 3 * log.calls.len() + 5;
     (log.looks.len() > most).then(|| Violation {
         rule: Rule::Spin,
@@ -92,8 +115,10 @@ pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> 
     if short.is_empty() {
         return Vec::new();
     }
-    let looked = observation.cloud_asked_at;
+    // By the operator's clock, whatever that shows.
+    let looked = bench.sim.true_time(observation.cloud_asked_at);
     let probed = observation.nodes.iter().filter_map(|node| node.probed_at).min();
+    let probed = probed.map(|probed| bench.sim.true_time(probed));
     let evidence = probed.map_or(looked, |probed| probed.min(looked));
     let stale = world.staleness_max();
     let was_so = |subject: &Subject| {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use wucluster_sim::FaultKind;
+use wucluster_sim::{FaultKind, HarmKind};
 
 use crate::verdict::Rule;
 
@@ -20,7 +20,9 @@ pub const FOREIGN_CONTENT_PASSES_FOR_BLANK: &str =
 pub fn defect(rule: Rule, _: &str, fired: &BTreeMap<FaultKind, u64>) -> Option<&'static str> {
     let is_foreign = fired.contains_key(&FaultKind::ForeignContent);
     match rule {
-        Rule::BlankDespiteData if is_foreign => Some(FOREIGN_CONTENT_PASSES_FOR_BLANK),
+        Rule::Harm(HarmKind::BlankDespiteData) if is_foreign => {
+            Some(FOREIGN_CONTENT_PASSES_FOR_BLANK)
+        }
         _ => None,
     }
 }

@@ -164,7 +164,7 @@ impl Trial {
                 self.excused += 1;
                 continue;
             }
-            let rule = Rule::from(harm.kind);
+            let rule = Rule::Harm(harm.kind);
             let fired = bench.sim.peek(World::kinds_fired);
             if let Some(defect) = known::defect(rule, &harm.to_string(), &fired) {
                 *self.known.entry(defect).or_default() += 1;
@@ -176,7 +176,10 @@ impl Trial {
 
     async fn whole(&mut self, bench: &Bench, scenario: &Scenario) -> Result<(), String> {
         self.start(bench, scenario.start).await?;
-        bench.sim.with(|world| world.set_faults(trouble::plan(&scenario.troubles, &bench.cast)));
+        bench.sim.with(|world| {
+            world.set_faults(trouble::plan(&scenario.troubles, &bench.cast, world.calls()));
+        });
+        bench.begin_hooks();
         for trouble in &scenario.troubles {
             if let Some((node, mount)) = trouble.gives_up(&bench.cast) {
                 let mut notes = bench.notes.open();
@@ -230,7 +233,7 @@ impl Trial {
 
     /// Judges a drive during which things went wrong.
     fn judge_storm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
-        self.judge_any(bench, driven);
+        self.judge_any(bench, driven, demand);
         let (found, lag) = bench
             .sim
             .peek(|world| (judge::report(bench, driven, demand, world), world.staleness_max()));
@@ -268,7 +271,7 @@ impl Trial {
     }
 
     fn judge_calm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
-        self.judge_any(bench, driven);
+        self.judge_any(bench, driven, demand);
         let found = bench.sim.peek(|world| {
             let mut found = judge::calm(bench, driven, demand, world);
             found.extend(judge::data(bench, world));
@@ -278,7 +281,7 @@ impl Trial {
         self.violations.extend(found);
     }
 
-    fn judge_any(&mut self, bench: &Bench, driven: &Driven) {
+    fn judge_any(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
         self.harm(bench, driven.from);
         if bench.nobody_said_yes() {
             self.violations.extend(judge::consent(&bench.ear.log()));
@@ -301,6 +304,6 @@ impl Trial {
             let kinds = [FaultKind::StaleListing, FaultKind::WaveringListing, FaultKind::TornPages];
             kinds.iter().any(|kind| fired.contains_key(kind))
         });
-        self.violations.extend(judge::wire(driven, &bench.ear.log(), wavers));
+        self.violations.extend(judge::wire(driven, &bench.ear.log(), demand, wavers));
     }
 }

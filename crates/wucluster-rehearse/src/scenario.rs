@@ -40,6 +40,52 @@ pub struct NodeShape {
     /// Its mounts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<MountShape>,
+    /// Its hooks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookShape>,
+}
+
+/// A hook of a node, one of each kind at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookShape {
+    /// When it runs.
+    pub on: HookTime,
+    /// How often it says no once things begin to go wrong, until calm.
+    pub noes: usize,
+    /// Whether a no is only told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed_over: bool,
+    /// How long each answer takes. Unit: milliseconds.
+    #[serde(default)]
+    pub takes: u64,
+}
+
+/// When a hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookTime {
+    /// Once the mounts are mounted.
+    Ready,
+    /// Before one of the mounts is unmounted.
+    BeforeUnmount,
+    /// Before the machine is ended.
+    BeforeHalt,
+}
+
+impl HookTime {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Ready, Self::BeforeUnmount, Self::BeforeHalt];
+
+    /// Returns its key in a definition; also the command that it runs here.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::BeforeUnmount => "before-unmount",
+            Self::BeforeHalt => "before-halt",
+        }
+    }
 }
 
 /// A mount of a node.
@@ -124,6 +170,8 @@ pub enum Act {
     MountJoins(MountKey),
     /// A node's machine loses power.
     PowerCut(NodeName),
+    /// A node's hooks say no so many times from now on.
+    HooksSayNo(NodeName, usize),
     /// A human stops a node's instance in the console.
     Stop(NodeName),
     /// A human terminates a node's instance in the console.
@@ -173,6 +221,7 @@ impl Act {
             | Self::NodeLeaves(_)
             | Self::NodeJoins(_)
             | Self::PowerCut(_)
+            | Self::HooksSayNo(..)
             | Self::Stop(_)
             | Self::Terminate(_) => None,
         }
@@ -186,6 +235,7 @@ impl Act {
             | Self::NodeLeaves(node)
             | Self::NodeJoins(node)
             | Self::PowerCut(node)
+            | Self::HooksSayNo(node, _)
             | Self::Stop(node)
             | Self::Terminate(node)
             | Self::Impersonate(node) => Some(node),
@@ -209,6 +259,7 @@ impl fmt::Display for Act {
             Self::MountLeaves(mount) => write!(f, "{mount} leaves the definition"),
             Self::MountJoins(mount) => write!(f, "{mount} comes back into the definition"),
             Self::PowerCut(node) => write!(f, "{node} loses power"),
+            Self::HooksSayNo(node, noes) => write!(f, "the hooks of {node} say no {noes} times"),
             Self::Stop(node) => write!(f, "a human stops {node}"),
             Self::Terminate(node) => write!(f, "a human terminates {node}"),
             Self::ForceDetach(mount) => write!(f, "a human detaches {mount} by force"),
@@ -254,6 +305,13 @@ impl Scenario {
         for node in self.nodes.iter().filter(|node| !left_out.nodes.contains(&node.name)) {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "\n[node.{}]", node.name);
+            for HookShape { on, passed_over, .. } in &node.hooks {
+                let (key, blocks) = (on.key(), !passed_over);
+                let _ = writeln!(
+                    text,
+                    "{key} = [{{ run = \"{key}\", timeout = \"10s\", blocks = {blocks} }}]"
+                );
+            }
             for mount in &node.mounts {
                 let key = MountKey { node: node.name.clone(), mount: mount.name.clone() };
                 if !left_out.mounts.contains(&key) {

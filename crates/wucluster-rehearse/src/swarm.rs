@@ -15,6 +15,9 @@ use crate::run::{Manner, Report, run};
 use crate::scenario::Scenario;
 use crate::verdict::{Rule, Violation};
 
+/// How many of the rarest kinds and pairs are named.
+const RAREST: usize = 8;
+
 /// One seed in so many is run twice, to see that its history is the same.
 const REPEATED: u64 = 100;
 
@@ -95,21 +98,29 @@ impl Table {
         }
     }
 
-    /// Returns the pair of simulated kinds that was felt together in the fewest seeds, and in how many.
+    /// Lists the simulated kinds with in how many seeds each was felt, the rarest first.
     #[must_use]
-    pub fn rarest_pair(&self) -> (String, u64) {
+    pub fn rarest_kinds(&self) -> Vec<(FaultKind, u64)> {
+        let felt = |kind: FaultKind| self.kinds.get(kind.id()).map_or(0, |(seeds, _)| *seeds);
+        let mut kinds: Vec<_> = crate::trouble::kinds().map(|kind| (kind, felt(kind))).collect();
+        kinds.sort_by_key(|(_, count)| *count);
+        kinds
+    }
+
+    /// Lists the pairs of simulated kinds with in how many seeds both were felt, the rarest first.
+    #[must_use]
+    pub fn rarest_pairs(&self) -> Vec<(String, u64)> {
         let kinds: Vec<FaultKind> = crate::trouble::kinds().collect();
-        let mut rarest = (String::new(), u64::MAX);
+        let mut pairs = Vec::new();
         for (at, one) in kinds.iter().enumerate() {
             for other in kinds.iter().skip(at + 1) {
                 let pair = format!("{} {}", one.id(), other.id());
                 let count = self.pairs.get(&pair).copied().unwrap_or(0);
-                if count < rarest.1 {
-                    rarest = (pair, count);
-                }
+                pairs.push((pair, count));
             }
         }
-        rarest
+        pairs.sort_by_key(|(_, count)| *count);
+        pairs
     }
 
     /// Returns it as text.
@@ -137,8 +148,22 @@ impl Table {
             let percent = seeds * 100 / self.seeds.max(1);
             text += &format!("{:<24} {seeds:>10} {percent:>3}% {times:>10}\n", kind.to_string());
         }
-        let (pair, count) = self.rarest_pair();
-        text += &format!("rarest pair of kinds: {pair}, felt together in {count} seeds\n");
+        let rarest: Vec<String> = self
+            .rarest_kinds()
+            .iter()
+            .take(RAREST)
+            .map(|(kind, count)| format!("{kind} {count}"))
+            .collect();
+        text += &format!("rarest kinds: {}\n", rarest.join(", "));
+        let pairs = self.rarest_pairs();
+        let seldom = pairs.iter().filter(|(_, count)| count * 1_000 < self.seeds).count();
+        let rarest: Vec<String> =
+            pairs.iter().take(RAREST).map(|(pair, count)| format!("{pair} {count}")).collect();
+        text += &format!(
+            "rarest pairs: {}; {seldom} of {} pairs in less than one seed of a thousand\n",
+            rarest.join(", "),
+            pairs.len()
+        );
         text += &format!("beyond what could be known without records: {}\n", self.excused);
         for (defect, count) in &self.known {
             text += &format!("known defect, not mended: {defect}: {count} times\n");

@@ -1,10 +1,11 @@
 //! What goes wrong in a run: a kind of fault, drawn parameters, and when.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{MountKey, NodeName};
-use wucluster_sim::{Fault, FaultKind, Faults, Human, Names, Rng};
+use wucluster_sim::{ApiCalls, Fault, FaultKind, Faults, Human, Names, Rng};
 
 /// One fault of a run: a kind, the number that its parameters are drawn from, and when it strikes.
 ///
@@ -30,7 +31,7 @@ pub enum Moment {
     Permille(u64),
     /// Again and again, so many times in a hundred hours on the average.
     PerHundredHours(u64),
-    /// Once, at the n-th request of that name, counted over the whole run.
+    /// Once, at the n-th request of that name, counted from when things begin to go wrong.
     Request(String, u64),
 }
 
@@ -76,11 +77,24 @@ const REQUESTS: &[&str] = &[
     "umount",
 ];
 
-/// Lists the kinds that the simulated world lets strike, and that can be felt here: the engine reads
-/// the time of day once and counts from there, so that nothing is to be felt of a clock that leaps.
+/// Names the requests around which a fault of the world is worth striking: at another time it would
+/// hardly be met.
+fn occasions(kind: FaultKind) -> &'static [&'static str] {
+    match kind {
+        FaultKind::ForeignContent => &["mkfs"],
+        FaultKind::Busy => &["probe", "umount", "DetachVolume"],
+        FaultKind::MountsItself => &["RunInstances", "AttachVolume", "mount", "DescribeVolumes"],
+        FaultKind::SickNode => &["probe", "mkfs", "mount", "umount"],
+        FaultKind::OddDevice => &["AttachVolume", "probe", "mount"],
+        // Before anything is asked, or else it would be used up first.
+        FaultKind::TokenLifetime => &["DescribeInstances"],
+        _ => REQUESTS,
+    }
+}
+
+/// Lists the kinds that the simulated world lets strike.
 pub fn kinds() -> impl Iterator<Item = FaultKind> {
-    let is_felt = |kind: &FaultKind| kind.is_simulated() && *kind != FaultKind::OperatorClock;
-    FaultKind::ALL.iter().copied().filter(is_felt)
+    FaultKind::ALL.iter().copied().filter(|kind| kind.is_simulated())
 }
 
 impl Trouble {
@@ -94,19 +108,26 @@ impl Trouble {
             mounts: MountKey::try_from("n1/home".to_owned()).into_iter().collect(),
         };
         let fault = trouble.fault(&somebody);
-        let befalls: Vec<&str> = match &fault {
-            Some(fault) if fault.is_about_requests() => {
+        let is_about_requests = fault.as_ref().is_some_and(Fault::is_about_requests);
+        let occasions: Vec<&str> = match &fault {
+            Some(fault) if is_about_requests => {
                 REQUESTS.iter().copied().filter(|request| fault.applies_to(request)).collect()
             }
-            Some(_) | None => Vec::new(),
+            Some(_) | None => occasions(kind).to_vec(),
         };
-        trouble.when = match rng.pick(&befalls) {
-            Some(request) if rng.chance(0.5) => {
-                Moment::Request((*request).to_owned(), 1 + rng.below(8))
-            }
-            Some(_) => Moment::Permille(rng.magnitude(3, 300)),
-            None if rng.chance(0.4) => Moment::PerHundredHours(rng.magnitude(50, 1500)),
-            None => Moment::After(rng.magnitude(500, 1_800_000)),
+        // What befalls few requests has to be likely at each, or nobody would ever meet it.
+        let permille = if occasions.len() <= 3 { (50, 700) } else { (3, 300) };
+        let at_request = |rng: &mut Rng| match rng.pick(&occasions) {
+            Some(request) => Moment::Request((*request).to_owned(), rng.magnitude(1, 8)),
+            None => Moment::After(0),
+        };
+        trouble.when = match rng.below(10) {
+            0..4 => at_request(rng),
+            // Content that comes to be on each new volume, sooner or later.
+            _ if kind == FaultKind::ForeignContent => Moment::Permille(rng.magnitude(20, 500)),
+            _ if is_about_requests => Moment::Permille(rng.magnitude(permille.0, permille.1)),
+            4..7 => Moment::PerHundredHours(rng.magnitude(100, 6000)),
+            _ => Moment::After(rng.magnitude(500, 600_000)),
         };
         trouble
     }
@@ -133,9 +154,10 @@ impl Trouble {
     }
 }
 
-/// Makes the plan of all faults of a run.
+/// Makes the plan of all faults of a run; requests are counted from those that were made already.
 #[must_use]
-pub fn plan(troubles: &[Trouble], cast: &Cast) -> Faults {
+pub fn plan(troubles: &[Trouble], cast: &Cast, calls: &BTreeMap<&'static str, ApiCalls>) -> Faults {
+    let made = |name: &str| calls.get(name).map_or(0, |calls| calls.asked);
     troubles.iter().fold(Faults::none(), |plan, trouble| {
         let Some(fault) = trouble.fault(cast) else { return plan };
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
@@ -144,7 +166,7 @@ pub fn plan(troubles: &[Trouble], cast: &Cast) -> Faults {
             Moment::Permille(permille) => plan.with_chance(*permille as f64 / 1000.0, fault),
             Moment::PerHundredHours(times) => plan.with_rate(*times as f64 / 100.0, fault),
             Moment::Request(name, nth) => match REQUESTS.iter().find(|known| *known == name) {
-                Some(known) => plan.at_call(known, *nth, fault),
+                Some(known) => plan.at_call(known, made(known) + *nth, fault),
                 None => plan,
             },
         }

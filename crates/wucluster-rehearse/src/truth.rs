@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::definition::{ClusterDefinition, Hook, NodeHooks};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
 use wucluster_core::interlock::{Hold, Interlock};
@@ -71,19 +71,43 @@ impl Stage<'_> {
         match demand {
             Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched => {
                 let id = self.instance(world, node)?;
-                match world.instance_state(&id) {
-                    Some(InstanceState::Running) => Ok(()),
-                    state => Err(format!("{id} is {state:?}")),
+                if world.instance_state(&id) != Some(InstanceState::Running) {
+                    return Err(format!("{id} is {:?}", world.instance_state(&id)));
                 }
+                let is_ready = demand != Demand::Launched
+                    || self.says_no(world, node, |hooks| &hooks.ready).is_err();
+                if is_ready { Ok(()) } else { Err("it is not ready".to_owned()) }
             }
-            Demand::Unmounted
-            | Demand::Separated
-            | Demand::RecentlySnapshotted
-            | Demand::Haltable => Ok(()),
+            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => Ok(()),
+            Demand::Haltable => {
+                let may_halt = self.says_no(world, node, |hooks| &hooks.before_halt).is_err();
+                // There is nobody to ask on a machine that does not run.
+                let runs = self.instance(world, node).is_ok_and(|id| world.is_up(&id));
+                if may_halt || !runs { Ok(()) } else { Err("it may not halt".to_owned()) }
+            }
             Demand::Away => {
                 let left = world.instances_named(&self.definition.name, node);
                 if left.is_empty() { Ok(()) } else { Err(format!("{left:?} exist")) }
             }
+        }
+    }
+
+    /// Passes when the last run of one of a node's hooks that block said no.
+    fn says_no(
+        &self,
+        world: &World,
+        node: &NodeName,
+        which: fn(&NodeHooks) -> &Vec<Hook>,
+    ) -> Result<(), String> {
+        let hooks = self.definition.nodes.get(node).map(|node| which(&node.hooks));
+        let says_no = |hook: &&Hook| {
+            let last = world.hook_runs().iter().rev();
+            let last = last.filter(|run| &run.node == node).find(|run| run.run == hook.run);
+            last.is_some_and(|run| !run.passed)
+        };
+        match hooks.into_iter().flatten().filter(|hook| hook.blocks).find(says_no) {
+            Some(_) => Ok(()),
+            None => Err("the last answers of its hooks were yes".to_owned()),
         }
     }
 
@@ -190,15 +214,8 @@ impl Stage<'_> {
                         }),
                         "no volume without its name is in use there",
                     ),
-                    Interlock::HaltRefused | Interlock::NotReady => is(
-                        world
-                            .hook_runs()
-                            .iter()
-                            .rev()
-                            .find(|run| &run.node == node)
-                            .is_some_and(|run| !run.passed),
-                        "its last check said yes",
-                    ),
+                    Interlock::HaltRefused => self.says_no(world, node, |hooks| &hooks.before_halt),
+                    Interlock::NotReady => self.says_no(world, node, |hooks| &hooks.ready),
                     _ => Err("calm has no such reason".to_owned()),
                 }
             }

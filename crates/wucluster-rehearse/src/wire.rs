@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
-use wucluster_core::ids::{ClusterName, Subject};
+use wucluster_core::ids::{ClusterName, NodeName, Subject};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{CloudView, Gap, NodeProbe, ProbeRequest};
 use wucluster_core::ports::{
@@ -47,6 +47,10 @@ pub struct Log {
     pub outdated: Vec<(Subject, &'static str)>,
     /// Ids of everything that a look of this drive has shown.
     pub seen: BTreeSet<String>,
+    /// What nodes answered last when they were asked whether they may be halted.
+    pub may_halt: BTreeMap<NodeName, bool>,
+    /// Nodes that run, said no, and were ended all the same.
+    pub halted_despite_no: Vec<NodeName>,
     turns_left: Option<u64>,
     answered: BTreeMap<Subject, Timestamp>,
     on_the_way: BTreeMap<Subject, usize>,
@@ -189,7 +193,13 @@ impl Cloud for WiredCloud {
             let from = log.calls.len();
             for action in actions {
                 let (name, subject) = (action.action().name(), action.action().subject());
-                log.sent(now, subject, name, action.seen_at());
+                log.sent(now, subject, name, self.sim.true_time(action.seen_at()));
+                if let CloudAction::TerminateInstance { node, instance } = action.action()
+                    && log.may_halt.get(node) == Some(&false)
+                    && self.sim.peek(|world| world.is_up(instance))
+                {
+                    log.halted_despite_no.push(node.clone());
+                }
             }
             from
         };
@@ -213,6 +223,12 @@ impl NodeShell for WiredShell {
         self.ear.log().probes += 1;
         let probe = self.inner.probe(node, request).await;
         self.ear.pass().await;
+        if let Ok(probe) = &probe
+            && !probe.before_halt.is_empty()
+        {
+            let may = probe.before_halt.iter().all(|answer| answer.passed || !answer.hook.blocks);
+            self.ear.log().may_halt.insert(node.node.clone(), may);
+        }
         probe
     }
 
@@ -228,7 +244,8 @@ impl NodeShell for WiredShell {
             let from = log.calls.len();
             for action in actions {
                 let subject = Subject::Mount(action.action().mount().clone());
-                log.sent(now, subject, action.action().name(), action.seen_at());
+                let seen_at = self.sim.true_time(action.seen_at());
+                log.sent(now, subject, action.action().name(), seen_at);
             }
             from
         };

@@ -20,7 +20,7 @@ mod persist;
 mod rng;
 mod world;
 
-pub use adapters::{Sim, SimClock, SimCloud, SimShell, run, sim_runtime};
+pub use adapters::{Sim, SimClock, SimCloud, SimShell, SteadyClock, run, sim_runtime};
 pub use content::{Content, Shape};
 pub use durations::{Durations, Span};
 pub use faults::{

@@ -322,3 +322,26 @@ fn the_operators_clock_leaps_and_drifts_and_evidence_is_still_dated_right() {
     });
     assert_eq!(sim.into_world().faults_fired().get("T1 operator's clock"), Some(&2));
 }
+
+#[test]
+fn an_operator_who_reads_the_time_of_day_once_feels_nothing_of_a_leap() {
+    let mut world = Lab::attached_in(World::new(1), Content::blank()).world;
+    let wrong =
+        Fault::OperatorClock { leap: HOUR, is_ahead: true, is_sudden: false, rate_percent: 200 };
+    assert!(world.strike(&wrong));
+    world.set_faults(wucluster_sim::Faults::none());
+    let sim = Sim::new(world);
+    wucluster_sim::run(async {
+        let clock = sim.begin_operator();
+        let (shown, truth) = (clock.now(), sim.now());
+        assert_eq!(shown.since(truth), HOUR);
+        assert_eq!(sim.true_time(shown), truth, "evidence is dated by the truth all the same");
+        let set =
+            Fault::OperatorClock { leap: HOUR, is_ahead: false, is_sudden: true, rate_percent: 50 };
+        sim.with(|world| world.strike(&set));
+        clock.sleep(10 * MINUTE).await;
+        assert_eq!(clock.now().since(shown), 10 * MINUTE);
+        assert_eq!(sim.now().since(truth), 5 * MINUTE);
+    });
+    assert_eq!(sim.into_world().faults_fired().get("T1 operator's clock"), Some(&1));
+}

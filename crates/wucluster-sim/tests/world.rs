@@ -594,3 +594,65 @@ fn waiting_for_a_condition_ends_when_it_holds_or_nothing_can_bring_it() {
         assert!(!sim.wait_until(|world| !world.is_up(&instance)).await);
     });
 }
+
+#[test]
+fn a_snapshot_of_the_last_two_or_of_a_sealed_volume_alone_is_never_cleared_away() {
+    let mut lab = Lab::new(World::new(1));
+    let gone = wucluster_core::ids::VolumeId::new("vol-0gone");
+    let (cluster, mount) = (lab.cluster.clone(), lab.mount.clone());
+    let take = |lab: &mut Lab, of: &wucluster_core::ids::VolumeId, data: &str| {
+        let content = Content::formatted("ext4", "u").with_file("a", data);
+        let state = SnapshotState::Completed;
+        lab.world.place_snapshot(&cluster, &mount, of, state, content, &Tags::default())
+    };
+    let mut tags = Tags::default();
+    tags.set(wucluster_core::tags::KEY_EPOCH, "3 sealed");
+    let sealed = PlaceVolume::new()
+        .with_content(Content::formatted("ext4", "u").with_file("a", "sealed"))
+        .with_tags(tags);
+    let volume = lab.world.place_volume(&lab.cluster.clone(), &lab.mount.clone(), sealed);
+    let of_sealed = take(&mut lab, &volume, "sealed");
+    let all: Vec<_> = ["1", "2", "3", "4"].iter().map(|data| take(&mut lab, &gone, data)).collect();
+    let kinds = |lab: &Lab| lab.world.harm().iter().map(|harm| harm.kind).collect::<Vec<_>>();
+    lab.world.ask_delete_snapshot(&all[0]).unwrap();
+    lab.world.ask_delete_snapshot(&all[1]).unwrap();
+    assert_eq!(kinds(&lab), [], "two newer ones are there");
+    lab.world.ask_delete_snapshot(&all[2]).unwrap();
+    assert_eq!(kinds(&lab), [HarmKind::DeletedSnapshot]);
+    take(&mut lab, &gone, "5");
+    lab.world.ask_delete_snapshot(&of_sealed).unwrap();
+    assert_eq!(kinds(&lab), [HarmKind::DeletedSnapshot; 2]);
+    assert!(lab.world.ask_delete_snapshot(&of_sealed).is_err(), "it is gone");
+    lab.world.ask_delete_snapshot(&all[3]).unwrap();
+    assert_eq!(kinds(&lab).len(), 3, "the newest but one");
+}
+
+#[test]
+fn a_volume_that_is_made_smaller_or_elsewhere_is_harm() {
+    let made = |gib: u32, zone: &str, is_there: bool| {
+        let mut lab = Lab::new(World::new(1));
+        let (cluster, mount) = (lab.cluster.clone(), lab.mount.clone());
+        let content = Content::formatted("ext4", "u").with_file("a", "b");
+        let size = Size::from_gib(4);
+        let place = PlaceVolume { size, ..PlaceVolume::new().with_content(content.clone()) };
+        let volume = lab.world.place_volume(&cluster, &mount, place);
+        if !is_there {
+            let state = SnapshotState::Completed;
+            lab.world.place_snapshot(&cluster, &mount, &volume, state, content, &Tags::default());
+            let kept_by = None;
+            let delete = CloudAction::DeleteVolume { mount: mount.clone(), volume, kept_by };
+            lab.world.ask(&delete).unwrap();
+        }
+        let CloudAction::CreateVolume { mount, tags, token, .. } = lab.create_volume("new") else {
+            unreachable!()
+        };
+        let (size, zone) = (Size::from_gib(gib), Some(zone.to_owned()));
+        let create = CloudAction::CreateVolume { mount, size, from: None, zone, tags, token };
+        lab.world.ask(&create).unwrap();
+        lab.world.harm().iter().any(|harm| harm.kind == HarmKind::Remade)
+    };
+    assert!(!made(4, "sim-1a", false));
+    assert!(made(3, "sim-1a", false), "it is smaller than its snapshot");
+    assert!(!made(4, "sim-1b", false), "a snapshot is of no zone");
+    assert!(made(4, "sim-1b", true), "its volume is in another zone");
+}

@@ -7,7 +7,7 @@ mod runtime;
 mod shared;
 mod shell;
 
-pub use clock::SimClock;
+pub use clock::{SimClock, SteadyClock};
 pub use cloud::SimCloud;
 pub use runtime::{run, sim_runtime};
 pub use shared::Sim;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::time::Instant;
 use wucluster_core::time::Timestamp;
 
-use super::clock::SimClock;
+use super::clock::{SimClock, SteadyClock, SteadyTime};
 use super::cloud::SimCloud;
 use super::shell::SimShell;
 use crate::durations::Span;
@@ -31,6 +31,8 @@ struct Inner {
     origin: OnceLock<(Instant, Timestamp)>,
     /// When looks were asked for in truth, by what the operator's clock showed, where that differs.
     looks: Mutex<BTreeMap<Timestamp, Timestamp>>,
+    /// How the clock of the operator in charge goes, if it is a steady one.
+    steady: Mutex<Option<SteadyTime>>,
 }
 
 impl Sim {
@@ -45,6 +47,7 @@ impl Sim {
                 latency,
                 origin: OnceLock::new(),
                 looks: Mutex::default(),
+                steady: Mutex::default(),
             }),
         }
     }
@@ -67,6 +70,21 @@ impl Sim {
         SimClock::new(self.clone())
     }
 
+    /// Lets another operator begin, who reads the time of day once and counts on from there: however
+    /// that clock is set afterwards, nothing is felt of it. Inside a runtime only.
+    #[must_use]
+    pub fn begin_operator(&self) -> SteadyClock {
+        let shown = self.with(|world| {
+            world.begin_operator();
+            world.read_clock()
+        });
+        let rate_percent = self.peek(World::operator_rate_percent);
+        let time = SteadyTime { began: (self.now(), shown), rate_percent };
+        self.looks().clear();
+        *self.steady() = Some(time);
+        SteadyClock::new(self.clone(), time)
+    }
+
     /// Returns the world's time. Must be called inside a runtime.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -87,16 +105,31 @@ impl Sim {
 
     /// Begins a look: returns when it is asked for, by the operator's clock.
     pub(super) fn begin_look(&self) -> Timestamp {
-        let (now, shown) = (self.now(), self.read_clock());
-        if now != shown {
-            self.looks().insert(shown, now);
-        }
+        let steady = *self.steady();
+        let now = self.now();
+        let shown = match steady {
+            Some(time) => time.shown(now),
+            None => self.read_clock(),
+        };
+        self.note_shown(now, shown);
         shown
     }
 
-    /// Returns when a look was asked for in truth that the operator's clock dates so.
-    pub(super) fn true_time(&self, shown: Timestamp) -> Timestamp {
+    /// Notes what the operator's clock showed at a true time.
+    pub(super) fn note_shown(&self, now: Timestamp, shown: Timestamp) {
+        if now != shown {
+            self.looks().entry(shown).or_insert(now);
+        }
+    }
+
+    /// Returns the true time of what the operator's clock dates so.
+    #[must_use]
+    pub fn true_time(&self, shown: Timestamp) -> Timestamp {
         self.looks().get(&shown).copied().unwrap_or(shown)
+    }
+
+    fn steady(&self) -> std::sync::MutexGuard<'_, Option<SteadyTime>> {
+        self.inner.steady.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn looks(&self) -> std::sync::MutexGuard<'_, BTreeMap<Timestamp, Timestamp>> {

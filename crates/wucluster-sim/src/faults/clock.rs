@@ -34,6 +34,11 @@ impl OperatorClock {
         }
     }
 
+    /// Returns how fast it goes. Unit: percent of the true rate.
+    pub(crate) fn rate_percent(&self) -> u32 {
+        self.rate_percent
+    }
+
     /// Returns the true time that passes until it shows that a span passed: whole milliseconds, as
     /// whoever sleeps must not wake before.
     pub(crate) fn true_span(&self, span: Duration) -> Duration {

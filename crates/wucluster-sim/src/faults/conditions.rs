@@ -119,7 +119,12 @@ impl Conditions {
     }
 
     pub(crate) fn token_lifetime(&self, now: Timestamp) -> Felt<Duration> {
-        newest!(self, now, Fault::ShortTokens { lifetime, .. } => *lifetime)
+        let lifetimes = self.in_force(now).filter_map(|fault| match fault {
+            Fault::ShortTokens { lifetime, .. } => Some((fault.name(), *lifetime)),
+            _ => None,
+        });
+        // A token that is forgotten is not remembered again for another's sake.
+        lifetimes.min_by_key(|(_, lifetime)| *lifetime)
     }
 
     pub(crate) fn provider_clock(&self, now: Timestamp) -> Felt<(Duration, bool)> {

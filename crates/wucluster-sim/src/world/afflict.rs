@@ -7,11 +7,12 @@ use wucluster_core::observation::{InstanceState, SnapshotState, VolumeState};
 use wucluster_core::tags::Tags;
 
 use super::event::Event;
-use super::harm::{Cause, HarmKind};
+use super::harm::Cause;
+use super::harm_kind::HarmKind;
 use super::instance::NewInstance;
 use super::owner::Maker;
 use super::state::World;
-use super::volume::NewVolume;
+use super::volume::{NewVolume, Volume};
 use crate::content::{Content, Shape};
 use crate::faults::{Fault, FaultState, Grip};
 
@@ -87,7 +88,10 @@ impl World {
                 Struck::now(id.is_some_and(|id| self.bin_snapshot(&id, *span)))
             }
             Fault::ForeignContent { mount, what } => {
-                let id = self.any_volume(mount.as_ref());
+                let id = match mount {
+                    Some(mount) => self.volume_of(mount),
+                    None => self.any_new_volume(),
+                };
                 Struck::now(id.is_some_and(|id| self.put_foreign_content(&id, what)))
             }
             Fault::AddressReused { node } => {
@@ -226,16 +230,9 @@ impl World {
     /// Puts something on a volume that nobody ever mounted, so that no user's data goes with it;
     /// from a machine that has its device, as nobody can write to it otherwise.
     fn put_foreign_content(&mut self, id: &VolumeId, what: &str) -> bool {
-        let Some(volume) = self.volumes.get(id) else { return false };
-        let is_taken = self.snapshots.values().any(|snapshot| snapshot.volume == *id);
-        let has_machine = self
-            .instances
-            .values()
-            .any(|found| found.is_running() && found.machine.devices.contains_key(id));
-        let is_blank = *volume.content.shape() == Shape::Blank;
-        if volume.was_mounted || is_taken || !is_blank || !has_machine {
+        let Some(volume) = self.volumes.get(id).filter(|volume| self.is_new(volume)) else {
             return false;
-        }
+        };
         let owner = volume.owner.clone();
         if let Some(volume) = self.volume_mut(id) {
             volume.content =
@@ -245,6 +242,27 @@ impl World {
             self.touch(owner.node(), Cause::Human, &[HarmKind::FormattedOverContent]);
         }
         true
+    }
+
+    /// Says whether a volume is blank, was never mounted or copied, and is in a machine.
+    fn is_new(&self, volume: &Volume) -> bool {
+        let is_taken = self.snapshots.values().any(|snapshot| snapshot.volume == volume.id);
+        let has_machine = self
+            .instances
+            .values()
+            .any(|found| found.is_running() && found.machine.devices.contains_key(&volume.id));
+        let is_blank = *volume.content.shape() == Shape::Blank;
+        !volume.was_mounted && !is_taken && is_blank && has_machine
+    }
+
+    fn any_new_volume(&self) -> Option<VolumeId> {
+        let new: Vec<&VolumeId> = self
+            .volumes
+            .values()
+            .filter(|found| found.is_living() && found.owner.is_some() && self.is_new(found))
+            .map(|found| &found.id)
+            .collect();
+        self.faults.pick("new volume", self.now, &new).map(|id| (*id).clone())
     }
 
     /// Gives an instance's address to a stranger's, and another one to it.

@@ -10,58 +10,11 @@ use wucluster_core::observation::{SnapshotState, VolumeState};
 use wucluster_core::tags::Tags;
 use wucluster_core::time::Timestamp;
 
+use super::harm_kind::HarmKind;
 use super::owner::{Maker, Owner};
 use super::requests::By;
 use super::state::{EPOCH, World};
 use super::volume::Volume;
-
-/// Kinds of [`Harm`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum HarmKind {
-    /// A volume was deleted, and no complete snapshot holds what was on it.
-    DeletedUnsaved,
-    /// A volume was deleted with the instance that it was attached to.
-    DeletedWithInstance,
-    /// A detachment was asked for while a living machine had the file system mounted.
-    DetachedWhileMounted,
-    /// A termination was asked for while the machine had a volume mounted.
-    TerminatedWhileMounted,
-    /// A file system was made over content.
-    FormattedOverContent,
-    /// A second living instance was made for one node.
-    TwoInstances,
-    /// A second living volume was made for one mount.
-    TwoVolumes,
-    /// A request changed something that does not carry the right tags.
-    TouchedForeign,
-    /// A volume was made from an older snapshot than the newest one of its mount.
-    RestoredOlder,
-    /// A blank volume was made for a mount that has data.
-    BlankDespiteData,
-    /// A volume was attached to, or mounted in, another node than its own.
-    WrongNode,
-}
-
-impl HarmKind {
-    /// What nobody could have known about snapshots that were there at the look.
-    pub(super) const OF_LOST_SNAPSHOTS: &'static [Self] =
-        &[Self::DeletedUnsaved, Self::BlankDespiteData, Self::RestoredOlder];
-    /// What nobody could have known about mounts that were not there at the look.
-    pub(super) const OF_MOUNTS: &'static [Self] =
-        &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted, Self::DeletedUnsaved];
-    /// What nobody could have known about devices that nothing held at the look.
-    pub(super) const OF_HOLDERS: &'static [Self] =
-        &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted];
-    /// What nobody could have known about tags that were others at the look.
-    pub(super) const OF_TAGS: &'static [Self] = &[
-        Self::TouchedForeign,
-        Self::WrongNode,
-        Self::TwoInstances,
-        Self::TwoVolumes,
-        Self::BlankDespiteData,
-        Self::RestoredOlder,
-    ];
-}
 
 /// Who changed the ground under a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,7 +148,7 @@ impl World {
         }
     }
 
-    fn harm_by(&mut self, by: &By<'_>, kind: HarmKind, what: String) {
+    pub(super) fn harm_by(&mut self, by: &By<'_>, kind: HarmKind, what: String) {
         self.do_harm(kind, by.subject.clone(), by.action.to_string(), what, by.seen_at);
     }
 

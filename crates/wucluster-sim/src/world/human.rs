@@ -5,7 +5,8 @@ use wucluster_core::observation::{AttachmentState, VolumeState};
 use wucluster_core::tags::{KEY_NAME, Tags};
 
 use super::event::Event;
-use super::harm::{Cause, HarmKind};
+use super::harm::Cause;
+use super::harm_kind::HarmKind;
 use super::instance::NewInstance;
 use super::machine::Mounted;
 use super::owner::Maker;

@@ -5,7 +5,7 @@ use wucluster_core::observation::{Contents, VolumeState};
 use wucluster_core::ports::{ShellError, ShellReceipt};
 use wucluster_core::time::Timestamp;
 
-use super::harm::HarmKind;
+use super::harm_kind::HarmKind;
 use super::shell::failed;
 use super::state::World;
 use super::volume::Volume;
@@ -57,6 +57,10 @@ impl World {
             (_, _) if !self.limits.examines_before_format => {}
             (_, Some((fault, Lie::Blank))) => self.fired(fault),
             (_, _) => return Err(ShellError::Refused(format!("the device holds {examined}"))),
+        }
+        if self.is_of_another_kind(volume, kind) {
+            let what = format!("{volume} holds {examined}, and {kind} is made of it");
+            self.do_harm(HarmKind::Remade, subject.clone(), by.clone(), what, seen_at);
         }
         if let Some(lost) = lost {
             let what = format!("{volume} {lost}");

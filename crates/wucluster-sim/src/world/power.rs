@@ -4,7 +4,8 @@ use wucluster_core::ids::{InstanceId, VolumeId};
 use wucluster_core::observation::InstanceState;
 
 use super::event::Event;
-use super::harm::{Cause, HarmKind};
+use super::harm::Cause;
+use super::harm_kind::HarmKind;
 use super::machine::Mounted;
 use super::state::World;
 use super::volume::Volume;

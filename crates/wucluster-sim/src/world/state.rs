@@ -233,6 +233,11 @@ impl World {
         self.faults.clock.at(self.now)
     }
 
+    /// Returns how fast the operator's clock goes. Unit: percent of the true rate.
+    pub(crate) fn operator_rate_percent(&self) -> u32 {
+        self.faults.clock.rate_percent()
+    }
+
     /// Lets another operator begin, whose clock may be wrong.
     pub(crate) fn begin_operator(&mut self) {
         self.faults.clock.begin(self.now);

@@ -4,7 +4,8 @@ use wucluster_core::ids::{InstanceId, MountKey, VolumeId};
 use wucluster_core::observation::VolumeState;
 
 use super::event::Event;
-use super::harm::{Cause, HarmKind};
+use super::harm::Cause;
+use super::harm_kind::HarmKind;
 use super::machine::Process;
 use super::state::World;
 use crate::content::Write;

@@ -160,6 +160,7 @@ impl World {
         }
         self.check_room(Room::Volumes)?;
         self.judge_new_volume(by, asked.tags, asked.from);
+        self.judge_remade(by, asked.tags, (asked.size, &zone));
         let hidden_for = self.hidden_for(asked.token, upset);
         let id = self.add_volume(NewVolume {
             asked_by: asked.token.to_owned(),
