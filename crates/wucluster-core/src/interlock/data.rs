@@ -290,6 +290,20 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
     let Some(newest) = newest else {
         return Ok(base.map_or(Source::Blank, Source::Base));
     };
+    if let Some((edited, later)) = out_of_order(&with_data) {
+        return Err(Hold::new(Interlock::DataMissing, subject, "its newest data cannot be told")
+            .why(format!(
+                "{} claims a later write epoch than {}, and was begun before it",
+                edited.id, later.id
+            ))
+            .so("no volume was made: an older state might take the place of its data")
+            .fix(format!("see what there is:   wucluster snapshots {key}"))
+            .fix(format!(
+                "if a tag {} was edited by hand, set it back; see the provider's log for its former value",
+                crate::tags::KEY_EPOCH
+            ))
+            .refuse());
+    }
     let of_newest: Vec<&&SnapshotSeen> = with_data
         .iter()
         .filter(|seen| seen.tags.epoch().is_some_and(|epoch| epoch.number == newest))
@@ -322,6 +336,30 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
             first.message.as_ref().map_or_else(String::new, |message| format!(": {message}"))
         ),
     ))
+}
+
+/// Finds a snapshot of the highest write epoch that was begun before one of a lower epoch: epochs grow with
+/// time, so one of the two records is not what we wrote. The provider's own times are compared with each
+/// other only.
+fn out_of_order<'a>(
+    snapshots: &[&'a SnapshotSeen],
+) -> Option<(&'a SnapshotSeen, &'a SnapshotSeen)> {
+    let number = |seen: &SnapshotSeen| seen.tags.epoch().map(|epoch| epoch.number);
+    let newest = snapshots.iter().copied().max_by_key(|seen| (number(seen), seen.started_at))?;
+    // A snapshot that was asked for twice may be begun a second time long after.
+    let is_repeated = |later: &SnapshotSeen| {
+        snapshots.iter().any(|first| {
+            first.volume == later.volume
+                && number(first) == number(later)
+                && first.started_at < newest.started_at
+        })
+    };
+    let later = snapshots.iter().copied().find(|seen| {
+        number(seen) < number(newest)
+            && newest.started_at.is_some_and(|begun| seen.started_at.is_some_and(|at| at > begun))
+            && !(seen.volume == newest.volume && is_repeated(seen))
+    })?;
+    Some((newest, later))
 }
 
 fn missing(subject: &Subject, why: String) -> Refusal {
