@@ -30,11 +30,21 @@ pub(crate) fn unmounted(
     match &mount.filesystem {
         Observed::Absent => Ok(()),
         Observed::Unknown(gap) if !is_heeded(ctx, gap) => Ok(()),
-        Observed::Unknown(gap) => Err(silent(ctx, &subject, &key.node, gap)),
+        Observed::Unknown(gap) => {
+            // No answer can come of a machine that is not the node's own: nobody asks it.
+            if gap.kind == GapKind::NotAsked {
+                attached_to_own(ctx, key, volume)?;
+            }
+            Err(silent(ctx, &subject, &key.node, gap))
+        }
         Observed::Present(state) => match state {
-            FilesystemState::NoDevice
-            | FilesystemState::Unmounted { .. }
-            | FilesystemState::PointTaken { .. } => probe_is_fresh(ctx, key),
+            FilesystemState::NoDevice => {
+                probe_is_fresh(ctx, key)?;
+                device_is_missing(ctx, key, volume)
+            }
+            FilesystemState::Unmounted { .. } | FilesystemState::PointTaken { .. } => {
+                probe_is_fresh(ctx, key)
+            }
             FilesystemState::Mounted { at } => {
                 Err(hold().why(format!("{} is mounted at {at}", volume.id)).first(Rung::Unmount))
             }
@@ -44,6 +54,27 @@ pub(crate) fn unmounted(
             FilesystemState::Held { why, .. } => Err(hold().why(why.clone()).first(Rung::Unmount)),
         },
     }
+}
+
+/// Passes a volume that its node has not shown for so long that it has no device there. Answers may lack
+/// for once what is there, also twice in a row, and be held by another name space meanwhile.
+fn device_is_missing(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<(), Refusal> {
+    if volume.open_attachments().all(|one| one.state != AttachmentState::Attached) {
+        return Ok(());
+    }
+    let since = ctx.memory.deviceless_since.get(key);
+    if since.is_some_and(|since| ctx.now.since(*since) >= ctx.policy.attachment_patience) {
+        return Ok(());
+    }
+    Err(Refusal::wait(
+        Subject::Mount(key.clone()),
+        WaitOn::Node(key.node.clone()),
+        "its node does not show its device, and is asked again",
+    ))
 }
 
 /// Passes when the node's answer is newer than everything that was last asked of it about the mount,
