@@ -782,3 +782,40 @@ fn a_snapshot_whose_epoch_was_edited_does_not_pass_for_the_newest() {
     ]);
     assert_permits(&repeated, create(Some("snap-2")));
 }
+
+#[test]
+fn a_conflict_that_ends_by_itself_is_waited_for() {
+    let both = |first: &str, second: &str| {
+        World::new(SOLO)
+            .instance_called("chief", "i-1", first)
+            .instance_called("chief", "i-2", second)
+            .volume("chief/home", "in-use", "1 live")
+            .attached("i-1", "attached")
+            .plan(Demand::Launched)
+    };
+    assert!(both("stopped", "shutting-down").holds.is_empty());
+    assert!(both("shutting-down", "shutting-down").holds.is_empty());
+    let held = both("stopped", "running").holds;
+    assert_eq!(held[0].interlock, Interlock::IdentityConflict);
+    assert_eq!(held[1].interlock, Interlock::AttachedElsewhere);
+    // The one that has the volume halts: what comes of it is seen first.
+    let held = both("stopping", "running").holds;
+    assert_eq!(held.len(), 1, "{held:?}");
+    let volumes = World::new(SOLO)
+        .volume("chief/home", "available", "1 live")
+        .volume("chief/home", "deleting", "1 sealed")
+        .plan(Demand::Launched);
+    assert!(volumes.holds.is_empty(), "{:?}", volumes.holds);
+}
+
+#[test]
+fn a_volume_is_held_and_not_raised_for_ever_under_a_snapshot_without_a_readable_epoch() {
+    let mut world = World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "available", "3 live")
+        .snapshot("chief/home", "snap-1", "completed", 1);
+    world.view.snapshots[0].tags.set(wucluster_core::tags::KEY_EPOCH, "rubbish");
+    let plan = world.plan(Demand::Launched);
+    assert!(plan.actions.is_empty(), "{:?}", plan.actions);
+    assert_eq!(plan.holds[0].interlock, Interlock::Foreign);
+}

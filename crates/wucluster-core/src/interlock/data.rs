@@ -193,14 +193,33 @@ pub(super) fn open_epoch(
     if !ctx.policy.guards(Guard::RaisedEpoch) {
         return Ok(());
     }
-    let claimed = ctx.observation.mount(key).into_iter().flat_map(|mount| &mount.snapshots).find(
-        |snapshot| {
+    // What cannot be read is the least of them: all else is raised over first.
+    let snapshots = ctx.observation.mount(key).into_iter().flat_map(|mount| &mount.snapshots);
+    let claimed = snapshots
+        .filter(|snapshot| {
             snapshot.volume == volume.id
                 && snapshot.tags.epoch().is_none_or(|claimed| claimed.number >= epoch.number)
-        },
-    );
+        })
+        .max_by_key(|snapshot| snapshot.tags.epoch().map(|claimed| claimed.number));
     if !ctx.is_on(Interlock::SnapshotOlder) || (!epoch.is_sealed && claimed.is_none()) {
         return Ok(());
+    }
+    // No epoch is higher than what cannot be read: to raise it once more would help nothing, for ever.
+    if let Some(unreadable) = claimed.filter(|snapshot| snapshot.tags.epoch().is_none()) {
+        let key_epoch = crate::tags::KEY_EPOCH;
+        return Err(Hold::new(
+            Interlock::Foreign,
+            Subject::Mount(key.clone()),
+            "the write epoch of its snapshot cannot be read",
+        )
+        .why(format!(
+            "{} has the tag {key_epoch} = {:?}",
+            unreadable.id,
+            unreadable.tags.get(key_epoch).unwrap_or("")
+        ))
+        .so("the volume is neither attached nor mounted: the snapshot might pass for what is written now")
+        .fix("if the tag was edited by hand, set it back; see the provider's log for its former value")
+        .refuse());
     }
     Err(Hold::new(
         Interlock::SnapshotOlder,

@@ -193,13 +193,7 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
             .refuse());
         }
     };
-    let is_halting = ctx.observation.node(&key.node).is_some_and(|node| {
-        node.instances.iter().any(|one| {
-            one.id == attachment.instance
-                && matches!(one.state, InstanceState::Stopping | InstanceState::ShuttingDown)
-        })
-    });
-    if is_halting {
+    if is_halting(ctx, &key.node, &attachment.instance) {
         let what = format!("{} halts, and then lets go of it", attachment.instance);
         return Err(Refusal::wait(subject, WaitOn::Cloud, what));
     }
@@ -240,6 +234,15 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
     }
 }
 
+fn is_halting(ctx: &Context<'_>, node: &NodeName, instance: &InstanceId) -> bool {
+    ctx.observation.node(node).is_some_and(|node| {
+        node.instances.iter().any(|one| {
+            &one.id == instance
+                && matches!(one.state, InstanceState::Stopping | InstanceState::ShuttingDown)
+        })
+    })
+}
+
 fn is_mounted(ctx: &Context<'_>, key: &MountKey) -> bool {
     match ctx.observation.mount(key).map(|mount| &mount.filesystem) {
         Some(Observed::Present(state)) => match state {
@@ -268,14 +271,28 @@ pub(super) fn attached_to_own<'a>(
     let own = node.instance().map(|instance| &instance.id);
     for attachment in volume.open_attachments() {
         if Some(&attachment.instance) != own && ctx.is_on(Interlock::AttachedElsewhere) {
-            return Err(elsewhere(key, volume, &attachment.instance));
+            return Err(elsewhere(ctx, key, volume, &attachment.instance));
         }
     }
     Ok(node)
 }
 
 /// The refusal for a volume that another instance has.
-pub(crate) fn elsewhere(key: &MountKey, volume: &VolumeSeen, instance: &InstanceId) -> Refusal {
+pub(crate) fn elsewhere(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+    instance: &InstanceId,
+) -> Refusal {
+    // Which one is the node's own is told once the others are gone.
+    if ctx.observation.node(&key.node).is_some_and(super::ownership::conflict_ends) {
+        let what = format!("one of several with the name {} goes", key.node);
+        return Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what);
+    }
+    if is_halting(ctx, &key.node, instance) {
+        let what = format!("{instance} halts");
+        return Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what);
+    }
     Hold::new(Interlock::AttachedElsewhere, Subject::Mount(key.clone()), "another machine has it")
         .why(format!(
             "{} is attached to {instance}, which is not {}'s own instance",
