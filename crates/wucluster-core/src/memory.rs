@@ -23,6 +23,9 @@ pub struct Memory {
     /// Per mount, in which state its attachment is seen, and since when we have watched it so. The
     /// provider's own times tell when it was attached, not since when it has been on its way off.
     pub attachments: BTreeMap<MountKey, (AttachmentState, Timestamp)>,
+    /// Per mount, since when its node answers each time that it has no device of the volume, which the
+    /// provider calls attached to it.
+    pub deviceless_since: BTreeMap<MountKey, Timestamp>,
     /// Per node, since when its running instance has not answered.
     pub silent_since: BTreeMap<NodeName, Timestamp>,
     /// Per node, since when its readiness checks say no.

@@ -159,6 +159,33 @@ fn a_detachment_on_a_nodes_positive_word_needs_one_look_and_on_less_needs_two() 
 }
 
 #[test]
+fn what_a_machine_of_another_name_has_mounted_is_held_and_not_waited_for() {
+    let taken = World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "in-use", "1 live")
+        .attached("i-other", "attached");
+    let plan = taken.plan(Demand::Unmounted);
+    assert!(plan.waits.is_empty(), "{:?}", plan.waits);
+    assert_eq!(plan.holds[0].interlock, Interlock::AttachedElsewhere);
+}
+
+#[test]
+fn detach_waits_while_the_node_has_not_lacked_the_device_for_long() {
+    let mut world = attached();
+    world.answers.get_mut(&common::node("chief")).unwrap().probe.as_mut().unwrap().devices.clear();
+    assert_waits(&world, detach());
+    let patience = world.policy.attachment_patience.as_millis();
+    let patience = i64::try_from(patience).unwrap();
+    let mut lacks_since = |span: i64| {
+        let since = Timestamp::from_millis(NOW.as_millis() - span);
+        world.memory.deviceless_since.insert(home(), since);
+        world.clone()
+    };
+    assert_waits(&lacks_since(patience - 1), detach());
+    assert_permits(&lacks_since(patience), detach());
+}
+
+#[test]
 fn a_readiness_check_that_was_not_asked_is_waited_for_however_long_it_said_no_before() {
     let mut world = World::new("[cluster]\nname = \"gibbon\"\n[node.chief]\nready = [\"true\"]\n")
         .instance("chief", "running");
@@ -759,4 +786,69 @@ fn an_answer_from_before_the_attachment_says_nothing_about_the_device() {
     world.memory.attachments.insert(home(), (state, later));
     assert_waits(&world, mount());
     assert_waits(&world, detach());
+}
+
+#[test]
+fn a_snapshot_whose_epoch_was_edited_does_not_pass_for_the_newest() {
+    // Per snapshot: its volume, the epoch that it claims, and when it was begun.
+    let listed = |snapshots: &[(&str, &str, u64, i64)]| {
+        let mut world = World::new(SOLO);
+        for (id, volume, epoch, at) in snapshots {
+            world = world.snapshot("chief/home", id, "completed", *epoch);
+            let seen = world.view.snapshots.last_mut().unwrap();
+            seen.volume = VolumeId::new(*volume);
+            seen.started_at = Some(Timestamp::from_millis(*at));
+        }
+        world
+    };
+    let of_another_volume = listed(&[("snap-1", "vol-1", 7, 10), ("snap-2", "vol-2", 2, 20)]);
+    assert_blocks(&of_another_volume, create(Some("snap-1")), Interlock::DataMissing);
+    let of_its_volume = listed(&[("snap-1", "vol-1", 7, 10), ("snap-2", "vol-1", 2, 20)]);
+    assert_blocks(&of_its_volume, create(Some("snap-1")), Interlock::DataMissing);
+    let as_it_should_be = listed(&[("snap-1", "vol-1", 1, 10), ("snap-2", "vol-2", 2, 20)]);
+    assert_permits(&as_it_should_be, create(Some("snap-2")));
+    // What was asked for twice, and was carried out a second time much later.
+    let repeated = listed(&[
+        ("snap-1", "vol-1", 1, 10),
+        ("snap-2", "vol-1", 2, 20),
+        ("snap-3", "vol-1", 1, 30),
+    ]);
+    assert_permits(&repeated, create(Some("snap-2")));
+}
+
+#[test]
+fn a_conflict_that_ends_by_itself_is_waited_for() {
+    let both = |first: &str, second: &str| {
+        World::new(SOLO)
+            .instance_called("chief", "i-1", first)
+            .instance_called("chief", "i-2", second)
+            .volume("chief/home", "in-use", "1 live")
+            .attached("i-1", "attached")
+            .plan(Demand::Launched)
+    };
+    assert!(both("stopped", "shutting-down").holds.is_empty());
+    assert!(both("shutting-down", "shutting-down").holds.is_empty());
+    let held = both("stopped", "running").holds;
+    assert_eq!(held[0].interlock, Interlock::IdentityConflict);
+    assert_eq!(held[1].interlock, Interlock::AttachedElsewhere);
+    // The one that has the volume halts: what comes of it is seen first.
+    let held = both("stopping", "running").holds;
+    assert_eq!(held.len(), 1, "{held:?}");
+    let volumes = World::new(SOLO)
+        .volume("chief/home", "available", "1 live")
+        .volume("chief/home", "deleting", "1 sealed")
+        .plan(Demand::Launched);
+    assert!(volumes.holds.is_empty(), "{:?}", volumes.holds);
+}
+
+#[test]
+fn a_volume_is_held_and_not_raised_for_ever_under_a_snapshot_without_a_readable_epoch() {
+    let mut world = World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "available", "3 live")
+        .snapshot("chief/home", "snap-1", "completed", 1);
+    world.view.snapshots[0].tags.set(wucluster_core::tags::KEY_EPOCH, "rubbish");
+    let plan = world.plan(Demand::Launched);
+    assert!(plan.actions.is_empty(), "{:?}", plan.actions);
+    assert_eq!(plan.holds[0].interlock, Interlock::Foreign);
 }

@@ -281,6 +281,14 @@ impl<'a, 'e> Drive<'a, 'e> {
                     }
                 }
             }
+            // Whatever else is heard in between, or nothing, begins it anew.
+            if matches!(mount.filesystem, Observed::Present(FilesystemState::NoDevice))
+                && attachment.is_some_and(|one| one.state == AttachmentState::Attached)
+            {
+                self.memory.deviceless_since.entry(mount.key.clone()).or_insert(now);
+            } else {
+                self.memory.deviceless_since.remove(&mount.key);
+            }
             let Some(volume) = mount.volume() else { continue };
             let holds_data = volume.tags.content() == Some(ContentMark::Data)
                 && matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
@@ -518,6 +526,12 @@ impl<'a, 'e> Drive<'a, 'e> {
                 FailureError::Shell(ShellError::Failed { status: 0, message: nothing() })
             }
         };
+        // What its token stands for does not carry the name any more: the same answer would come for ever.
+        if let Action::Cloud(CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. }) =
+            action
+        {
+            self.memory.subjects.entry(subject.clone()).or_default().token_generation += 1;
+        }
         self.failed(subject.clone(), action.name(), error);
     }
 

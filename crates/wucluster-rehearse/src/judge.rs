@@ -13,11 +13,14 @@ use crate::truth::Shortfalls;
 use crate::verdict::{Rule, Violation};
 use crate::wire::{Call, Log};
 
-/// Most requests about one subject within [`SPIN_WINDOW`], while it is not seen to change.
+/// Most requests of one kind about one subject within [`SPIN_WINDOW`], while it is not seen to change.
 ///
-/// Source: the back-off of 1, 2, 4 … 60 s lets six tries of one request pass in a minute; a second
-/// kind of request about the same subject may begin its own.
+/// Source: the back-off of 1, 2, 4 … 60 s lets six tries of one request pass in a minute.
 const SPIN_MAX: usize = 8;
+
+/// Most requests of all kinds. Another kind of request about the same subject begins its own back-off: a
+/// file system that was made at the fourth try, and cannot be mounted, is nobody's spinning.
+const SPIN_MAX_IN_ALL: usize = 2 * SPIN_MAX;
 const SPIN_WINDOW: Duration = Duration::from_secs(60);
 
 /// What is ended without anybody's yes: where nobody said yes to anything.
@@ -79,7 +82,13 @@ fn spin(driven: &Driven, log: &Log) -> Option<Violation> {
             other.subject == call.subject && driven.felt_span(call.at, other.at) <= SPIN_WINDOW
         };
         let calls: Vec<_> = log.calls.iter().skip(at).filter(within).collect();
-        let Some(last) = calls.get(SPIN_MAX) else { continue };
+        let too_many_of_a_kind =
+            calls.iter().filter(|other| other.name == call.name).nth(SPIN_MAX).copied();
+        let too_many = calls.get(SPIN_MAX_IN_ALL).copied();
+        let Some(last) = too_many_of_a_kind.into_iter().chain(too_many).min_by_key(|it| it.at)
+        else {
+            continue;
+        };
         let is_changed = driven.changes.iter().any(|(when, subject)| {
             subject == &call.subject && *when >= call.at && *when <= last.at
         });

@@ -206,13 +206,17 @@ impl Stage<'_> {
                     Interlock::ProviderRefused
                     | Interlock::NotPermitted
                     | Interlock::NoCapacity => refused(log, &hold.subject),
+                    // Two reasons: what is attached there and fits no mount, and what is in use there and
+                    // is not listed.
                     Interlock::StillAttached => is(
                         self.mounts.iter().any(|mount| {
                             &mount.node == node
                                 && world.is_in_use(mount)
                                 && world.volumes_named(&self.definition.name, mount).is_empty()
-                        }),
-                        "no volume without its name is in use there",
+                        }) || instances
+                            .iter()
+                            .any(|id| world.has_nameless_volume(&self.definition.name, id)),
+                        "no volume without its name is attached or in use there",
                     ),
                     Interlock::HaltRefused => self.says_no(world, node, |hooks| &hooks.before_halt),
                     Interlock::NotReady => self.says_no(world, node, |hooks| &hooks.ready),

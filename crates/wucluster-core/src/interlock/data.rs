@@ -193,14 +193,33 @@ pub(super) fn open_epoch(
     if !ctx.policy.guards(Guard::RaisedEpoch) {
         return Ok(());
     }
-    let claimed = ctx.observation.mount(key).into_iter().flat_map(|mount| &mount.snapshots).find(
-        |snapshot| {
+    // What cannot be read is the least of them: all else is raised over first.
+    let snapshots = ctx.observation.mount(key).into_iter().flat_map(|mount| &mount.snapshots);
+    let claimed = snapshots
+        .filter(|snapshot| {
             snapshot.volume == volume.id
                 && snapshot.tags.epoch().is_none_or(|claimed| claimed.number >= epoch.number)
-        },
-    );
+        })
+        .max_by_key(|snapshot| snapshot.tags.epoch().map(|claimed| claimed.number));
     if !ctx.is_on(Interlock::SnapshotOlder) || (!epoch.is_sealed && claimed.is_none()) {
         return Ok(());
+    }
+    // No epoch is higher than what cannot be read: to raise it once more would help nothing, for ever.
+    if let Some(unreadable) = claimed.filter(|snapshot| snapshot.tags.epoch().is_none()) {
+        let key_epoch = crate::tags::KEY_EPOCH;
+        return Err(Hold::new(
+            Interlock::Foreign,
+            Subject::Mount(key.clone()),
+            "the write epoch of its snapshot cannot be read",
+        )
+        .why(format!(
+            "{} has the tag {key_epoch} = {:?}",
+            unreadable.id,
+            unreadable.tags.get(key_epoch).unwrap_or("")
+        ))
+        .so("the volume is neither attached nor mounted: the snapshot might pass for what is written now")
+        .fix("if the tag was edited by hand, set it back; see the provider's log for its former value")
+        .refuse());
     }
     Err(Hold::new(
         Interlock::SnapshotOlder,
@@ -290,6 +309,20 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
     let Some(newest) = newest else {
         return Ok(base.map_or(Source::Blank, Source::Base));
     };
+    if let Some((edited, later)) = out_of_order(&with_data) {
+        return Err(Hold::new(Interlock::DataMissing, subject, "its newest data cannot be told")
+            .why(format!(
+                "{} claims a later write epoch than {}, and was begun before it",
+                edited.id, later.id
+            ))
+            .so("no volume was made: an older state might take the place of its data")
+            .fix(format!("see what there is:   wucluster snapshots {key}"))
+            .fix(format!(
+                "if a tag {} was edited by hand, set it back; see the provider's log for its former value",
+                crate::tags::KEY_EPOCH
+            ))
+            .refuse());
+    }
     let of_newest: Vec<&&SnapshotSeen> = with_data
         .iter()
         .filter(|seen| seen.tags.epoch().is_some_and(|epoch| epoch.number == newest))
@@ -322,6 +355,30 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
             first.message.as_ref().map_or_else(String::new, |message| format!(": {message}"))
         ),
     ))
+}
+
+/// Finds a snapshot of the highest write epoch that was begun before one of a lower epoch: epochs grow with
+/// time, so one of the two records is not what we wrote. The provider's own times are compared with each
+/// other only.
+fn out_of_order<'a>(
+    snapshots: &[&'a SnapshotSeen],
+) -> Option<(&'a SnapshotSeen, &'a SnapshotSeen)> {
+    let number = |seen: &SnapshotSeen| seen.tags.epoch().map(|epoch| epoch.number);
+    let newest = snapshots.iter().copied().max_by_key(|seen| (number(seen), seen.started_at))?;
+    // A snapshot that was asked for twice may be begun a second time long after.
+    let is_repeated = |later: &SnapshotSeen| {
+        snapshots.iter().any(|first| {
+            first.volume == later.volume
+                && number(first) == number(later)
+                && first.started_at < newest.started_at
+        })
+    };
+    let later = snapshots.iter().copied().find(|seen| {
+        number(seen) < number(newest)
+            && newest.started_at.is_some_and(|begun| seen.started_at.is_some_and(|at| at > begun))
+            && !(seen.volume == newest.volume && is_repeated(seen))
+    })?;
+    Some((newest, later))
 }
 
 fn missing(subject: &Subject, why: String) -> Refusal {

@@ -31,11 +31,21 @@ pub(crate) fn unmounted(
     match &mount.filesystem {
         Observed::Absent => Ok(()),
         Observed::Unknown(gap) if !is_heeded(ctx, gap) => Ok(()),
-        Observed::Unknown(gap) => Err(silent(ctx, &subject, &key.node, gap)),
+        Observed::Unknown(gap) => {
+            // No answer can come of a machine that is not the node's own: nobody asks it.
+            if gap.kind == GapKind::NotAsked {
+                attached_to_own(ctx, key, volume)?;
+            }
+            Err(silent(ctx, &subject, &key.node, gap))
+        }
         Observed::Present(state) => match state {
-            FilesystemState::NoDevice
-            | FilesystemState::Unmounted { .. }
-            | FilesystemState::PointTaken { .. } => probe_is_fresh(ctx, key),
+            FilesystemState::NoDevice => {
+                probe_is_fresh(ctx, key)?;
+                device_is_missing(ctx, key, volume)
+            }
+            FilesystemState::Unmounted { .. } | FilesystemState::PointTaken { .. } => {
+                probe_is_fresh(ctx, key)
+            }
             FilesystemState::Mounted { at } => {
                 Err(hold().why(format!("{} is mounted at {at}", volume.id)).first(Rung::Unmount))
             }
@@ -45,6 +55,27 @@ pub(crate) fn unmounted(
             FilesystemState::Held { why, .. } => Err(hold().why(why.clone()).first(Rung::Unmount)),
         },
     }
+}
+
+/// Passes a volume that its node has not shown for so long that it has no device there. Answers may lack
+/// for once what is there, also twice in a row, and be held by another name space meanwhile.
+fn device_is_missing(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<(), Refusal> {
+    if volume.open_attachments().all(|one| one.state != AttachmentState::Attached) {
+        return Ok(());
+    }
+    let since = ctx.memory.deviceless_since.get(key);
+    if since.is_some_and(|since| ctx.now.since(*since) >= ctx.policy.attachment_patience) {
+        return Ok(());
+    }
+    Err(Refusal::wait(
+        Subject::Mount(key.clone()),
+        WaitOn::Node(key.node.clone()),
+        "its node does not show its device, and is asked again",
+    ))
 }
 
 /// Passes when the node's answer is newer than everything that was last asked of it about the mount,
@@ -163,13 +194,7 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
             .refuse());
         }
     };
-    let is_halting = ctx.observation.node(&key.node).is_some_and(|node| {
-        node.instances.iter().any(|one| {
-            one.id == attachment.instance
-                && matches!(one.state, InstanceState::Stopping | InstanceState::ShuttingDown)
-        })
-    });
-    if is_halting {
+    if is_halting(ctx, &key.node, &attachment.instance) {
         let what = format!("{} halts, and then lets go of it", attachment.instance);
         return Err(Refusal::wait(subject, WaitOn::Cloud, what));
     }
@@ -210,6 +235,15 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
     }
 }
 
+fn is_halting(ctx: &Context<'_>, node: &NodeName, instance: &InstanceId) -> bool {
+    ctx.observation.node(node).is_some_and(|node| {
+        node.instances.iter().any(|one| {
+            &one.id == instance
+                && matches!(one.state, InstanceState::Stopping | InstanceState::ShuttingDown)
+        })
+    })
+}
+
 fn is_mounted(ctx: &Context<'_>, key: &MountKey) -> bool {
     match ctx.observation.mount(key).map(|mount| &mount.filesystem) {
         Some(Observed::Present(state)) => match state {
@@ -238,7 +272,7 @@ pub(super) fn attached_to_own<'a>(
     let own = node.instance().map(|instance| &instance.id);
     for attachment in volume.open_attachments() {
         if Some(&attachment.instance) != own && ctx.is_on(Interlock::AttachedElsewhere) {
-            return Err(elsewhere(key, volume, &attachment.instance));
+            return Err(elsewhere(ctx, key, volume, &attachment.instance));
         }
     }
     Ok(node)
@@ -281,7 +315,21 @@ pub(super) fn nothing_may_come(
 }
 
 /// The refusal for a volume that another instance has.
-pub(crate) fn elsewhere(key: &MountKey, volume: &VolumeSeen, instance: &InstanceId) -> Refusal {
+pub(crate) fn elsewhere(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+    instance: &InstanceId,
+) -> Refusal {
+    // Which one is the node's own is told once the others are gone.
+    if ctx.observation.node(&key.node).is_some_and(super::ownership::conflict_ends) {
+        let what = format!("one of several with the name {} goes", key.node);
+        return Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what);
+    }
+    if is_halting(ctx, &key.node, instance) {
+        let what = format!("{instance} halts");
+        return Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what);
+    }
     Hold::new(Interlock::AttachedElsewhere, Subject::Mount(key.clone()), "another machine has it")
         .why(format!(
             "{} is attached to {instance}, which is not {}'s own instance",

@@ -2,7 +2,7 @@
 
 use super::{Context, Hold, Interlock, Refusal};
 use crate::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
-use crate::observation::{InstanceSeen, NodeObservation, VolumeSeen};
+use crate::observation::{InstanceSeen, InstanceState, NodeObservation, VolumeSeen, VolumeState};
 use crate::plan::WaitOn;
 
 /// Passes the one volume that carries a mount's name, if it is the one that is meant.
@@ -24,6 +24,11 @@ pub(super) fn sole_volume<'a>(
 
 /// The refusal for several volumes with one name.
 pub(crate) fn volume_conflict(key: &MountKey, volumes: &[VolumeSeen]) -> Refusal {
+    let is_going = |one: &&VolumeSeen| one.state == VolumeState::Deleting;
+    if let Some(going) = last_of_several(volumes, is_going) {
+        let what = format!("{} carries its name too, and is {}", going.id, going.state);
+        return Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what);
+    }
     Hold::new(
         Interlock::IdentityConflict,
         Subject::Mount(key.clone()),
@@ -39,6 +44,18 @@ pub(crate) fn volume_conflict(key: &MountKey, volumes: &[VolumeSeen]) -> Refusal
     .so("none of them was touched: which one holds the data cannot be told")
     .fix("take the wucluster tags off all but the right one, and repeat")
     .refuse()
+}
+
+/// Of several with one name, returns one that is on its way out, if all but one are: the conflict ends by
+/// itself.
+fn last_of_several<'a, T>(several: &'a [T], is_going: impl Fn(&&T) -> bool) -> Option<&'a T> {
+    let staying = several.iter().filter(|one| !is_going(one)).count();
+    if several.len() > 1 && staying <= 1 { several.iter().find(|one| is_going(one)) } else { None }
+}
+
+/// Says whether several instances carry a node's name, and all but one of them are on their way out.
+pub(super) fn conflict_ends(node: &NodeObservation) -> bool {
+    last_of_several(&node.instances, |one| one.state == InstanceState::ShuttingDown).is_some()
 }
 
 /// Passes the one living instance that carries a node's name, if it is the one that is meant.
@@ -63,6 +80,11 @@ pub(super) fn sole_instance<'a>(
 
 /// The refusal for several instances with one name.
 pub(crate) fn instance_conflict(node: &NodeName, instances: &[InstanceSeen]) -> Refusal {
+    let is_going = |one: &&InstanceSeen| one.state == InstanceState::ShuttingDown;
+    if let Some(going) = last_of_several(instances, is_going) {
+        let what = format!("{} carries its name too, and is {}", going.id, going.state);
+        return Refusal::wait(Subject::Node(node.clone()), WaitOn::Cloud, what);
+    }
     Hold::new(Interlock::IdentityConflict, Subject::Node(node.clone()), "several instances carry its name")
         .whys(instances.iter().map(|instance| format!("{} is {}", instance.id, instance.state)))
         .so("none of them was touched: which one is the node cannot be told")

@@ -322,7 +322,7 @@ fn attached(
         return Err(if is_going {
             Refusal::wait(subject, WaitOn::Cloud, format!("{} lets go of it", attachment.instance))
         } else {
-            order::elsewhere(&mount.key, volume, &attachment.instance)
+            order::elsewhere(ctx, &mount.key, volume, &attachment.instance)
         });
     }
     match own {

@@ -2,7 +2,7 @@
 
 use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, VolumeId};
 use wucluster_core::observation::{SnapshotState, VolumeState};
-use wucluster_core::tags::{Identity, Tags};
+use wucluster_core::tags::{Identity, KEY_CLUSTER, Tags};
 
 use super::owner::Owner;
 use super::snapshot::Snapshot;
@@ -46,6 +46,17 @@ impl World {
             .filter(|found| !found.is_terminated() && is_named(&found.tags))
             .map(|found| found.id.clone())
             .collect()
+    }
+
+    /// Says whether a volume is attached to an instance that carries the cluster's name, and no mount's.
+    #[must_use]
+    pub fn has_nameless_volume(&self, cluster: &ClusterName, instance: &InstanceId) -> bool {
+        self.volumes.values().any(|volume| {
+            let is_ours = volume.tags.get(KEY_CLUSTER) == Some(cluster.as_str());
+            let is_named = matches!(volume.tags.identity(cluster), Ok(Identity::Mount(_)));
+            let to = volume.attachment.as_ref().map(|attachment| &attachment.instance);
+            is_ours && !is_named && to == Some(instance)
+        })
     }
 
     /// Says whether a living machine has a file system of the mount in use, in any name space.
