@@ -75,7 +75,7 @@ pub enum Guard {
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::FreshLook,
         Self::FreshWord,
         Self::OneAtATime,

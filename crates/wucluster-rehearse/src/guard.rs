@@ -5,6 +5,7 @@ use std::fmt;
 
 use wucluster_core::interlock::Interlock;
 use wucluster_core::policy::{Consent, Guard, Policy};
+use wucluster_sim::HarmKind;
 
 use crate::verdict::Rule;
 
@@ -71,26 +72,31 @@ impl AnyGuard {
             Self::Interlock(
                 Interlock::MountBusy | Interlock::NodeSilent | Interlock::HostKeyChanged,
             )
-            | Self::Other(Guard::FreshWord | Guard::SecondLook | Guard::NodesWord) => {
-                &[Rule::DetachedWhileMounted, Rule::TerminatedWhileMounted]
-            }
+            | Self::Other(
+                Guard::FreshWord | Guard::SecondLook | Guard::NodesWord | Guard::MayYetCome,
+            ) => &[
+                Rule::Harm(HarmKind::DetachedWhileMounted),
+                Rule::Harm(HarmKind::TerminatedWhileMounted),
+            ],
             Self::Interlock(
                 Interlock::SnapshotUnfinished
                 | Interlock::SnapshotOlder
                 | Interlock::SnapshotNotOurs,
             )
             | Self::Other(Guard::RaisedEpoch | Guard::SeenSeal) => {
-                &[Rule::DeletedUnsaved, Rule::LostData]
+                &[Rule::Harm(HarmKind::DeletedUnsaved), Rule::LostData]
             }
             Self::Interlock(Interlock::DataMissing) => {
-                &[Rule::RestoredOlder, Rule::BlankDespiteData]
+                &[Rule::Harm(HarmKind::RestoredOlder), Rule::Harm(HarmKind::BlankDespiteData)]
             }
-            Self::Interlock(Interlock::DeleteOnTermination) => &[Rule::DeletedWithInstance],
+            Self::Interlock(Interlock::DeleteOnTermination) => {
+                &[Rule::Harm(HarmKind::DeletedWithInstance)]
+            }
             Self::Interlock(Interlock::NotBlank) | Self::Examination => {
-                &[Rule::FormattedOverContent]
+                &[Rule::Harm(HarmKind::FormattedOverContent)]
             }
             Self::Other(Guard::StableToken | Guard::Missed) => {
-                &[Rule::TwoInstances, Rule::TwoVolumes]
+                &[Rule::Harm(HarmKind::TwoInstances), Rule::Harm(HarmKind::TwoVolumes)]
             }
             Self::Interlock(_) | Self::Other(_) | Self::Canary => &[],
         }
