@@ -9,7 +9,7 @@ demo:
 test:
 	@scripts/test.sh
 
-# Hundreds of thousands of bad days on the simulated cloud, and each guard switched off; takes hours.
+# Each guard switched off, the planner searched as a model, 200,000 bad days on the simulated cloud; takes hours.
 torture:
 	@scripts/torture.sh
 

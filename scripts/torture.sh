@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Torments the engine by the seed: 200,000 days, and every guard switched off in turn. Takes hours; goes on
-# where it was interrupted. Not part of the tests.
+# Torments the engine: every guard switched off in turn, the planner searched as a model in all scopes, and
+# 200,000 days by the seed, which take hours and go on where they were interrupted. Not part of the tests.
 #
 #   WUCLUSTER_SEEDS=1000 scripts/torture.sh     fewer days
 set -euo pipefail
@@ -10,9 +10,12 @@ seeds=${WUCLUSTER_SEEDS:-200000}
 target=${CARGO_TARGET_DIR:-target}
 echo "== building"
 cargo build --quiet --release --package wucluster-rehearse --features ablation --bin torture
-echo "== $seeds days (state in $target/torture.json; remove it to begin anew)"
 status=0
-"$target/release/torture" run "$seeds" "$target/torture.json" || status=1
 echo "== who misses which guard (written to docs/guards.md)"
-"$target/release/torture" guards 20000 docs/guards.md || status=1
+"$target/release/torture" guards 2000 docs/guards.md || status=1
+echo "== the planner as a model, all scopes"
+WUCLUSTER_MODEL=full cargo test --quiet --package wucluster-rehearse --features ablation --test model -- \
+    --nocapture --test-threads 1 || status=1
+echo "== $seeds days (state in $target/torture.json; remove it to begin anew)"
+"$target/release/torture" run "$seeds" "$target/torture.json" || status=1
 exit $status

@@ -123,6 +123,28 @@ impl Table {
         pairs
     }
 
+    /// Lists the pairs of simulated kinds that were felt together in fewer seeds than `bar`, and in how many.
+    #[must_use]
+    pub fn pairs_below(&self, bar: u64) -> Vec<(String, u64)> {
+        let kinds: Vec<FaultKind> = crate::trouble::kinds().collect();
+        let pairs = kinds.iter().enumerate().flat_map(|(at, one)| {
+            kinds.iter().skip(at + 1).map(move |other| format!("{} {}", one.id(), other.id()))
+        });
+        pairs
+            .map(|pair| {
+                let count = self.pairs.get(&pair).copied().unwrap_or(0);
+                (pair, count)
+            })
+            .filter(|(_, count)| *count < bar)
+            .collect()
+    }
+
+    /// Lists the simulated kinds that were felt in no seed.
+    #[must_use]
+    pub fn never_felt(&self) -> Vec<FaultKind> {
+        crate::trouble::kinds().filter(|kind| !self.kinds.contains_key(kind.id())).collect()
+    }
+
     /// Returns it as text.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -197,7 +219,7 @@ pub fn run_safely(scenario: &Scenario, manner: &Manner) -> Report {
     })
 }
 
-/// Runs the seeds of a range on two threads, until all are run or the time is over.
+/// Runs the seeds of a range on all cores, until all are run or the time is over.
 ///
 /// `stops` says after each seed whether enough was seen.
 #[must_use]
@@ -210,8 +232,9 @@ pub fn swarm(
     let next = AtomicU64::new(seeds.start);
     let began = Instant::now();
     let table = Mutex::new(Table::default());
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..threads {
             scope.spawn(|| {
                 let mut own = Table::default();
                 loop {
@@ -248,4 +271,24 @@ pub fn swarm(
         }
     });
     table.into_inner().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_below_a_bar_are_those_that_were_felt_together_too_rarely() {
+        let mut report = Report::default();
+        report.fired.extend([(FaultKind::Throttle, 1), (FaultKind::ServerError, 1)]);
+        let mut table = Table::default();
+        table.add(0, &report, Duration::ZERO);
+        table.add(1, &report, Duration::ZERO);
+        let all = table.pairs_below(u64::MAX).len();
+        let count = crate::trouble::kinds().count();
+        assert_eq!(all, count * (count - 1) / 2);
+        assert_eq!(table.pairs_below(3).iter().filter(|(_, count)| *count == 2).count(), 1);
+        assert_eq!(table.pairs_below(2).len(), all - 1);
+        assert_eq!(table.never_felt().len(), count - 2);
+    }
 }
