@@ -13,14 +13,14 @@ use crate::truth::Shortfalls;
 use crate::verdict::{Rule, Violation};
 use crate::wire::{Call, Log};
 
-/// Most requests of one kind about one subject within [`SPIN_WINDOW`], while it is not seen to change.
+/// Most requests of one name about one subject within [`SPIN_WINDOW`], while it is not seen to change.
 ///
 /// Source: the back-off of 1, 2, 4 … 60 s lets six tries of one request pass in a minute.
-const SPIN_MAX: usize = 8;
+const SPIN_MAX: usize = 7;
 
-/// Most requests of all kinds. Another kind of request about the same subject begins its own back-off: a
-/// file system that was made at the fourth try, and cannot be mounted, is nobody's spinning.
-const SPIN_MAX_IN_ALL: usize = 2 * SPIN_MAX;
+/// Most requests of all names: a new volume is attached, formatted, recorded and mounted, none of which
+/// need show a change before the next, and the last of them may be tried six times.
+const SPIN_MAX_IN_ALL: usize = 11;
 const SPIN_WINDOW: Duration = Duration::from_secs(60);
 
 /// What is ended without anybody's yes: where nobody said yes to anything.
@@ -75,29 +75,32 @@ fn discarded(driven: &Driven, log: &Log, demand: Demand) -> Vec<Violation> {
     calls.filter(|call| call.name == "DeleteVolume").map(guilty).collect()
 }
 
-fn spin(driven: &Driven, log: &Log) -> Option<Violation> {
+fn spin(driven: &Driven, log: &Log) -> Vec<Violation> {
+    let mut found: Vec<Violation> = Vec::new();
     for (at, call) in log.calls.iter().enumerate() {
         // By the operator's clock: who counts twice as fast pauses half as long.
         let within = |other: &&Call| {
             other.subject == call.subject && driven.felt_span(call.at, other.at) <= SPIN_WINDOW
         };
-        let calls: Vec<_> = log.calls.iter().skip(at).filter(within).collect();
-        let too_many_of_a_kind =
-            calls.iter().filter(|other| other.name == call.name).nth(SPIN_MAX).copied();
-        let too_many = calls.get(SPIN_MAX_IN_ALL).copied();
-        let Some(last) = too_many_of_a_kind.into_iter().chain(too_many).min_by_key(|it| it.at)
-        else {
-            continue;
-        };
+        let all: Vec<_> = log.calls.iter().skip(at).filter(within).collect();
+        let alike: Vec<_> = all.iter().filter(|other| other.name == call.name).copied().collect();
+        let last = alike.get(SPIN_MAX).or_else(|| all.get(SPIN_MAX_IN_ALL));
+        let Some(last) = last else { continue };
         let is_changed = driven.changes.iter().any(|(when, subject)| {
             subject == &call.subject && *when >= call.at && *when <= last.at
         });
-        if !is_changed {
-            let what = format!("{} requests in a minute without a change", calls.len());
-            return Some(Violation { rule: Rule::Spin, subject: call.subject.clone(), what });
+        let is_told = found.iter().any(|told| told.subject == call.subject);
+        if !is_changed && !is_told {
+            let names: Vec<&str> = all.iter().map(|call| call.name).collect();
+            let what = format!(
+                "{} requests in a minute without a change: {}",
+                names.len(),
+                names.join(", ")
+            );
+            found.push(Violation { rule: Rule::Spin, subject: call.subject.clone(), what });
         }
     }
-    None
+    found
 }
 
 /// Looks at the cloud: at most one a second on the average, beside a few for each answer.

@@ -6,7 +6,7 @@ use crate::demand::Demand;
 use crate::ids::{InstanceId, Subject};
 use crate::interlock::{Context, Hold, Interlock, Refusal, order, ownership};
 use crate::memory::AwaitedId;
-use crate::observation::{InstanceSeen, InstanceState, NodeObservation, Observed};
+use crate::observation::{GapKind, InstanceSeen, InstanceState, NodeObservation, Observed};
 use crate::plan::WaitOn;
 use crate::policy::Guard;
 use crate::tags::Tags;
@@ -106,7 +106,10 @@ fn ready(ctx: &Context<'_>, node: &NodeObservation) -> Step {
         crate::demand::Answer::No(why) => (why, true),
         crate::demand::Answer::Unknown(why) => (why, false),
     };
-    if let Observed::Unknown(gap) = &node.probe {
+    // Nobody asks a node while all of its mounts are held: that it was not asked is then no progress.
+    if let Observed::Unknown(gap) = &node.probe
+        && gap.kind != GapKind::NotAsked
+    {
         return order::silent(ctx, &subject, &node.name, gap).into();
     }
     let waits_for = ctx.observation.mounts_of(&node.name).find(|mount| {
@@ -123,6 +126,9 @@ fn ready(ctx: &Context<'_>, node: &NodeObservation) -> Step {
             format!("its checks wait for {}", mount.key.mount),
         )
         .into();
+    }
+    if let Observed::Unknown(gap) = &node.probe {
+        return order::silent(ctx, &subject, &node.name, gap).into();
     }
     let since = ctx.memory.unready_since.get(&node.name).copied();
     let lasted = since.map_or(std::time::Duration::ZERO, |since| ctx.now.since(since));
