@@ -191,7 +191,8 @@ pub(crate) struct RehearseArgs {
     #[arg(default_missing_value = "any", value_parser = kinds)]
     pub(crate) faults: Option<Kinds>,
     /// What all luck is drawn from: the same seed is the same day
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed)]
+    #[arg(allow_negative_numbers = true)]
     pub(crate) seed: u64,
     /// Rehearses so many random bad days, with the seeds from `--seed` on
     #[arg(long, value_name = "N", conflicts_with_all = ["faults", "kill"])]
@@ -206,6 +207,10 @@ pub(crate) struct RehearseArgs {
 #[derive(Debug, Clone)]
 pub(crate) struct Kinds(pub(crate) Vec<Kind>);
 
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
+}
+
 fn kinds(text: &str) -> Result<Kinds, String> {
     if text == "any" {
         return Ok(Kinds(Vec::new()));
@@ -213,7 +218,11 @@ fn kinds(text: &str) -> Result<Kinds, String> {
     let named = |name: &str| {
         Kind::named(name).ok_or_else(|| {
             let known = Kind::ALL.map(|kind| kind.name).join(", ");
-            format!("there is no kind `{name}`; there are {known}")
+            let wrong = match name {
+                "" => "a name is missing".to_owned(),
+                name => format!("there is no kind `{name}`"),
+            };
+            format!("{wrong}; there are {known}")
         })
     };
     text.split(',').map(str::trim).map(named).collect::<Result<_, _>>().map(Kinds)
