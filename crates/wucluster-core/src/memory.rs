@@ -3,7 +3,7 @@
 //! What has to outlive a drive (where data was seen, what was asked for and has not shown itself) is kept
 //! by whoever runs drives; without it the planner does less, asks once more, or takes a listing at its word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,10 @@ pub struct Memory {
     pub subjects: BTreeMap<Subject, SubjectMemory>,
     /// Per mount, the highest write epoch under which data was ever seen, from the cluster's store.
     pub data_epochs: BTreeMap<MountKey, u64>,
+    /// Per mount, the highest write epoch that was ever asked to be sealed, whatever came of it.
+    pub sealed_epochs: BTreeMap<MountKey, u64>,
+    /// Volumes on which a node found something that we did not put there, though they were made blank.
+    pub strange: BTreeSet<VolumeId>,
     /// Per mount, in which state its attachment is seen, and since when we have watched it so. The
     /// provider's own times tell when it was attached, not since when it has been on its way off.
     pub attachments: BTreeMap<MountKey, (AttachmentState, Timestamp)>,

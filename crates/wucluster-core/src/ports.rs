@@ -156,6 +156,10 @@ pub enum ShellError {
     /// The node refused: what it found there is not what the request rests on.
     #[error("refused by the node: {0}")]
     Refused(String),
+    /// The node would not make a file system: by its own examination the device holds something, or
+    /// cannot be proved to hold nothing.
+    #[error("refused by the node: {0}")]
+    NotBlank(String),
     /// The command failed on the node.
     #[error("{message}")]
     Failed {

@@ -197,6 +197,9 @@ pub enum ContentMark {
     Blank,
     /// It holds data, or must be treated so.
     Data,
+    /// It was made blank by us, and held something when it was looked at that we did not put there. That is
+    /// kept like data, and neither formatted over nor mounted.
+    Foreign,
 }
 
 impl ContentMark {
@@ -206,6 +209,7 @@ impl ContentMark {
         match self {
             Self::Blank => "blank",
             Self::Data => "data",
+            Self::Foreign => "foreign",
         }
     }
 }
@@ -216,6 +220,7 @@ impl std::str::FromStr for ContentMark {
         match text {
             "blank" => Ok(Self::Blank),
             "data" => Ok(Self::Data),
+            "foreign" => Ok(Self::Foreign),
             _ => Err(()),
         }
     }

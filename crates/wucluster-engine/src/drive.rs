@@ -34,7 +34,7 @@ use crate::event::{EngineEvent, EventKind, Progress};
 use crate::pace;
 use crate::records::Fact;
 use crate::stop::Stop;
-use lives::ended_by;
+use lives::{ended_by, is_foreign};
 
 /// After an interrupt, how long answers that are due are waited for.
 ///
@@ -94,6 +94,8 @@ pub(crate) struct Drive<'a, 'e> {
     room_at: Option<Timestamp>,
     /// When the last fact for the next drive was told.
     recorded_at: Timestamp,
+    /// Instances that were taken for living because a volume is attached to them.
+    vouched: BTreeSet<AwaitedId>,
     /// What we asked to be ended, and were answered well.
     dying: BTreeSet<AwaitedId>,
     /// What the last look left out for the first time: one more has to.
@@ -144,6 +146,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             budgets: Budgets::default(),
             room_at: None,
             recorded_at: Timestamp::default(),
+            vouched: BTreeSet::new(),
             dying: BTreeSet::new(),
             doubted: BTreeSet::new(),
         }
@@ -290,6 +293,9 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.memory.deviceless_since.remove(&mount.key);
             }
             let Some(volume) = mount.volume() else { continue };
+            if is_foreign(mount, volume) {
+                self.memory.strange.insert(volume.id.clone());
+            }
             let holds_data = volume.tags.content() == Some(ContentMark::Data)
                 && matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
             if let (true, Some(epoch)) = (holds_data, volume.tags.epoch())
@@ -549,6 +555,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         self.memory.subjects.entry(subject.clone()).or_default().in_flight = Some(name);
         if let Action::Cloud(action) = action {
             self.note_end(subject, action);
+            self.note_seal(action);
         }
         self.tell(EventKind::Asked {
             subject: subject.clone(),
@@ -942,7 +949,12 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.done.insert(subject.clone(), Action::Shell(action.clone()));
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: None });
             }
-            Err(error) => self.failed(subject, name, FailureError::Shell(error)),
+            Err(error) => {
+                if matches!(error, ShellError::NotBlank(_)) {
+                    self.is_strange(action.mount());
+                }
+                self.failed(subject, name, FailureError::Shell(error));
+            }
         }
     }
 

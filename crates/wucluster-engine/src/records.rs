@@ -82,6 +82,13 @@ pub enum Fact {
     },
     /// The cloud was looked at, and there is nothing new.
     Looked,
+    /// A write epoch is about to be asked to be sealed.
+    Sealing {
+        /// The mount.
+        mount: MountKey,
+        /// The write epoch.
+        epoch: u64,
+    },
     /// Data was seen under a write epoch.
     DataSeen {
         /// The mount.
@@ -96,6 +103,8 @@ pub enum Fact {
 pub struct Records {
     /// Per mount, the highest write epoch under which data was ever seen.
     pub data_epochs: BTreeMap<MountKey, u64>,
+    /// Per mount, the highest write epoch that was ever asked to be sealed.
+    sealed_epochs: BTreeMap<MountKey, u64>,
     /// Per subject, the creation whose outcome is open, and when it was asked for.
     intents: BTreeMap<Subject, (CloudAction, Timestamp)>,
     /// Per subject, what was asked to end, how many times, and when last.
@@ -122,6 +131,15 @@ impl Records {
             {
                 Fact::Ending { subject: subject.clone(), request: request.clone() }
             }
+            EventKind::Asked {
+                action: Action::Cloud(CloudAction::TagVolume { mount, tags, .. }),
+                ..
+            } => match tags.epoch() {
+                Some(epoch) if epoch.is_sealed => {
+                    Fact::Sealing { mount: mount.clone(), epoch: epoch.number }
+                }
+                _ => return None,
+            },
             EventKind::DataSeen { mount, epoch } => {
                 Fact::DataSeen { mount: mount.clone(), epoch: *epoch }
             }
@@ -170,6 +188,10 @@ impl Records {
                 self.living.remove(id);
             }
             Fact::Looked => {}
+            Fact::Sealing { mount, epoch } => {
+                let known = self.sealed_epochs.entry(mount.clone()).or_insert(0);
+                *known = (*known).max(*epoch);
+            }
             Fact::DataSeen { mount, epoch } => {
                 let known = self.data_epochs.entry(mount.clone()).or_insert(0);
                 *known = (*known).max(*epoch);
@@ -183,6 +205,10 @@ impl Records {
         let data = self.data_epochs.iter().map(move |(mount, epoch)| Record {
             at,
             fact: Fact::DataSeen { mount: mount.clone(), epoch: *epoch },
+        });
+        let sealed = self.sealed_epochs.iter().map(move |(mount, epoch)| Record {
+            at,
+            fact: Fact::Sealing { mount: mount.clone(), epoch: *epoch },
         });
         let living = self.living.iter().map(move |(id, subject)| Record {
             at,
@@ -206,7 +232,7 @@ impl Records {
             // More than one is all that matters.
             std::iter::repeat_n(record, usize::try_from(*times).unwrap_or(2).min(2))
         });
-        data.chain(living).chain(ended).chain(intents).chain(ending)
+        data.chain(sealed).chain(living).chain(ended).chain(intents).chain(ending)
     }
 
     /// Says whether something may live at `now` that a listing did not have to show yet.
@@ -222,6 +248,7 @@ impl Records {
     pub(crate) fn memory(&self, now: Timestamp, lag: Duration, late: Duration) -> Memory {
         let mut memory = Memory {
             data_epochs: self.data_epochs.clone(),
+            sealed_epochs: self.sealed_epochs.clone(),
             living: self.living.clone(),
             ended: self.ended.clone(),
             ..Memory::default()

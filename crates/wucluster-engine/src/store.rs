@@ -22,7 +22,7 @@ use wucluster_core::ids::{ClusterName, MountKey};
 use wucluster_core::time::Timestamp;
 
 use crate::event::EngineEvent;
-use crate::records::{Record, Records};
+use crate::records::{Fact, Record, Records};
 
 /// Something about the cluster's folder does not work.
 #[derive(Debug, thiserror::Error)]
@@ -240,13 +240,13 @@ pub struct RecordLog {
 impl RecordLog {
     /// Adds a record: before it returns, the next process can read it.
     ///
-    /// That data was seen is durable when it returns, against a power cut of this machine too; the rest is
-    /// worth only minutes.
+    /// That data was seen, and that a write epoch is to be sealed, is durable when it returns, against a power
+    /// cut of this machine too; the rest is worth only minutes.
     ///
     /// # Errors
     /// [`StoreError::Io`] when it cannot be written; the run may go on, the next one is less cautious.
     pub fn write(&mut self, record: &Record) -> Result<(), StoreError> {
-        let is_for_long = matches!(record.fact, crate::records::Fact::DataSeen { .. });
+        let is_for_long = matches!(record.fact, Fact::DataSeen { .. } | Fact::Sealing { .. });
         let write = |file: &mut File| {
             file.write_all(&line_of(record))?;
             if is_for_long { file.sync_data() } else { Ok(()) }
@@ -293,7 +293,6 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::Fact;
     use wucluster_core::ids::{MountName, NodeName};
 
     fn store(state: &Path) -> Store {

@@ -86,7 +86,11 @@ impl Stage<'_> {
                 if may_halt || !runs { Ok(()) } else { Err("it may not halt".to_owned()) }
             }
             Demand::Away => {
-                let left = world.instances_named(&self.definition.name, node);
+                let mut left = world.instances_named(&self.definition.name, node);
+                left.retain(|id| {
+                    world.instance_state(id) != Some(InstanceState::ShuttingDown)
+                        && !world.is_to_end(id.as_str())
+                });
                 if left.is_empty() { Ok(()) } else { Err(format!("{left:?} exist")) }
             }
         }
@@ -129,7 +133,12 @@ impl Stage<'_> {
                 Ok(())
             }
             Demand::Away => {
-                let left = world.volumes_named(&self.definition.name, mount);
+                let mut left = world.volumes_named(&self.definition.name, mount);
+                // What the provider has accepted to delete, and will, is on its way.
+                left.retain(|id| {
+                    world.volume_state(id) != Some(VolumeState::Deleting)
+                        && !world.is_to_end(id.as_str())
+                });
                 if left.is_empty() { Ok(()) } else { Err(format!("{left:?} exist")) }
             }
         }

@@ -201,7 +201,12 @@ pub(super) fn open_epoch(
                 && snapshot.tags.epoch().is_none_or(|claimed| claimed.number >= epoch.number)
         })
         .max_by_key(|snapshot| snapshot.tags.epoch().map(|claimed| claimed.number));
-    if !ctx.is_on(Interlock::SnapshotOlder) || (!epoch.is_sealed && claimed.is_none()) {
+    // A seal that was asked for counts, whether or not it is seen: it may land later, and a snapshot may have
+    // been taken under it that is not listed yet.
+    let was_sealed =
+        ctx.memory.sealed_epochs.get(key).is_some_and(|sealed| *sealed >= epoch.number);
+    let is_open = !epoch.is_sealed && claimed.is_none() && !was_sealed;
+    if !ctx.is_on(Interlock::SnapshotOlder) || is_open {
         return Ok(());
     }
     // No epoch is higher than what cannot be read: to raise it once more would help nothing, for ever.
@@ -228,7 +233,8 @@ pub(super) fn open_epoch(
     )
     .why(match claimed {
         Some(snapshot) => format!("{} claims to cover its writes up to `{epoch}`", snapshot.id),
-        None => format!("{} is marked `{epoch}`", volume.id),
+        None if epoch.is_sealed => format!("{} is marked `{epoch}`", volume.id),
+        None => format!("write epoch {} of {} was asked to be sealed", epoch.number, volume.id),
     })
     .so("the volume stays detached")
     .first(Rung::Raise))
@@ -435,11 +441,17 @@ pub(super) fn blank(
                 ))
                 .refuse());
         }
+        Some(ContentMark::Foreign) => return Err(foreign(key, volume, contents)),
         None => {
             return Err(hold()
                 .why(format!("{} has no record of being made blank", volume.id))
                 .refuse());
         }
+    }
+    if ctx.memory.strange.contains(&volume.id) {
+        return Err(hold()
+            .why(format!("its node found something on {} before", volume.id))
+            .refuse());
     }
     if let Some(known) = ctx.memory.data_epochs.get(key)
         && volume.tags.epoch().is_none_or(|epoch| epoch.number <= *known)
@@ -453,13 +465,30 @@ pub(super) fn blank(
             WaitOn::Node(key.node.clone()),
             "its device is examined",
         )),
-        Contents::Filesystem { .. } | Contents::Other(_) => {
-            Err(hold().why(format!("its device holds {contents}, which is not ours")).refuse())
-        }
+        Contents::Filesystem { .. } | Contents::Other(_) => Err(hold()
+            .why(format!("its device holds {contents}, which is not ours"))
+            .first(Rung::Mark)),
         Contents::Unreadable(why) => {
             Err(hold().why(format!("its device could not be examined: {why}")).may_clear().refuse())
         }
     }
+}
+
+/// The refusal for a volume that was made blank, and holds what somebody else put there.
+fn foreign(key: &MountKey, volume: &VolumeSeen, contents: &Contents) -> Refusal {
+    Hold::new(
+        Interlock::NotBlank,
+        Subject::Mount(key.clone()),
+        "it is neither formatted nor mounted",
+    )
+    .why(format!(
+        "{} was made blank, and something that is not ours was found on it (now: {contents})",
+        volume.id
+    ))
+    .so("nothing was written to it; it stays attached and unmounted, and is kept like data when it is put away")
+    .fix("look at it on the node, and save what is on it")
+    .fix(format!("to begin anew without it:   wucluster put-away, then   wucluster launch --lose {key}"))
+    .refuse()
 }
 
 /// Passes a device whose content is what the volume's record says, so that it may be mounted.
@@ -488,6 +517,7 @@ pub(super) fn right_contents<'a>(
             let needs_format = hold(format!("no file system is on {}", volume.id));
             return Err(match volume.tags.content() {
                 Some(ContentMark::Blank) => needs_format.first(Rung::Format),
+                Some(ContentMark::Foreign) => foreign(key, volume, contents),
                 Some(ContentMark::Data) | None => hold(format!(
                     "{} is recorded to hold data, and its device shows none",
                     volume.id
@@ -495,7 +525,14 @@ pub(super) fn right_contents<'a>(
                 .refuse(),
             });
         }
-        Contents::Other(what) => return Err(hold(format!("its device holds {what}")).refuse()),
+        Contents::Other(what) => {
+            let hold = hold(format!("its device holds {what}"));
+            return Err(match volume.tags.content() {
+                Some(ContentMark::Blank) => hold.first(Rung::Mark),
+                Some(ContentMark::Foreign) => foreign(key, volume, contents),
+                Some(ContentMark::Data) | None => hold.refuse(),
+            });
+        }
         Contents::Unreadable(why) => {
             return Err(hold(format!("its device could not be examined: {why}"))
                 .may_clear()
@@ -504,6 +541,15 @@ pub(super) fn right_contents<'a>(
     };
     if !ctx.is_on(Interlock::WrongContents) {
         return Ok(kind);
+    }
+    if volume.tags.content() == Some(ContentMark::Foreign) {
+        return Err(foreign(key, volume, contents));
+    }
+    let is_ours = uuid == Some(crate::planner::filesystem_uuid(volume).as_str());
+    if volume.tags.content() == Some(ContentMark::Blank) && !is_ours {
+        let hold =
+            hold(format!("it was made blank, and its device holds {contents}, which is not ours"));
+        return Err(hold.first(Rung::Mark));
     }
     if !matches!(kind, "ext4" | "xfs" | "ext3" | "ext2") {
         return Err(
@@ -526,16 +572,9 @@ pub(super) fn right_contents<'a>(
             Err(hold("its file system is not recorded yet".to_owned()).first(Rung::Record))
         }
         (Some(ContentMark::Blank), _) => {
-            if uuid == Some(crate::planner::filesystem_uuid(volume).as_str()) {
-                Err(hold("its file system is not recorded yet".to_owned()).first(Rung::Record))
-            } else {
-                Err(Hold::new(Interlock::NotBlank, Subject::Mount(key.clone()), "it is neither formatted nor mounted")
-                    .why(format!("{} was made blank, and its device holds {contents}, which is not ours", volume.id))
-                    .so("nothing was written to it; it stays attached and unmounted")
-                    .fix("look at it on the node; save what is on it, or delete the volume and launch again")
-                    .refuse())
-            }
+            Err(hold("its file system is not recorded yet".to_owned()).first(Rung::Record))
         }
+        (Some(ContentMark::Foreign), _) => Err(foreign(key, volume, contents)),
         (None, _) => Err(hold(format!("{} has no record of its content", volume.id)).refuse()),
     }
 }

@@ -6,7 +6,7 @@ use crate::ids::{InstanceId, MountKey, NodeName, Subject};
 use crate::memory::AwaitedId;
 use crate::observation::{
     AttachmentState, DeviceSeen, FilesystemState, Gap, GapKind, InstanceSeen, InstanceState,
-    NodeObservation, Observed, VolumeSeen, VolumeState,
+    NodeObservation, NodeProbe, Observed, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
 use crate::policy::Guard;
@@ -448,7 +448,7 @@ pub(super) fn nothing_in_use(
     };
     let is_in_use = |device: &DeviceSeen| !device.mounts.is_empty() || device.is_held == Some(true);
     let Some((serial, device)) = probe.devices.iter().find(|(_, device)| is_in_use(device)) else {
-        return Ok(());
+        return nothing_unlisted(ctx, node, probe);
     };
     let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
     if volumes.any(|volume| volume.id.serial() == *serial) {
@@ -460,6 +460,41 @@ pub(super) fn nothing_in_use(
         .why(format!("it has device {serial} in use ({}), which is no volume of the cluster's that is listed", at.join(", ")))
         .so("the machine stays up: what is on that device is not known to be kept")
         .fix(format!("unmount it by hand, and repeat:    wucluster ssh {}", node.name))
+        .may_clear()
+        .refuse())
+}
+
+/// Passes a machine whose devices are all listed. A volume that somebody took the name off is in no listing of
+/// ours, and may be marked to be deleted with its machine.
+fn nothing_unlisted(
+    ctx: &Context<'_>,
+    node: &NodeObservation,
+    probe: &NodeProbe,
+) -> Result<(), Refusal> {
+    let listed = |serial: &str| {
+        let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
+        volumes.any(|volume| volume.id.serial() == serial)
+            || ctx
+                .memory
+                .ended
+                .keys()
+                .any(|id| matches!(id, AwaitedId::Volume(volume) if volume.serial() == serial))
+    };
+    let is_volume = |serial: &&String| serial.starts_with("vol");
+    let unlisted = probe.devices.keys().filter(is_volume).find(|serial| !listed(serial));
+    let Some(serial) = unlisted.filter(|_| ctx.is_on(Interlock::StillAttached)) else {
+        return Ok(());
+    };
+    let subject = Subject::Node(node.name.clone());
+    Err(Hold::new(Interlock::StillAttached, subject, "it is not terminated")
+        .why(format!(
+            "it has device {serial}, and no volume of the cluster's that is listed is that"
+        ))
+        .so("the machine stays up: what is on that device is not known to be kept")
+        .fix(format!(
+            "see whose it is, and detach it by hand; then repeat:    wucluster ssh {}",
+            node.name
+        ))
         .may_clear()
         .refuse())
 }

@@ -175,6 +175,8 @@ impl Found {
     ) -> NodeObservation {
         let mut seen = self.instances.remove(&name).unwrap_or_default();
         seen.sort_by(|a, b| a.id.cmp(&b.id));
+        // Pages that are torn list the same thing twice.
+        seen.dedup();
         let (terminated, instances): (Vec<_>, Vec<_>) =
             seen.into_iter().partition(|instance| instance.state == InstanceState::Terminated);
         let answer = match instances.as_slice() {
@@ -233,6 +235,7 @@ impl Found {
     ) -> MountObservation {
         let mut volumes = self.volumes.remove(&key).unwrap_or_default();
         volumes.sort_by(|a, b| a.id.cmp(&b.id));
+        volumes.dedup();
         let mut snapshots = self.snapshots.remove(&key).unwrap_or_default();
         snapshots.sort_by(|a, b| {
             let rank = |seen: &SnapshotSeen| {

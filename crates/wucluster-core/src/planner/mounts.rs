@@ -148,6 +148,7 @@ fn propose(
                 (KEY_FILESYSTEM, format!("{kind} {uuid}")),
             ])
         }
+        Rung::Mark => tag(&[(KEY_CONTENT, ContentMark::Foreign.as_str().to_owned())]),
         Rung::Format => Action::Shell(ShellAction::MakeFilesystem {
             mount: key.clone(),
             serial: id.serial(),
@@ -202,7 +203,8 @@ fn next_epoch(ctx: &Context<'_>, mount: &MountObservation) -> u64 {
     let claimed =
         mount.snapshots.iter().filter_map(|seen| seen.tags.epoch()).map(|epoch| epoch.number);
     let known = ctx.memory.data_epochs.get(&mount.key).copied();
-    claimed.chain(known).max().unwrap_or(0) + 1
+    let sealed = ctx.memory.sealed_epochs.get(&mount.key).copied();
+    claimed.chain(known).chain(sealed).max().unwrap_or(0) + 1
 }
 
 /// The generation that what is launched now will be put away as: one more than any snapshot's.
@@ -242,6 +244,9 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
     tags.set(KEY_GENERATION, next_generation(ctx).to_string());
     let mark = match &source {
         Source::Blank => ContentMark::Blank,
+        Source::Own(snapshot) if snapshot.tags.content() == Some(ContentMark::Foreign) => {
+            ContentMark::Foreign
+        }
         Source::Own(_) | Source::Base(_) => ContentMark::Data,
     };
     tags.set(KEY_CONTENT, mark.as_str());

@@ -40,6 +40,7 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
         FailureError::Shell(error) => match error {
             // What the node found may have changed under our eyes: it looks again before it is final.
             ShellError::Refused(_)
+            | ShellError::NotBlank(_)
             | ShellError::Busy { .. }
             | ShellError::HookRefused { .. }
             | ShellError::Failed { .. }
@@ -128,7 +129,7 @@ fn hold(ctx: &Context<'_>, subject: Subject, action: &Action, failure: &Failure)
             .so("it stays mounted and attached, and its node stays up")
             .fix("repeat once the hook passes, or change `before-unmount` in the definition")
             .may_clear(),
-            ShellError::Refused(why) => {
+            ShellError::Refused(why) | ShellError::NotBlank(why) => {
                 let interlock = if failure.action == "mkfs" {
                     Interlock::NotBlank
                 } else {

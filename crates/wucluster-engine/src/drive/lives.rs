@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use wucluster_core::action::CloudAction;
-use wucluster_core::ids::{InstanceId, Subject, VolumeId};
+use wucluster_core::ids::{InstanceId, MountKey, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId, OpenEnd};
 use wucluster_core::observation::{
-    AttachmentState, CloudView, InstanceSeen, InstanceState, Observation, VolumeState,
+    AttachmentState, CloudView, Contents, FilesystemState, InstanceSeen, InstanceState,
+    MountObservation, Observation, Observed, VolumeSeen, VolumeState,
 };
+use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::policy::Guard;
+use wucluster_core::tags::ContentMark;
 
 use super::Drive;
 use crate::event::EventKind;
@@ -83,6 +86,12 @@ impl Drive<'_, '_> {
         }
         for (id, subject) in &seen.living {
             self.lives(subject.clone(), id.clone());
+        }
+        // What has a node's volume lives, though it is not listed. Once: of another's machine no more is heard.
+        for (id, subject) in &seen.vouched {
+            if self.vouched.insert(id.clone()) && !self.memory.ended.contains_key(id) {
+                self.lives(subject.clone(), id.clone());
+            }
         }
         for id in &seen.estranged {
             if self.memory.living.remove(id).is_some() {
@@ -164,6 +173,24 @@ impl Drive<'_, '_> {
         }
     }
 
+    /// Remembers that a write epoch is about to be asked to be sealed.
+    pub(super) fn note_seal(&mut self, action: &CloudAction) {
+        if let CloudAction::TagVolume { mount, tags, .. } = action
+            && let Some(epoch) = tags.epoch().filter(|epoch| epoch.is_sealed)
+        {
+            let known = self.memory.sealed_epochs.entry(mount.clone()).or_insert(0);
+            *known = (*known).max(epoch.number);
+        }
+    }
+
+    /// Remembers that a node found something on a mount's volume that it would not format over.
+    pub(super) fn is_strange(&mut self, mount: &MountKey) {
+        let volume = self.observation.as_ref().and_then(|seen| seen.mount(mount)?.volume());
+        if let Some(volume) = volume.map(|volume| volume.id.clone()) {
+            self.memory.strange.insert(volume);
+        }
+    }
+
     /// Forgets a request to end something that was refused, unless it was asked for before.
     pub(super) fn is_refused(&mut self, subject: &Subject, action: &CloudAction) {
         let Some(memory) = self.memory.subjects.get_mut(subject) else { return };
@@ -220,6 +247,8 @@ struct Seen {
     /// What somebody has given another name: it is there, and nobody's.
     estranged: BTreeSet<AwaitedId>,
     snapshots: BTreeSet<AwaitedId>,
+    /// Instances that are not listed, and to which a listed volume is attached, with the volume's node.
+    vouched: BTreeMap<AwaitedId, Subject>,
 }
 
 fn seen(observation: &Observation) -> Seen {
@@ -228,6 +257,7 @@ fn seen(observation: &Observation) -> Seen {
         over: BTreeSet::new(),
         estranged: BTreeSet::new(),
         snapshots: BTreeSet::new(),
+        vouched: BTreeMap::new(),
     };
     for stranger in &observation.strangers {
         match stranger.kind.as_str() {
@@ -259,7 +289,32 @@ fn seen(observation: &Observation) -> Seen {
         seen.snapshots
             .extend(mount.snapshots.iter().map(|one| AwaitedId::Snapshot(one.id.clone())));
     }
+    for mount in &observation.mounts {
+        for attachment in mount.volumes.iter().flat_map(VolumeSeen::open_attachments) {
+            let id = AwaitedId::Instance(attachment.instance.clone());
+            let is_listed = seen.living.contains_key(&id)
+                || seen.over.contains(&id)
+                || seen.estranged.contains(&id);
+            if !is_listed {
+                seen.vouched.insert(id, Subject::Node(mount.key.node.clone()));
+            }
+        }
+    }
     seen
+}
+
+/// Says whether a volume that was made blank holds what we did not put there.
+pub(super) fn is_foreign(mount: &MountObservation, volume: &VolumeSeen) -> bool {
+    let Observed::Present(FilesystemState::Unmounted { contents }) = &mount.filesystem else {
+        return false;
+    };
+    let is_ours = |uuid: &Option<String>| uuid.as_deref() == Some(&filesystem_uuid(volume));
+    volume.tags.content() == Some(ContentMark::Blank)
+        && match contents {
+            Contents::Filesystem { uuid, .. } => !is_ours(uuid),
+            Contents::Other(_) => true,
+            Contents::NotExamined | Contents::Blank | Contents::Unreadable(_) => false,
+        }
 }
 
 /// Says whether a look shows that a request to end something has taken effect.

@@ -217,6 +217,7 @@ fn answer<'h>(
                 .collect(),
         }),
         ["refused", why] => Err(ShellError::Refused(refusal(&text(why), &holders))),
+        ["notblank", why] => Err(ShellError::NotBlank(text(why))),
         ["failed", status, message] => {
             Err(ShellError::Failed { status: status.parse().unwrap_or(1), message: text(message) })
         }

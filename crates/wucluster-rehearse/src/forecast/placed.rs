@@ -224,7 +224,9 @@ impl Placing<'_> {
         match seen.tags.content() {
             Some(ContentMark::Blank) => Ok(Content::blank()),
             Some(ContentMark::Data) => Ok(marked(seen, self.filesystem(key, seen))),
-            None => unplaced(format!("nothing tells what {} of {key} holds", seen.id)),
+            Some(ContentMark::Foreign) | None => {
+                unplaced(format!("nothing tells what {} of {key} holds", seen.id))
+            }
         }
     }
 
@@ -267,7 +269,7 @@ impl Placing<'_> {
 fn marked(seen: &VolumeSeen, content: Content) -> Content {
     match seen.tags.content() {
         Some(ContentMark::Data) => content.with_file("data", "1"),
-        Some(ContentMark::Blank) | None => content,
+        Some(ContentMark::Blank | ContentMark::Foreign) | None => content,
     }
 }
 

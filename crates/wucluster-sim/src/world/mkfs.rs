@@ -56,7 +56,7 @@ impl World {
             (Contents::Blank, _) => {}
             (_, _) if !self.limits.examines_before_format => {}
             (_, Some((fault, Lie::Blank))) => self.fired(fault),
-            (_, _) => return Err(ShellError::Refused(format!("the device holds {examined}"))),
+            (_, _) => return Err(ShellError::NotBlank(format!("the device holds {examined}"))),
         }
         if self.is_of_another_kind(volume, kind) {
             let what = format!("{volume} holds {examined}, and {kind} is made of it");

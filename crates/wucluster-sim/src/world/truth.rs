@@ -1,9 +1,11 @@
 //! The truth about one node or mount, for whoever judges: no listing and no node is asked.
 
+use wucluster_core::action::CloudAction;
 use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, VolumeId};
 use wucluster_core::observation::{SnapshotState, VolumeState};
 use wucluster_core::tags::{Identity, KEY_CLUSTER, Tags};
 
+use super::event::Event;
 use super::owner::Owner;
 use super::snapshot::Snapshot;
 use super::state::World;
@@ -46,6 +48,19 @@ impl World {
             .filter(|found| !found.is_terminated() && is_named(&found.tags))
             .map(|found| found.id.clone())
             .collect()
+    }
+
+    /// Says whether the cloud has accepted to end a volume or instance, and will.
+    #[must_use]
+    pub fn is_to_end(&self, id: &str) -> bool {
+        let is_it = |action: &CloudAction| match action {
+            CloudAction::DeleteVolume { volume, .. } => volume.as_str() == id,
+            CloudAction::TerminateInstance { instance, .. } => instance.as_str() == id,
+            _ => false,
+        };
+        self.events.values().any(
+            |event| matches!(event, Event::Lands(parcel) if is_it(&parcel.action) && self.would_accept(&parcel.action)),
+        )
     }
 
     /// Says whether a volume is attached to an instance that carries the cluster's name, and no mount's.

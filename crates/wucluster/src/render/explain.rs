@@ -281,6 +281,7 @@ fn tags(volume: &VolumeSeen, page: &mut Page<'_>) {
         None => page.fact("content", "not recorded: treated as data"),
         Some(ContentMark::Blank) => page.fact("content", "made blank and never mounted"),
         Some(ContentMark::Data) => page.fact("content", "data"),
+        Some(ContentMark::Foreign) => page.fact("content", "made blank; holds what is not ours"),
     }
     if let Some((kind, uuid)) = volume.tags.filesystem() {
         page.fact("", format!("{kind}, UUID {uuid}"));

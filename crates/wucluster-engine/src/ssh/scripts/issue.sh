@@ -5,6 +5,10 @@ refuse() {
     encode "$1"
     say answer "$index" refused "$encoded"
 }
+not_blank() {
+    encode "$1"
+    say answer "$index" notblank "$encoded"
+}
 fail() {
     encode "$2"
     say answer "$index" failed "$1" "$encoded"

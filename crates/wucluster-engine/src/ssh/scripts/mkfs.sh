@@ -29,7 +29,7 @@ do_mkfs() {
         return
     fi
     if [ -n "$disk_on_top" ]; then
-        refuse "$disk_path is not blank: $disk_on_top on it"
+        not_blank "$disk_path is not blank: $disk_on_top on it"
         return
     fi
     open_exclusively "$disk_path"
@@ -39,7 +39,7 @@ do_mkfs() {
     fi
     examine "$disk_path" "$disk_sectors"
     if [ "$contents" != blank ]; then
-        refuse "$disk_path is not proved blank: $reason"
+        not_blank "$disk_path is not proved blank: $reason"
         return
     fi
     # Names of devices may change hands: the same name must still belong to the same serial number.
