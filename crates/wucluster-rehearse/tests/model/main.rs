@@ -9,18 +9,23 @@ mod ask;
 mod calm;
 mod cloud;
 mod names;
+mod open;
 mod operator;
+mod planner;
 mod provider;
 mod scope;
 mod scopes;
+mod seen;
 mod state;
+mod step;
 mod world;
 
 use std::time::Instant;
 
 use scope::Scope;
 use stateright::{Checker, HasDiscoveries, Model};
-use world::{Step, World};
+use step::Step;
+use world::World;
 
 /// What a search saw.
 struct Searched {
