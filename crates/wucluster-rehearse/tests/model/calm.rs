@@ -12,7 +12,8 @@ use wucluster_core::demand::Demand;
 use wucluster_core::interlock::Interlock;
 
 use super::cloud::{Run, Snap, Vol};
-use super::world::{State, Step, World};
+use super::step::Step;
+use super::world::{State, World};
 
 /// How a way ends.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -3,11 +3,13 @@
 use stateright::{Model, Property};
 
 use super::ask::{Ask, SUBJECTS};
-use super::cloud::{Attach, Cloud, Disk, Listing, MOUNTS, NODES, Run, Snap, Snapshot, Vol, Volume};
+use super::cloud::{Attach, Cloud, Disk, MOUNTS, NODES, Run, Snap, Snapshot, Vol, Volume};
 use super::names::{Layout, Names};
-use super::operator::{AWAITED_SNAPSHOT, Answer, Device, Operator, Planner};
+use super::operator::{AWAITED_SNAPSHOT, Answer, Device, Operator};
+use super::planner::Planner;
 use super::provider::{Harm, Outcome};
-use super::scope::{Fault, Scope};
+use super::scope::Scope;
+use super::step::Step;
 
 /// Everything: the truth, the operator, and what may still go wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -22,58 +24,6 @@ pub struct State {
     pub flips: u8,
     pub writes: u8,
     pub harm: Option<Harm>,
-}
-
-/// One step.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Step {
-    /// The operator looks at the cloud, and plans.
-    Look,
-    /// The operator looks, and one kind of listing is as old as its last look.
-    LookAtOlder(Listing),
-    /// The operator asks a node, and plans.
-    Probe(u8),
-    /// A request takes effect and is answered; the operator plans.
-    Answer(u8),
-    /// A request takes effect, and its answer is lost; the operator plans.
-    AnswerLost(u8),
-    /// A request's answer is lost, and its effect is yet to come; the operator plans.
-    EffectLate(u8),
-    /// The late request takes effect.
-    LateEffect,
-    /// The late request never takes effect.
-    LateVanishes,
-    /// The operator dies and is started again.
-    Crash,
-    /// The other demand takes the place of this one.
-    Flip,
-    /// An instance moves on.
-    Instance(u8),
-    /// A terminated instance leaves the listings.
-    Forget(u8),
-    /// A volume is made, or is gone.
-    Volume(u8),
-    /// An attachment moves on.
-    Attachment(u8),
-    SnapshotCompletes(u8, u8),
-    SnapshotFails(u8, u8),
-    /// The user writes; it stays in memory.
-    Write(u8),
-    /// What is in memory reaches the disk.
-    Writeback(u8),
-    Reboot(u8),
-    Dies(u8),
-    Falls(u8),
-    Speaks(u8),
-    Works(u8),
-    Rests(u8),
-    Pins(u8),
-    Unpins(u8),
-    LooksBlank(u8),
-    HumanStops(u8),
-    HumanDetaches(u8),
-    HumanAttaches(u8),
-    HumanDeletesSnapshot(u8, u8),
 }
 
 /// A scope as a model.
@@ -120,7 +70,7 @@ impl World {
         state.harm
     }
 
-    fn layout(&self) -> Layout {
+    pub fn layout(&self) -> Layout {
         self.scope.layout
     }
 
@@ -230,100 +180,6 @@ impl World {
         }
         self.wave(state, false);
     }
-
-    fn may_probe(&self, state: &State, node: usize) -> bool {
-        let is_busy = state.operator.subjects[NODES..]
-            .iter()
-            .enumerate()
-            .filter(|(mount, _)| self.layout().owner(*mount) == node)
-            .any(|(_, subject)| subject.flight.is_some_and(Ask::is_shell));
-        state.operator.has_looked && state.operator.view.nodes[node].run == Run::Running && !is_busy
-    }
-
-    /// Whether another operator may begin: what was asked by the last has taken effect, or never will.
-    /// What outlives its operator can be told by nobody; a scope says whether it may.
-    fn may_begin_anew(&self, state: &State) -> bool {
-        state.late.is_none() || self.scope.has(Fault::OutlivesOperator)
-    }
-
-    fn faults(&self, state: &State, steps: &mut Vec<Step>) {
-        if state.faults == 0 {
-            return;
-        }
-        let has = |kind| self.scope.has(kind);
-        for (place, subject) in state.operator.subjects.iter().enumerate() {
-            if subject.flight.is_some() {
-                if has(Fault::LostAnswer) {
-                    steps.push(Step::AnswerLost(place as u8));
-                }
-                if has(Fault::LateEffect) && state.late.is_none() {
-                    steps.push(Step::EffectLate(place as u8));
-                }
-            }
-        }
-        if has(Fault::Crash) && state.operator.has_looked && self.may_begin_anew(state) {
-            steps.push(Step::Crash);
-        }
-        if has(Fault::OldListing) {
-            let lists = [Listing::Instances, Listing::Volumes, Listing::Snapshots];
-            let listed = state.cloud.listed();
-            let old = |which: &Listing| listed.with_older(&state.operator.view, *which) != listed;
-            steps.extend(lists.into_iter().filter(old).map(Step::LookAtOlder));
-        }
-        for node in 0..self.layout().nodes() {
-            let place = node as u8;
-            if state.cloud.nodes[node].run == Run::Running {
-                if has(Fault::Reboot) {
-                    steps.push(Step::Reboot(place));
-                }
-                if has(Fault::Dies) {
-                    steps.push(Step::Dies(place));
-                }
-                if has(Fault::HumanStops) {
-                    steps.push(Step::HumanStops(place));
-                }
-                if has(Fault::Silence) && !state.is_silent[node] {
-                    steps.push(Step::Falls(place));
-                }
-            }
-        }
-        for mount in 0..self.layout().mounts() {
-            let place = mount as u8;
-            let (disk, volume) = (state.disks[mount], &state.cloud.mounts[mount].volume);
-            if disk.is_mounted && has(Fault::Process) && !disk.has_process {
-                steps.push(Step::Works(place));
-            }
-            if disk.is_mounted && has(Fault::Pin) && !disk.is_pinned {
-                steps.push(Step::Pins(place));
-            }
-            let has_content = volume.state != Vol::None && volume.hidden.content.fs > 0;
-            if has(Fault::LooksBlank)
-                && has_content
-                && !volume.hidden.looks_blank
-                && !disk.is_held()
-            {
-                steps.push(Step::LooksBlank(place));
-            }
-            if has(Fault::HumanDetaches) && volume.attach == Attach::Attached {
-                steps.push(Step::HumanDetaches(place));
-            }
-            let own = &state.cloud.nodes[self.layout().owner(mount)];
-            if has(Fault::HumanAttaches)
-                && volume.state == Vol::Available
-                && own.run == Run::Running
-            {
-                steps.push(Step::HumanAttaches(place));
-            }
-            for (at, snapshot) in state.cloud.mounts[mount].snapshots.iter().enumerate() {
-                if has(Fault::SnapshotFails) && snapshot.state == Snap::Pending {
-                    steps.push(Step::SnapshotFails(place, at as u8));
-                }
-                if has(Fault::HumanDeletesSnapshot) && snapshot.state == Snap::Completed {
-                    steps.push(Step::HumanDeletesSnapshot(place, at as u8));
-                }
-            }
-        }
-    }
 }
 
 impl Model for World {
@@ -335,72 +191,7 @@ impl Model for World {
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
-        if state.harm.is_some() {
-            return;
-        }
-        steps.push(Step::Look);
-        for node in 0..self.layout().nodes() {
-            let place = node as u8;
-            if self.may_probe(state, node) {
-                steps.push(Step::Probe(place));
-            }
-            match state.cloud.nodes[node].run {
-                Run::Pending | Run::Stopping | Run::ShuttingDown => {
-                    steps.push(Step::Instance(place));
-                }
-                Run::Terminated => steps.push(Step::Forget(place)),
-                Run::None | Run::Running | Run::Stopped => {
-                    if state.cloud.nodes[node].gone > 0 {
-                        steps.push(Step::Forget(place));
-                    }
-                }
-            }
-            if state.is_silent[node] {
-                steps.push(Step::Speaks(place));
-            }
-        }
-        for (place, subject) in state.operator.subjects.iter().enumerate() {
-            if subject.flight.is_some() {
-                steps.push(Step::Answer(place as u8));
-            }
-        }
-        if state.late.is_some() {
-            steps.extend([Step::LateEffect, Step::LateVanishes]);
-        }
-        for mount in 0..self.layout().mounts() {
-            let place = mount as u8;
-            let (disk, volume) = (state.disks[mount], &state.cloud.mounts[mount].volume);
-            if matches!(volume.state, Vol::Creating | Vol::Deleting) {
-                steps.push(Step::Volume(place));
-            }
-            match volume.attach {
-                Attach::Attaching | Attach::Detaching => steps.push(Step::Attachment(place)),
-                Attach::Busy if !disk.is_held() => steps.push(Step::Attachment(place)),
-                Attach::None | Attach::Attached | Attach::Busy => {}
-            }
-            for (at, snapshot) in state.cloud.mounts[mount].snapshots.iter().enumerate() {
-                if snapshot.state == Snap::Pending {
-                    steps.push(Step::SnapshotCompletes(place, at as u8));
-                }
-            }
-            if disk.is_held() && state.writes > 0 && !disk.is_dirty {
-                steps.push(Step::Write(place));
-            }
-            if disk.is_dirty {
-                steps.push(Step::Writeback(place));
-            }
-            if disk.has_process {
-                steps.push(Step::Rests(place));
-            }
-            if disk.is_pinned {
-                steps.push(Step::Unpins(place));
-            }
-        }
-        let is_idle = state.operator.subjects.iter().all(|subject| subject.flight.is_none());
-        if state.flips > 0 && is_idle && self.may_begin_anew(state) {
-            steps.push(Step::Flip);
-        }
-        self.faults(state, steps);
+        self.open(state, steps);
     }
 
     fn next_state(&self, before: &State, step: Step) -> Option<State> {
@@ -523,44 +314,6 @@ impl Model for World {
             "I8 no request changes what is another's": Foreign,
             "I9 nothing older takes the newest data's place": Older,
             "R1 no end is told that is none": FalselyMet,
-        }
-    }
-}
-
-impl Step {
-    fn is_fault(self) -> bool {
-        match self {
-            Self::LookAtOlder(_)
-            | Self::AnswerLost(_)
-            | Self::EffectLate(_)
-            | Self::Crash
-            | Self::SnapshotFails(..)
-            | Self::Reboot(_)
-            | Self::Dies(_)
-            | Self::Falls(_)
-            | Self::Works(_)
-            | Self::Pins(_)
-            | Self::LooksBlank(_)
-            | Self::HumanStops(_)
-            | Self::HumanDetaches(_)
-            | Self::HumanAttaches(_)
-            | Self::HumanDeletesSnapshot(..) => true,
-            Self::Look
-            | Self::Probe(_)
-            | Self::Answer(_)
-            | Self::LateEffect
-            | Self::LateVanishes
-            | Self::Flip
-            | Self::Instance(_)
-            | Self::Forget(_)
-            | Self::Volume(_)
-            | Self::Attachment(_)
-            | Self::SnapshotCompletes(..)
-            | Self::Write(_)
-            | Self::Writeback(_)
-            | Self::Speaks(_)
-            | Self::Rests(_)
-            | Self::Unpins(_) => false,
         }
     }
 }
