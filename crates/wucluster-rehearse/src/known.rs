@@ -3,11 +3,9 @@
 //! Each has a kept scenario that shows it; the test of that scenario fails once the defect is mended,
 //! so that its line here goes with it.
 
-use std::collections::BTreeMap;
+use wucluster_sim::{FaultKind, Harm, HarmKind, World};
 
-use wucluster_sim::{FaultKind, HarmKind};
-
-use crate::verdict::Rule;
+use crate::bench::Driven;
 
 /// A volume that was made blank, and on which somebody else put something before it was formatted, is
 /// put away under a snapshot that is marked as blank: the next launch begins from a blank volume. Nothing
@@ -27,19 +25,18 @@ pub const LATE_REQUEST_HITS_WHAT_CAME_AFTER: &str = "a late request hits what ca
 pub const GHOSTS_HIDE_THE_LIVING: &str =
     "the dead that a wavering listing shows again hide the living";
 
-/// Returns the known defect that a broken rule is a case of, given what was felt in the run.
+/// Returns the known defect that a harm is a case of: for the very things that the fault befell.
 #[must_use]
-pub fn defect(rule: Rule, what: &str, fired: &BTreeMap<FaultKind, u64>) -> Option<&'static str> {
-    let is_foreign = fired.contains_key(&FaultKind::ForeignContent);
-    let wavers = fired.contains_key(&FaultKind::WaveringListing);
-    match rule {
-        Rule::Harm(HarmKind::BlankDespiteData) if is_foreign => {
+pub fn defect(harm: &Harm, driven: &Driven, world: &World) -> Option<&'static str> {
+    let went_back = world.went_back(&harm.subject, driven.from, harm.at);
+    match harm.kind {
+        HarmKind::BlankDespiteData
+            if world.was_struck(FaultKind::ForeignContent, &harm.subject) =>
+        {
             Some(FOREIGN_CONTENT_PASSES_FOR_BLANK)
         }
-        _ if what.contains("it landed") => Some(LATE_REQUEST_HITS_WHAT_CAME_AFTER),
-        Rule::Harm(HarmKind::TwoInstances | HarmKind::TwoVolumes) if wavers => {
-            Some(GHOSTS_HIDE_THE_LIVING)
-        }
+        _ if !harm.late_by.is_zero() => Some(LATE_REQUEST_HITS_WHAT_CAME_AFTER),
+        HarmKind::TwoInstances | HarmKind::TwoVolumes if went_back => Some(GHOSTS_HIDE_THE_LIVING),
         _ => None,
     }
 }
