@@ -274,9 +274,6 @@ impl Bench {
             }
             _ => self.sim.with(|world| self.touch(world, act)),
         };
-        if done && ends_data(act) {
-            notes.given_up.extend(act.mount().cloned());
-        }
         let changes_definition = matches!(
             act,
             Act::NodeLeaves(_) | Act::NodeJoins(_) | Act::MountLeaves(_) | Act::MountJoins(_)
@@ -389,6 +386,14 @@ impl Bench {
         self.notes.open().left_out = LeftOut::default();
     }
 
+    /// Says whether a human took away a name or data of somebody: what comes of it is told, and not held
+    /// against anybody.
+    #[must_use]
+    pub fn is_robbed(&self, world: &World, subject: &Subject) -> bool {
+        let kinds = [FaultKind::HumanTags, FaultKind::HumanDeletes, FaultKind::HumanHands];
+        kinds.iter().any(|kind| world.was_struck(*kind, subject))
+    }
+
     /// Counts the writes that were lost with machines, per mount.
     #[must_use]
     pub fn lost_writes(&self, world: &World) -> BTreeMap<MountKey, usize> {
@@ -415,17 +420,6 @@ fn say(world: &mut World, node: &NodeName, hook: &HookShape, noes: usize) {
         }
     };
     world.script_hook(node, hook.on.key(), script);
-}
-
-/// Says whether a deed ends data by other means than ours.
-fn ends_data(act: &Act) -> bool {
-    matches!(
-        act,
-        Act::ForceDetach(_)
-            | Act::DeleteNewestSnapshot(_)
-            | Act::DeleteVolume(_)
-            | Act::TagVolume(..)
-    )
 }
 
 fn note(notes: &Notebook, now: Timestamp, event: &EngineEvent) {

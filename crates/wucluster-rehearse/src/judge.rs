@@ -37,7 +37,7 @@ pub fn consent(log: &Log) -> Vec<Violation> {
 
 /// L2 and the rules of the wire: on every drive, whatever goes wrong.
 #[must_use]
-pub fn wire(driven: &Driven, log: &Log, demand: Demand, wavers: bool) -> Vec<Violation> {
+pub fn wire(driven: &Driven, log: &Log, demand: Demand, world: &World) -> Vec<Violation> {
     let mut found = discarded(driven, log, demand);
     for (subject, name) in &log.doubled {
         let what = format!("{name} was asked while another request was on its way");
@@ -52,12 +52,21 @@ pub fn wire(driven: &Driven, log: &Log, demand: Demand, wavers: bool) -> Vec<Vio
         let subject = Subject::Node(node.clone());
         found.push(Violation { rule: Rule::HaltedDespiteNo, subject, what });
     }
-    // Listings that waver show a change with each look, and each one is followed.
-    if !wavers {
-        found.extend(spin(driven, log));
-    }
+    // A listing that shows what is not shows a change with each look, and each one is followed.
+    let is_shown_right = |spun: &Violation| !is_late(driven, world, &spun.subject);
+    found.extend(spin(driven, log).into_iter().filter(is_shown_right));
     found.extend(looks(driven, log));
     found
+}
+
+/// Says whether a listing of this drive showed somebody, or the node of a mount, other than it was.
+#[must_use]
+pub fn is_late(driven: &Driven, world: &World, subject: &Subject) -> bool {
+    let node = subject.node().map(|node| Subject::Node(node.clone()));
+    [Some(subject.clone()), node]
+        .iter()
+        .flatten()
+        .any(|about| world.was_shown_late(about, driven.from, driven.to))
 }
 
 /// I14: what is defined and deleted on the way up.
@@ -132,8 +141,10 @@ pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> 
     let probed = observation.nodes.iter().filter_map(|node| node.probed_at).min();
     let probed = probed.map(|probed| bench.sim.true_time(probed));
     let evidence = probed.map_or(looked, |probed| probed.min(looked));
-    let stale = world.staleness_max();
     let was_so = |subject: &Subject| {
+        // What no listing of this drive showed late was seen as it was.
+        let is_late = is_late(driven, world, subject);
+        let stale = if is_late { world.staleness_max() } else { Duration::ZERO };
         driven
             .watched
             .iter()
@@ -161,16 +172,10 @@ pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Ve
         Some(Outcome::Reached) => all(Rule::UntrueReport, short),
         Some(Outcome::Held(holds)) => {
             let log = bench.ear.log();
-            let notes = bench.notes.open();
             let mut found = Vec::new();
             for hold in holds {
                 // Whose record a human edited is held for that, whatever the words.
-                let is_by_human = match &hold.subject {
-                    Subject::Mount(mount) => notes.given_up.contains(mount),
-                    Subject::Node(node) => notes.robbed_nodes.contains(node),
-                    Subject::Cluster | Subject::Stranger(_) => false,
-                };
-                if is_by_human {
+                if bench.is_robbed(world, &hold.subject) {
                     continue;
                 }
                 if let Err(instead) = stage.is_true(world, hold, &log) {
@@ -213,7 +218,8 @@ pub fn data(bench: &Bench, world: &World) -> Vec<Violation> {
     let lost = bench.lost_writes(world);
     let mut found = Vec::new();
     for (mount, files) in &notes.written {
-        if notes.given_up.contains(mount) || world.mounted_at(mount).is_none() {
+        let is_robbed = bench.is_robbed(world, &Subject::Mount(mount.clone()));
+        if is_robbed || world.mounted_at(mount).is_none() {
             continue;
         }
         let missing: Vec<&String> = files
@@ -239,7 +245,8 @@ pub fn kept(bench: &Bench, world: &World) -> Vec<Violation> {
         // What the provider lost, it lost; that it is missed, and not replaced, is judged elsewhere.
         let is_lost = matches!(world.newest_snapshot_ever(mount), Some((_, false)));
         let exists = !world.existing_volumes_of(mount).is_empty();
-        if notes.given_up.contains(mount) || is_lost || exists {
+        let is_robbed = bench.is_robbed(world, &Subject::Mount(mount.clone()));
+        if is_robbed || is_lost || exists {
             continue;
         }
         let most = world

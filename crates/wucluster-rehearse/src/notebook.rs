@@ -1,9 +1,9 @@
 //! What users wrote, and what happened, as it is remembered outside the world.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wucluster_core::ids::{MountKey, NodeName};
+use wucluster_core::ids::MountKey;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::Records;
 use wucluster_sim::EPOCH;
@@ -15,10 +15,6 @@ use crate::scenario::LeftOut;
 pub struct Notes {
     /// Per mount, the files that were written; each once, with its own name as content.
     pub written: BTreeMap<MountKey, Vec<String>>,
-    /// Mounts whose data a human may have ended by other means.
-    pub given_up: BTreeSet<MountKey>,
-    /// Nodes whose instances a human may have renamed or ended by other means.
-    pub robbed_nodes: BTreeSet<NodeName>,
     /// What has left the definition.
     pub left_out: LeftOut,
     /// What drives left for the next, as the store keeps it.

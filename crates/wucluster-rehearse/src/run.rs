@@ -123,8 +123,9 @@ struct Trial {
     known: BTreeMap<&'static str, u64>,
     /// How much of the simulator's harm was judged.
     harm_judged: usize,
-    /// When the last operator was gone in the middle of something.
-    killed_at: Option<Timestamp>,
+    /// Of whom an operator that was killed had asked for something that it did not see come, and when it
+    /// was killed.
+    unknown: BTreeMap<Subject, Timestamp>,
     endings: Vec<&'static str>,
 }
 
@@ -138,7 +139,7 @@ impl Trial {
     /// A look may show what was so before the drive began, while listings are late by more than it
     /// lasts: then nothing but records from before could tell that something was made since, unless a look
     /// of this very drive had shown it already.
-    fn harm(&mut self, bench: &Bench, from: Timestamp) {
+    fn harm(&mut self, bench: &Bench, driven: &Driven) {
         let (harm, lag) = bench.sim.peek(|world| {
             let new: Vec<Harm> = world.harm().iter().skip(self.harm_judged).cloned().collect();
             (new, world.staleness_max())
@@ -159,14 +160,18 @@ impl Trial {
             let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
                 if !bench.cast.mounts.contains(mount));
             let was_seen = bench.ear.log().seen.iter().any(|id| harm.what.contains(id.as_str()));
-            let is_unknowable = needs_records && !was_seen && harm.at.since(from) <= lag;
+            let (is_late, defect) = bench.sim.peek(|world| {
+                let is_late = judge::is_late(driven, world, &harm.subject);
+                (is_late, known::defect(&harm, driven, world))
+            });
+            let is_early = harm.at.since(driven.from) <= lag;
+            let is_unknowable = needs_records && !was_seen && is_late && is_early;
             if looks_blank || is_renamed || is_unknowable {
                 self.excused += 1;
                 continue;
             }
             let rule = Rule::Harm(harm.kind);
-            let fired = bench.sim.peek(World::kinds_fired);
-            if let Some(defect) = known::defect(rule, &harm.to_string(), &fired) {
+            if let Some(defect) = defect {
                 *self.known.entry(defect).or_default() += 1;
                 continue;
             }
@@ -180,13 +185,6 @@ impl Trial {
             world.set_faults(trouble::plan(&scenario.troubles, &bench.cast, world.calls()));
         });
         bench.begin_hooks();
-        for trouble in &scenario.troubles {
-            if let Some((node, mount)) = trouble.gives_up(&bench.cast) {
-                let mut notes = bench.notes.open();
-                notes.robbed_nodes.insert(node);
-                notes.given_up.insert(mount);
-            }
-        }
         let mut last = Demand::Launched;
         let mut before: Option<Demand> = None;
         for step in &scenario.steps {
@@ -237,14 +235,22 @@ impl Trial {
         let (found, lag) = bench
             .sim
             .peek(|world| (judge::report(bench, driven, demand, world), world.staleness_max()));
-        // What a killed operator had asked for may come to light when all seems to be away; and
-        // listings that are later than the drive is long show what was before it.
-        let may_still_come = self.killed_at.is_some_and(|at| driven.to.since(at) < UNKNOWN_MAX);
-        let shows_before = driven.to.since(driven.from) <= lag;
-        if shows_before || (may_still_come && !demand.is_upward()) {
-            self.excused += found.len() as u64;
-        } else {
-            self.violations.extend(found);
+        // What a killed operator had asked for, and had not seen, may come to light when all seems to be
+        // away; and listings that are later than the drive is long show what was before it.
+        let may_still_come = |subject: &Subject| {
+            let asked = self.unknown.get(subject);
+            !demand.is_upward() && asked.is_some_and(|at| driven.to.since(*at) < UNKNOWN_MAX)
+        };
+        let is_short = driven.to.since(driven.from) <= lag;
+        for violation in found {
+            let subject = &violation.subject;
+            let shows_before =
+                is_short && bench.sim.peek(|world| judge::is_late(driven, world, subject));
+            if shows_before || may_still_come(subject) {
+                self.excused += 1;
+            } else {
+                self.violations.push(violation);
+            }
         }
     }
 
@@ -282,12 +288,13 @@ impl Trial {
     }
 
     fn judge_any(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
-        self.harm(bench, driven.from);
+        self.harm(bench, driven);
         if bench.nobody_said_yes() {
             self.violations.extend(judge::consent(&bench.ear.log()));
         }
         if driven.ending.is_none() {
-            self.killed_at = Some(driven.to);
+            let unseen = bench.ear.log().unseen();
+            self.unknown.extend(unseen.into_iter().map(|subject| (subject, driven.to)));
         }
         self.endings.push(match &driven.ending {
             None => "killed",
@@ -299,11 +306,7 @@ impl Trial {
                 Outcome::Failed(_) => "failed",
             },
         });
-        let wavers = bench.sim.peek(|world| {
-            let fired = world.kinds_fired();
-            let kinds = [FaultKind::StaleListing, FaultKind::WaveringListing, FaultKind::TornPages];
-            kinds.iter().any(|kind| fired.contains_key(kind))
-        });
-        self.violations.extend(judge::wire(driven, &bench.ear.log(), demand, wavers));
+        let found = bench.sim.peek(|world| judge::wire(driven, &bench.ear.log(), demand, world));
+        self.violations.extend(found);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{MountKey, NodeName};
-use wucluster_sim::{ApiCalls, Fault, FaultKind, Faults, Human, Names, Rng};
+use wucluster_sim::{ApiCalls, Fault, FaultKind, Faults, Names, Rng};
 
 /// One fault of a run: a kind, the number that its parameters are drawn from, and when it strikes.
 ///
@@ -137,20 +137,6 @@ impl Trouble {
     pub fn fault(&self, cast: &Cast) -> Option<Fault> {
         let kind = FaultKind::from_id(&self.kind)?;
         Fault::random(kind, &mut Rng::new(self.draw, "parameters"), &cast.chosen(self.draw))
-    }
-
-    /// Returns whom it may rob of name or data by a human's hand: what happens to them then is told,
-    /// and not held against anybody.
-    #[must_use]
-    pub fn gives_up(&self, cast: &Cast) -> Option<(NodeName, MountKey)> {
-        let robs = match self.fault(cast)? {
-            Fault::Human(Human::ForceDetach(_)) => true,
-            Fault::Human(human) => human.kind() != FaultKind::HumanHands,
-            _ => false,
-        };
-        let Names { nodes, mounts } = cast.chosen(self.draw);
-        robs.then_some(())?;
-        Some((nodes.into_iter().next()?, mounts.into_iter().next()?))
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Call {
     pub seen_at: Timestamp,
     /// When it was answered, and whether well; `None` while it is on its way.
     pub answer: Option<(Timestamp, Result<(), String>)>,
+    /// The id of what was made, as it was answered.
+    pub made: Option<String>,
 }
 
 /// What passed.
@@ -62,6 +64,17 @@ impl Log {
         *self = Self::default();
     }
 
+    /// Lists of whom something was asked that was not answered well, or was made and not seen.
+    #[must_use]
+    pub fn unseen(&self) -> BTreeSet<Subject> {
+        let is_unseen = |call: &&Call| match (&call.answer, &call.made) {
+            (Some((_, Ok(()))), Some(id)) => !self.seen.contains(id),
+            (Some((_, Ok(()))), None) => false,
+            (Some((_, Err(_))) | None, _) => true,
+        };
+        self.calls.iter().filter(is_unseen).map(|call| call.subject.clone()).collect()
+    }
+
     /// Returns the last answer about a subject, if it was a refusal.
     #[must_use]
     pub fn last_refusal(&self, subject: &Subject) -> Option<&str> {
@@ -81,7 +94,7 @@ impl Log {
         if self.answered.get(&subject).is_some_and(|answered| seen_at <= *answered) {
             self.outdated.push((subject.clone(), name));
         }
-        self.calls.push(Call { at, subject, name, seen_at, answer: None });
+        self.calls.push(Call { at, subject, name, seen_at, answer: None, made: None });
     }
 
     /// Takes the answers to requests. One from the cloud makes older looks worthless; one from a
@@ -207,7 +220,17 @@ impl Cloud for WiredCloud {
         self.ear.pass().await;
         let results =
             answers.iter().map(|answer| answer.as_ref().map(drop).map_err(ToString::to_string));
-        self.ear.log().answered(from, self.sim.now(), true, results.collect());
+        let mut log = self.ear.log();
+        log.answered(from, self.sim.now(), true, results.collect());
+        for (call, answer) in log.calls.iter_mut().skip(from).zip(&answers) {
+            call.made = match answer {
+                Ok(Receipt::Instance(id)) => Some(id.to_string()),
+                Ok(Receipt::Volume(id)) => Some(id.to_string()),
+                Ok(Receipt::Snapshot(id)) => Some(id.to_string()),
+                Ok(Receipt::Accepted | Receipt::AlreadyDone) | Err(_) => None,
+            };
+        }
+        drop(log);
         answers
     }
 

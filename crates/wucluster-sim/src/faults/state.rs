@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use wucluster_core::ids::NodeName;
+use wucluster_core::ids::{NodeName, Subject};
 use wucluster_core::time::Timestamp;
 
 use super::clock::OperatorClock;
@@ -38,6 +38,10 @@ pub(crate) struct FaultState {
     /// Longest lateness that was ever possible.
     staleness_max: Duration,
     fired: BTreeMap<&'static str, u64>,
+    /// When listings showed something of whom other than it was, and whether older than before.
+    late: BTreeMap<Subject, Vec<(Timestamp, bool)>>,
+    /// Whom a fault befell last, by its kind.
+    struck: BTreeMap<(FaultKind, Subject), Timestamp>,
 }
 
 impl FaultState {
@@ -57,6 +61,8 @@ impl FaultState {
             failing_run: 0,
             staleness_max: Duration::ZERO,
             fired: BTreeMap::new(),
+            late: BTreeMap::new(),
+            struck: BTreeMap::new(),
         }
     }
 
@@ -219,6 +225,32 @@ impl FaultState {
 
     pub(crate) fn count(&mut self, fault: &'static str) {
         *self.fired.entry(fault).or_default() += 1;
+    }
+
+    /// Notes that a listing showed something of somebody other than it was.
+    pub(crate) fn note_late(&mut self, now: Timestamp, subject: Subject, went_back: bool) {
+        self.late.entry(subject).or_default().push((now, went_back));
+    }
+
+    /// Says whether listings showed something of somebody other than it was within a time; with
+    /// `went_back`, older than they had shown it before.
+    pub(crate) fn was_late(
+        &self,
+        subject: &Subject,
+        (from, to): (Timestamp, Timestamp),
+        went_back: bool,
+    ) -> bool {
+        let mut looks = self.late.get(subject).into_iter().flatten();
+        looks.any(|(at, back)| from <= *at && *at <= to && (*back || !went_back))
+    }
+
+    /// Notes whom a fault befell.
+    pub(crate) fn note_struck(&mut self, now: Timestamp, kind: FaultKind, subject: Subject) {
+        self.struck.insert((kind, subject), now);
+    }
+
+    pub(crate) fn was_struck(&self, kind: FaultKind, subject: &Subject) -> bool {
+        self.struck.contains_key(&(kind, subject.clone()))
     }
 
     pub(crate) fn fired_counts(&self) -> &BTreeMap<&'static str, u64> {

@@ -14,7 +14,7 @@ use super::owner::Maker;
 use super::state::World;
 use super::volume::{NewVolume, Volume};
 use crate::content::{Content, Shape};
-use crate::faults::{Fault, FaultState, Grip};
+use crate::faults::{Fault, FaultKind, FaultState, Grip};
 
 /// Whether a fault that struck is felt now, or only by whoever meets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,6 +240,7 @@ impl World {
         }
         if let Some(owner) = owner {
             self.touch(owner.node(), Cause::Human, &[HarmKind::FormattedOverContent]);
+            self.faults.note_struck(self.now, FaultKind::ForeignContent, owner.subject());
         }
         true
     }

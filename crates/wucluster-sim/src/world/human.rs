@@ -1,6 +1,6 @@
 //! Humans: what they do by other means than wucluster.
 
-use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, VolumeId};
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use wucluster_core::observation::{AttachmentState, VolumeState};
 use wucluster_core::tags::{KEY_NAME, Tags};
 
@@ -125,9 +125,16 @@ impl Human {
         }
     }
 
-    /// Returns the node that it touches.
+    /// Says whether it takes away a name or data, so that what happens to them then is told, and not
+    /// held against anybody.
     #[must_use]
-    pub fn node(&self) -> &NodeName {
+    pub fn robs(&self) -> bool {
+        matches!(self, Self::ForceDetach(_)) || self.kind() != FaultKind::HumanHands
+    }
+
+    /// Returns the node or mount that it touches.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
         match self {
             Self::DeleteVolume(mount)
             | Self::DeleteNewestSnapshot(mount)
@@ -144,14 +151,14 @@ impl Human {
             | Self::UntagSnapshot(mount, _)
             | Self::SetDeleteOnTermination(mount, _)
             | Self::LookAlike(mount)
-            | Self::CopyVolume(mount) => &mount.node,
+            | Self::CopyVolume(mount) => Subject::Mount(mount.clone()),
             Self::TerminateInstance(node)
             | Self::StopInstance(node)
             | Self::StartInstance(node)
             | Self::TagInstance(node, _, _)
             | Self::UntagInstance(node, _)
             | Self::Protect(node, _)
-            | Self::CopyInstance(node) => node,
+            | Self::CopyInstance(node) => Subject::Node(node.clone()),
         }
     }
 }
@@ -164,7 +171,13 @@ impl World {
     pub fn human(&mut self, what: &Human) -> Result<(), UserError> {
         let result = self.human_does(what);
         if result.is_ok() {
-            self.touch(what.node(), Cause::Human, what.excuses());
+            let subject = what.subject();
+            if let Some(node) = subject.node() {
+                self.touch(node, Cause::Human, what.excuses());
+            }
+            if what.robs() {
+                self.faults.note_struck(self.now, what.kind(), subject);
+            }
             if let Human::Attach(_, node) = what {
                 self.touch(node, Cause::Human, what.excuses());
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wucluster_core::ids::ClusterName;
+use wucluster_core::ids::{ClusterName, Subject};
 use wucluster_core::observation::{
     CloudView, InstanceSeen, SnapshotSeen, SnapshotState, VolumeSeen,
 };
@@ -10,6 +10,7 @@ use wucluster_core::ports::{CloudError, ErrorClass};
 use wucluster_core::tags::{KEY_CLUSTER, Tags};
 use wucluster_core::time::Timestamp;
 
+use super::owner::Owner;
 use super::published::Published;
 use super::requests::no_answer;
 use super::state::World;
@@ -49,6 +50,7 @@ impl World {
         for id in &ids {
             if let Some(instance) = self.instances.get_mut(id) {
                 listed.extend(look.at(id.as_str(), &mut instance.published, cluster));
+                look.note_late(instance.owner.as_ref());
             }
         }
         for seen in &mut listed {
@@ -74,6 +76,7 @@ impl World {
         for id in &ids {
             if let Some(volume) = self.volumes.get_mut(id) {
                 listed.extend(look.at(id.as_str(), &mut volume.published, cluster));
+                look.note_late(volume.owner.as_ref());
             }
         }
         for seen in &mut listed {
@@ -101,9 +104,9 @@ impl World {
         let mut listed = Vec::with_capacity(ids.len());
         for id in &ids {
             let Some(snapshot) = self.snapshots.get_mut(id) else { continue };
-            let Some(mut seen) = look.at(id.as_str(), &mut snapshot.published, cluster) else {
-                continue;
-            };
+            let seen = look.at(id.as_str(), &mut snapshot.published, cluster);
+            look.note_late(snapshot.owner.as_ref());
+            let Some(mut seen) = seen else { continue };
             if seen.state == SnapshotState::Pending {
                 seen.progress_percent = Some(snapshot.progress_at(self.now));
             }
@@ -130,11 +133,16 @@ impl World {
             offset: self.provider_offset(),
             is_stale: false,
             went_back: false,
+            last: (false, false),
+            late: Vec::new(),
         }
     }
 
     /// Counts what was wrong with a listing, and tears it.
-    fn end_look<T: Clone>(&mut self, look: &Look, tear: Option<Tear>, listed: &mut Vec<T>) {
+    fn end_look<T: Attributes>(&mut self, look: &Look, tear: Option<Tear>, listed: &mut Vec<T>) {
+        for (subject, went_back) in &look.late {
+            self.faults.note_late(self.now, subject.clone(), *went_back);
+        }
         if look.is_stale {
             self.fired(STALE.name());
         }
@@ -156,12 +164,17 @@ impl World {
     }
 
     /// Takes one thing out of a listing, or puts it in twice.
-    fn tear<T: Clone>(&mut self, tear: Option<Tear>, listed: &mut Vec<T>) {
+    fn tear<T: Attributes>(&mut self, tear: Option<Tear>, listed: &mut Vec<T>) {
         let Some(tear) = tear.filter(|_| !listed.is_empty()) else { return };
         let index = self.luck("tear").below(listed.len() as u64);
         let index = usize::try_from(index).unwrap_or(0);
         match tear {
-            Tear::Missing => drop(listed.remove(index)),
+            Tear::Missing => {
+                let missing = listed.remove(index);
+                if let Some(owner) = Owner::of(missing.tags()) {
+                    self.faults.note_late(self.now, owner.subject(), true);
+                }
+            }
             Tear::Twice => listed.push(listed[index].clone()),
             Tear::Expired => return,
         }
@@ -235,6 +248,10 @@ struct Look {
     offset: i64,
     is_stale: bool,
     went_back: bool,
+    /// Whether the last thing was shown other than it is, and older than it was shown before.
+    last: (bool, bool),
+    /// Whose things were shown other than they are, and whether older than before.
+    late: Vec<(Subject, bool)>,
 }
 
 impl Look {
@@ -252,13 +269,17 @@ impl Look {
         cluster: &ClusterName,
     ) -> Option<T> {
         let is_of = |seen: &T| seen.tags().get(KEY_CLUSTER) == Some(cluster.as_str());
+        let newest = published.newest().filter(|seen| is_of(seen)).cloned();
         if self.staleness.is_none() {
             published.show(self.now, Duration::ZERO);
-            return published.at(self.now, Duration::ZERO).filter(|seen| is_of(seen)).cloned();
+            let shown = published.at(self.now, Duration::ZERO).filter(|seen| is_of(seen)).cloned();
+            self.last = (shown != newest, false);
+            return shown;
         }
         let [state, tags, attachment] =
             ["state", "tags", "attachment"].map(|attribute| self.lateness(id, attribute));
-        self.went_back |= published.show(self.now, state);
+        let went_back = published.show(self.now, state);
+        self.went_back |= went_back;
         let mut shown = published.at(self.now, state).cloned();
         if let Some(seen) = &mut shown {
             if let Some(other) = published.at(self.now, tags) {
@@ -269,7 +290,17 @@ impl Look {
             }
         }
         self.is_stale |= shown.as_ref() != published.at(self.now, Duration::ZERO);
-        shown.filter(is_of)
+        let shown = shown.filter(is_of);
+        self.last = (shown != newest, went_back);
+        shown
+    }
+
+    /// Notes whose the last thing was, if it was shown other than it is.
+    fn note_late(&mut self, owner: Option<&Owner>) {
+        let (is_late, went_back) = std::mem::take(&mut self.last);
+        if let Some(owner) = owner.filter(|_| is_late) {
+            self.late.push((owner.subject(), went_back));
+        }
     }
 
     /// Tells how late it shows one attribute of a thing. What wavers is late by another time at each

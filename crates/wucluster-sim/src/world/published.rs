@@ -39,6 +39,11 @@ impl<T: Clone + PartialEq> Published<T> {
         self.entry(now, lag).and_then(|(_, seen)| seen.as_ref())
     }
 
+    /// Returns what is so, whether or not listings show it yet.
+    pub(super) fn newest(&self) -> Option<&T> {
+        self.entries.back().and_then(|(_, seen)| seen.as_ref())
+    }
+
     /// Notes that a look at `now` shows it, late by `lag`; says whether an earlier look showed
     /// something newer.
     pub(super) fn show(&mut self, now: Timestamp, lag: Duration) -> bool {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use wucluster_core::ids::VolumeId;
+use wucluster_core::ids::{Subject, VolumeId};
 use wucluster_core::observation::{AttachmentState, SnapshotState};
+use wucluster_core::time::Timestamp;
 
 use super::event::Event;
 use super::state::World;
@@ -83,6 +84,26 @@ impl World {
     #[must_use]
     pub fn kinds_fired(&self) -> std::collections::BTreeMap<FaultKind, u64> {
         self.faults.fired_kinds()
+    }
+
+    /// Says whether listings showed anything of somebody other than it was within a time.
+    #[must_use]
+    pub fn was_shown_late(&self, subject: &Subject, from: Timestamp, to: Timestamp) -> bool {
+        self.faults.was_late(subject, (from, to), false)
+    }
+
+    /// Says whether listings showed anything of somebody older than they had shown it before, or left
+    /// it out, within a time.
+    #[must_use]
+    pub fn went_back(&self, subject: &Subject, from: Timestamp, to: Timestamp) -> bool {
+        self.faults.was_late(subject, (from, to), true)
+    }
+
+    /// Says whether a kind of fault ever befell somebody: foreign content, or a human who takes away
+    /// name or data.
+    #[must_use]
+    pub fn was_struck(&self, kind: FaultKind, subject: &Subject) -> bool {
+        self.faults.was_struck(kind, subject)
     }
 
     /// Counts an effect of a kind that strikes outside of the world: of operators, of the store, of
