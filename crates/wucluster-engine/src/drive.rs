@@ -223,7 +223,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             let since = *self.held_since.get_or_insert(now);
             let is_worth_it = holds.iter().any(|hold| hold.may_clear)
                 && now.since(since) < self.pursuit.wait.max(HOLD_GRACE);
-            if !is_worth_it && self.asking == 0 {
+            if !is_worth_it && self.asking == 0 && !self.misses_something() {
                 return Some(Outcome::Held(holds));
             }
         }
@@ -236,10 +236,24 @@ impl<'a, 'e> Drive<'a, 'e> {
     fn moves(&self, plan: &Plan) -> bool {
         let held: BTreeSet<&Subject> = self.held.iter().map(|hold| &hold.subject).collect();
         plan.actions.iter().any(|action| !held.contains(&action.action().subject()))
-            || plan
-                .waits
-                .iter()
-                .any(|wait| wait.on != WaitOn::Others && !held.contains(&wait.subject))
+            || plan.waits.iter().any(|wait| {
+                let is_stuck = match &wait.on {
+                    WaitOn::Others => true,
+                    WaitOn::Node(node) => self.is_busy_with(node, &held),
+                    WaitOn::Cloud | WaitOn::Answer | WaitOn::Time(_) => false,
+                };
+                !is_stuck && !held.contains(&wait.subject)
+            })
+    }
+
+    /// Says whether a node cannot answer for nothing but that held mounts of it are tried once more.
+    fn is_busy_with(&self, node: &NodeName, held: &BTreeSet<&Subject>) -> bool {
+        self.busy_nodes.contains(node)
+            && self
+                .memory
+                .of_mounts_of(node)
+                .filter(|(_, memory)| memory.in_flight.is_some())
+                .all(|(key, _)| held.contains(&Subject::Mount(key.clone())))
     }
 
     fn context<'c>(&'c self, observation: &'c Observation, now: Timestamp) -> Context<'c> {

@@ -10,7 +10,6 @@ pub mod forecast;
 pub mod generate;
 pub mod guard;
 pub mod judge;
-pub mod known;
 pub mod notebook;
 pub mod run;
 pub mod runs;

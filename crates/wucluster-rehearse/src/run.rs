@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
-use wucluster_core::time::Timestamp;
 use wucluster_engine::Outcome;
 use wucluster_sim::{Durations, FaultKind, Harm, HarmKind, Limits, Span, World};
 
 use crate::bench::{Bench, Driven};
 use crate::guard::{Ablation, AnyGuard};
 use crate::judge;
-use crate::known;
 use crate::scenario::{Scenario, Start, Step};
 use crate::trouble;
 use crate::verdict::{Rule, Violation};
@@ -23,12 +21,6 @@ const STORM_MAX: Duration = Duration::from_secs(8 * 60);
 /// Within which time each demand has to end in calm: 30 minutes, beside what a snapshot takes.
 const CALM_MAX: Duration = Duration::from_secs(30 * 60 + 300);
 
-/// How long a request of an operator that was killed may take effect unseen.
-///
-/// Source: the fault model lets requests take effect up to 15 minutes late. Within this time only a
-/// record of what was asked could tell that something may still come.
-const UNKNOWN_MAX: Duration = Duration::from_secs(15 * 60);
-
 /// What came of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -36,8 +28,6 @@ pub struct Report {
     pub violations: Vec<Violation>,
     /// What would have broken a rule, had it not been beyond what anybody could know then.
     pub excused: u64,
-    /// Defects that are known and not mended yet, by name, with how often they showed.
-    pub known: BTreeMap<&'static str, u64>,
     /// How often each kind of fault was felt.
     pub fired: BTreeMap<FaultKind, u64>,
     /// How long it took. Unit: virtual time.
@@ -91,7 +81,6 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
             span: world.now().since(wucluster_sim::EPOCH),
             digest: world.trace_digest(),
             excused: trial.excused,
-            known: trial.known,
             violations: trial.violations,
             endings: trial.endings,
             story,
@@ -120,12 +109,8 @@ fn durations(seed: u64) -> Durations {
 struct Trial {
     violations: Vec<Violation>,
     excused: u64,
-    known: BTreeMap<&'static str, u64>,
     /// How much of the simulator's harm was judged.
     harm_judged: usize,
-    /// Of whom an operator that was killed had asked for something that it did not see come, and when it
-    /// was killed.
-    unknown: BTreeMap<Subject, Timestamp>,
     endings: Vec<&'static str>,
 }
 
@@ -135,47 +120,22 @@ impl Trial {
     }
 
     /// Takes over what the simulator saw itself during a drive, at the instant at which it was done.
-    ///
-    /// A look may show what was so before the drive began, while listings are late by more than it
-    /// lasts: then nothing but records from before could tell that something was made since, unless a look
-    /// of this very drive had shown it already.
-    fn harm(&mut self, bench: &Bench, driven: &Driven) {
-        let (harm, lag) = bench.sim.peek(|world| {
-            let new: Vec<Harm> = world.harm().iter().skip(self.harm_judged).cloned().collect();
-            (new, world.staleness_max())
-        });
+    fn harm(&mut self, bench: &Bench) {
+        let harm: Vec<Harm> =
+            bench.sim.peek(|world| world.harm().iter().skip(self.harm_judged).cloned().collect());
         self.harm_judged += harm.len();
         for harm in harm {
-            let needs_records = matches!(
-                harm.kind,
-                HarmKind::TwoInstances
-                    | HarmKind::TwoVolumes
-                    | HarmKind::BlankDespiteData
-                    | HarmKind::RestoredOlder
-            );
             // Raw data that somebody put on a volume of ours looks blank to every examination.
             let looks_blank = harm.kind == HarmKind::FormattedOverContent
                 && harm.what.contains("holds data that shows no signature");
             // A human gave it another name: it is kept, under that name.
             let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
                 if !bench.cast.mounts.contains(mount));
-            let was_seen = bench.ear.log().seen.iter().any(|id| harm.what.contains(id.as_str()));
-            let (is_late, defect) = bench.sim.peek(|world| {
-                let is_late = judge::is_late(driven, world, &harm.subject);
-                (is_late, known::defect(&harm, driven, world))
-            });
-            let is_early = harm.at.since(driven.from) <= lag;
-            let is_unknowable = needs_records && !was_seen && is_late && is_early;
-            if looks_blank || is_renamed || is_unknowable {
+            if looks_blank || is_renamed {
                 self.excused += 1;
                 continue;
             }
-            let rule = Rule::Harm(harm.kind);
-            if let Some(defect) = defect {
-                *self.known.entry(defect).or_default() += 1;
-                continue;
-            }
-            self.guilty(rule, harm.subject.clone(), harm.to_string());
+            self.guilty(Rule::Harm(harm.kind), harm.subject.clone(), harm.to_string());
         }
     }
 
@@ -232,26 +192,8 @@ impl Trial {
     /// Judges a drive during which things went wrong.
     fn judge_storm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
         self.judge_any(bench, driven, demand);
-        let (found, lag) = bench
-            .sim
-            .peek(|world| (judge::report(bench, driven, demand, world), world.staleness_max()));
-        // What a killed operator had asked for, and had not seen, may come to light when all seems to be
-        // away; and listings that are later than the drive is long show what was before it.
-        let may_still_come = |subject: &Subject| {
-            let asked = self.unknown.get(subject);
-            !demand.is_upward() && asked.is_some_and(|at| driven.to.since(*at) < UNKNOWN_MAX)
-        };
-        let is_short = driven.to.since(driven.from) <= lag;
-        for violation in found {
-            let subject = &violation.subject;
-            let shows_before =
-                is_short && bench.sim.peek(|world| judge::is_late(driven, world, subject));
-            if shows_before || may_still_come(subject) {
-                self.excused += 1;
-            } else {
-                self.violations.push(violation);
-            }
-        }
+        let found = bench.sim.peek(|world| judge::report(bench, driven, demand, world));
+        self.violations.extend(found);
     }
 
     /// Drives in calm, judges the end, and sees that what is reached is left alone, where that is wanted.
@@ -288,13 +230,9 @@ impl Trial {
     }
 
     fn judge_any(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
-        self.harm(bench, driven);
+        self.harm(bench);
         if bench.nobody_said_yes() {
             self.violations.extend(judge::consent(&bench.ear.log()));
-        }
-        if driven.ending.is_none() {
-            let unseen = bench.ear.log().unseen();
-            self.unknown.extend(unseen.into_iter().map(|subject| (subject, driven.to)));
         }
         self.endings.push(match &driven.ending {
             None => "killed",

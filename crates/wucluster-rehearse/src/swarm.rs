@@ -38,8 +38,6 @@ pub struct Table {
     pub pairs: BTreeMap<String, u64>,
     /// What nobody could have known without records from before the drive; counted, not held against.
     pub excused: u64,
-    /// Defects that are known and not mended yet, with how often they showed.
-    pub known: BTreeMap<String, u64>,
     /// The slowest seed, and how many milliseconds it took.
     pub slowest: (u64, u64),
     /// Seeds that broke a rule, with the first rule each.
@@ -52,9 +50,6 @@ impl Table {
         self.seeds += 1;
         self.virtual_seconds += report.span.as_secs();
         self.excused += report.excused;
-        for (defect, count) in &report.known {
-            *self.known.entry((*defect).to_owned()).or_default() += count;
-        }
         for ending in &report.endings {
             *self.endings.entry((*ending).to_owned()).or_default() += 1;
         }
@@ -80,9 +75,6 @@ impl Table {
         self.repeated += other.repeated;
         self.virtual_seconds += other.virtual_seconds;
         self.excused += other.excused;
-        for (defect, count) in other.known {
-            *self.known.entry(defect).or_default() += count;
-        }
         self.slowest = self.slowest.max_by_time(other.slowest);
         self.guilty.extend(other.guilty);
         for (ending, count) in other.endings {
@@ -186,10 +178,7 @@ impl Table {
             rarest.join(", "),
             pairs.len()
         );
-        text += &format!("beyond what could be known without records: {}\n", self.excused);
-        for (defect, count) in &self.known {
-            text += &format!("known defect, not mended: {defect}: {count} times\n");
-        }
+        text += &format!("what nobody could have known: {}\n", self.excused);
         text += &format!("seeds that broke a rule: {}\n", self.guilty.len());
         text
     }

@@ -147,9 +147,6 @@ fn replay(scenario: &Scenario, ablation: Ablation) -> Result<bool, String> {
     for line in &report.story {
         println!("{line}");
     }
-    for (defect, count) in &report.known {
-        println!("known defect, not mended: {defect}: {count} times");
-    }
     for found in &report.violations {
         println!("broken: {found}");
     }
@@ -160,20 +157,12 @@ fn replay(scenario: &Scenario, ablation: Ablation) -> Result<bool, String> {
 fn make_small(seed: u64, manner: Manner, file: &Path) -> Result<bool, String> {
     let scenario = generate::scenario(seed);
     let report = run_safely(&scenario, &manner);
-    let (mut small, runs, what) = match (report.violations.first(), report.known.keys().next()) {
-        (Some(first), _) => {
-            let shows = |report: &Report| report.violations.iter().any(|it| it.rule == first.rule);
-            let (small, runs) = shrink(&scenario, &manner, &shows);
-            (small, runs, first.to_string())
-        }
-        (None, Some(defect)) => {
-            let shows =
-                |report: &Report| report.known.contains_key(defect) && report.violations.is_empty();
-            let (small, runs) = shrink(&scenario, &manner, &shows);
-            (small, runs, format!("known defect: {defect}"))
-        }
-        (None, None) => return Err(format!("seed {seed} breaks no rule")),
+    let Some(first) = report.violations.first() else {
+        return Err(format!("seed {seed} breaks no rule"));
     };
+    let what = first.to_string();
+    let shows = |report: &Report| report.violations.iter().any(|it| it.rule == first.rule);
+    let (mut small, runs) = shrink(&scenario, &manner, &shows);
     small.note = what.clone();
     std::fs::write(file, small.to_json())
         .map_err(|error| format!("{}: {error}", file.display()))?;

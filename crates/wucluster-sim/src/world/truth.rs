@@ -3,7 +3,7 @@
 use wucluster_core::action::CloudAction;
 use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, VolumeId};
 use wucluster_core::observation::{SnapshotState, VolumeState};
-use wucluster_core::tags::{Identity, KEY_CLUSTER, Tags};
+use wucluster_core::tags::{Identity, Tags};
 
 use super::event::Event;
 use super::owner::Owner;
@@ -63,14 +63,13 @@ impl World {
         )
     }
 
-    /// Says whether a volume is attached to an instance that carries the cluster's name, and no mount's.
+    /// Says whether a volume is attached to an instance that carries no mount's name.
     #[must_use]
     pub fn has_nameless_volume(&self, cluster: &ClusterName, instance: &InstanceId) -> bool {
         self.volumes.values().any(|volume| {
-            let is_ours = volume.tags.get(KEY_CLUSTER) == Some(cluster.as_str());
             let is_named = matches!(volume.tags.identity(cluster), Ok(Identity::Mount(_)));
             let to = volume.attachment.as_ref().map(|attachment| &attachment.instance);
-            is_ours && !is_named && to == Some(instance)
+            !is_named && to == Some(instance)
         })
     }
 
