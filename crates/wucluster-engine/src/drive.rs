@@ -66,6 +66,8 @@ pub(crate) struct Drive<'a, 'e> {
     answers: NodeViews,
     memory: Memory,
     observation: Option<Observation>,
+    /// Whether the observation is of the last view and answers.
+    is_assembled: bool,
     plan: Option<Plan>,
     words: BTreeMap<Subject, String>,
     held: Vec<Hold>,
@@ -125,6 +127,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             answers: NodeViews::new(),
             memory,
             observation: None,
+            is_assembled: false,
             plan: None,
             words: BTreeMap::new(),
             held: Vec::new(),
@@ -195,7 +198,12 @@ impl<'a, 'e> Drive<'a, 'e> {
     /// Plans on what is known now and makes the requests of the plan.
     fn wave(&mut self) -> Option<Outcome> {
         let view = self.view.as_ref()?;
-        let observation = Observation::assemble(&self.pursuit.definition, view, &self.answers);
+        // An answer to a request shows nothing new of cloud or nodes.
+        let known = self.observation.take_if(|_| self.is_assembled);
+        let observation = known.unwrap_or_else(|| {
+            Observation::assemble(&self.pursuit.definition, view, &self.answers)
+        });
+        self.is_assembled = true;
         self.remember(&observation);
         let now = self.now();
         let plan = plan(&self.context(&observation, now));
@@ -797,6 +805,7 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.quiet_looks = if is_same { self.quiet_looks + 1 } else { 0 };
                 self.blind_since = None;
                 self.view = Some(view);
+                self.is_assembled = false;
                 let is_stale = self
                     .memory
                     .subjects
@@ -870,6 +879,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             if is_stale { pace::FIRST_LOOK } else { pace::probe_again(*idle, result.is_err()) };
         self.next_probe_at.insert(node.clone(), now.after(pause));
         self.answers.insert(node, NodeView { instance, asked_at, probe: result });
+        self.is_assembled = false;
     }
 
     fn took_cloud(&mut self, action: &CloudAction, result: Result<Receipt, CloudError>) {
