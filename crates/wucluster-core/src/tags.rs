@@ -137,6 +137,10 @@ impl Tags {
     }
 }
 
+/// What stands in the place of a file system's type and UUID where something that is not ours came to be
+/// on a volume that was made blank. No device shows such a file system.
+pub const FILESYSTEM_FOREIGN: &str = "foreign unknown";
+
 /// Whose a resource is, read from its tags.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identity {

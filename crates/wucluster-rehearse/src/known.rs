@@ -3,15 +3,9 @@
 //! Each has a kept scenario that shows it; the test of that scenario fails once the defect is mended,
 //! so that its line here goes with it.
 
-use wucluster_sim::{FaultKind, Harm, HarmKind, World};
+use wucluster_sim::{Harm, HarmKind, World};
 
 use crate::bench::Driven;
-
-/// A volume that was made blank, and on which somebody else put something before it was formatted, is
-/// put away under a snapshot that is marked as blank: the next launch begins from a blank volume. Nothing
-/// is lost, as the snapshot stays; but nobody is told.
-pub const FOREIGN_CONTENT_PASSES_FOR_BLANK: &str =
-    "foreign content passes for blank when it is put away";
 
 /// A request that was asked for while it was right takes effect minutes later, when all has changed: the
 /// volume that is deleted was attached again, written to, and let go; the one that is detached was mounted
@@ -30,11 +24,6 @@ pub const GHOSTS_HIDE_THE_LIVING: &str =
 pub fn defect(harm: &Harm, driven: &Driven, world: &World) -> Option<&'static str> {
     let went_back = world.went_back(&harm.subject, driven.from, harm.at);
     match harm.kind {
-        HarmKind::BlankDespiteData
-            if world.was_struck(FaultKind::ForeignContent, &harm.subject) =>
-        {
-            Some(FOREIGN_CONTENT_PASSES_FOR_BLANK)
-        }
         _ if !harm.late_by.is_zero() => Some(LATE_REQUEST_HITS_WHAT_CAME_AFTER),
         HarmKind::TwoInstances | HarmKind::TwoVolumes if went_back => Some(GHOSTS_HIDE_THE_LIVING),
         _ => None,

@@ -45,7 +45,6 @@ fn every_kept_scenario_ends_well() {
         // A defect that is known shows on its day, until it is mended; then its line and this go.
         let shows = |defect: &str| report.known.contains_key(defect);
         match name.as_str() {
-            "known-foreign-content" => assert!(shows(known::FOREIGN_CONTENT_PASSES_FOR_BLANK)),
             "known-ghosts" => assert!(shows(known::GHOSTS_HIDE_THE_LIVING)),
             "known-late-request" => assert!(shows(known::LATE_REQUEST_HITS_WHAT_CAME_AFTER)),
             _ => assert!(report.known.is_empty(), "{name}: {:?}", report.known),

@@ -7,7 +7,7 @@ use crate::ids::{MountKey, SnapshotId, Subject};
 use crate::observation::{Contents, MountObservation, SnapshotSeen, SnapshotState, VolumeSeen};
 use crate::plan::WaitOn;
 use crate::policy::Guard;
-use crate::tags::{ContentMark, Epoch};
+use crate::tags::{ContentMark, Epoch, FILESYSTEM_FOREIGN, KEY_FILESYSTEM};
 use crate::time::Timestamp;
 
 /// Whether a snapshot keeps everything that was ever written to a volume.
@@ -405,6 +405,39 @@ pub(super) fn blank(
     }
 }
 
+/// Passes a device unless something that is not ours came to be on a volume that is still recorded as
+/// blank: until that is recorded, its snapshots would count as blank, and the next probe might be believed
+/// that shows nothing.
+pub(super) fn recorded_blank(
+    key: &MountKey,
+    volume: &VolumeSeen,
+    contents: &Contents,
+) -> Result<(), Refusal> {
+    let is_foreign = match contents {
+        Contents::Other(_) => true,
+        Contents::Filesystem { uuid, .. } => {
+            uuid.as_deref() != Some(crate::planner::filesystem_uuid(volume).as_str())
+        }
+        Contents::Blank | Contents::NotExamined | Contents::Unreadable(_) => false,
+    };
+    if !is_foreign || volume.tags.content() != Some(ContentMark::Blank) {
+        return Ok(());
+    }
+    let hold = Hold::new(
+        Interlock::NotBlank,
+        Subject::Mount(key.clone()),
+        "it is neither formatted nor mounted",
+    );
+    Err(hold
+        .why(format!(
+            "{} was made blank, and its device holds {contents}, which is not ours",
+            volume.id
+        ))
+        .so("nothing was written to it; it stays attached and unmounted")
+        .fix("look at it on the node; save what is on it, or delete the volume and launch again")
+        .first(Rung::Mark))
+}
+
 /// Passes a device whose content is what the volume's record says, so that it may be mounted.
 pub(super) fn right_contents<'a>(
     ctx: &Context<'_>,
@@ -418,6 +451,9 @@ pub(super) fn right_contents<'a>(
             .so("nothing was written to it; it stays attached and unmounted")
             .fix("look at the device on the node before anything else: what is on it is not what was left there")
     };
+    if ctx.is_on(Interlock::NotBlank) {
+        recorded_blank(key, volume, contents)?;
+    }
     let (kind, uuid) = match contents {
         Contents::Filesystem { kind, uuid } => (kind.as_str(), uuid.as_deref()),
         Contents::NotExamined => {
@@ -457,6 +493,8 @@ pub(super) fn right_contents<'a>(
         (Some(ContentMark::Data), Some((recorded_kind, recorded_uuid))) => {
             if recorded_kind == kind && Some(recorded_uuid) == uuid {
                 Ok(kind)
+            } else if volume.tags.get(KEY_FILESYSTEM) == Some(FILESYSTEM_FOREIGN) {
+                Err(hold(format!("its device holds {contents}, which is not ours")).refuse())
             } else {
                 Err(hold(format!(
                     "its record says {recorded_kind} {recorded_uuid}, its device holds {contents}"

@@ -1,6 +1,6 @@
 //! The rules about order: unmounted before detached, detached before terminated.
 
-use super::{Context, Hold, Interlock, Refusal, Rung};
+use super::{Context, Hold, Interlock, Refusal, Rung, data};
 use crate::ids::{InstanceId, MountKey, NodeName, Subject};
 use crate::memory::AwaitedId;
 use crate::observation::{
@@ -32,9 +32,15 @@ pub(crate) fn unmounted(
         Observed::Unknown(gap) if !is_heeded(ctx, gap) => Ok(()),
         Observed::Unknown(gap) => Err(silent(ctx, &subject, &key.node, gap)),
         Observed::Present(state) => match state {
-            FilesystemState::NoDevice
-            | FilesystemState::Unmounted { .. }
-            | FilesystemState::PointTaken { .. } => probe_is_fresh(ctx, key),
+            FilesystemState::Unmounted { contents } => {
+                if ctx.is_on(Interlock::NotBlank) {
+                    data::recorded_blank(key, volume, contents)?;
+                }
+                probe_is_fresh(ctx, key)
+            }
+            FilesystemState::NoDevice | FilesystemState::PointTaken { .. } => {
+                probe_is_fresh(ctx, key)
+            }
             FilesystemState::Mounted { at } => {
                 Err(hold().why(format!("{} is mounted at {at}", volume.id)).first(Rung::Unmount))
             }

@@ -30,6 +30,8 @@ pub enum Rung {
     Raise,
     /// The volume's content must be recorded.
     Record,
+    /// It must be recorded that what is on a volume that was made blank is not ours.
+    Mark,
     /// A file system must be made.
     Format,
 }

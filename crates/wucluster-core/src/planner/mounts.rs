@@ -15,7 +15,8 @@ use crate::observation::{
 use crate::plan::WaitOn;
 use crate::policy::Guard;
 use crate::tags::{
-    ContentMark, Epoch, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION, Tags,
+    ContentMark, Epoch, FILESYSTEM_FOREIGN, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION,
+    Tags,
 };
 
 pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
@@ -136,6 +137,10 @@ fn propose(
                 (KEY_FILESYSTEM, format!("{kind} {uuid}")),
             ])
         }
+        Rung::Mark => tag(&[
+            (KEY_CONTENT, ContentMark::Data.as_str().to_owned()),
+            (KEY_FILESYSTEM, FILESYSTEM_FOREIGN.to_owned()),
+        ]),
         Rung::Format => Action::Shell(ShellAction::MakeFilesystem {
             mount: key.clone(),
             serial: id.serial(),
