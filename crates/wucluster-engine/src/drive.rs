@@ -14,7 +14,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{NodeName, Subject};
+use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Context, Hold, Request, needs_second_look};
 use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory, Unsure};
 use wucluster_core::observation::{
@@ -96,6 +96,8 @@ pub(crate) struct Drive<'a, 'e> {
     room_at: Option<Timestamp>,
     /// When the last fact for the next drive was told.
     recorded_at: Timestamp,
+    /// When each mount's write epoch was last asked to be sealed by this drive.
+    sealed_at: BTreeMap<MountKey, Timestamp>,
     /// Instances that were taken for living because a volume is attached to them.
     vouched: BTreeSet<AwaitedId>,
     /// What we asked to be ended, and were answered well.
@@ -149,6 +151,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             budgets: Budgets::default(),
             room_at: None,
             recorded_at: Timestamp::default(),
+            sealed_at: BTreeMap::new(),
             vouched: BTreeSet::new(),
             dying: BTreeSet::new(),
             doubted: BTreeSet::new(),
@@ -320,10 +323,11 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
             let holds_data = volume.tags.content() == Some(ContentMark::Data)
                 && matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
-            if let (true, Some(epoch)) = (holds_data, volume.tags.epoch())
-                && self.memory.data_epochs.get(&mount.key).is_none_or(|known| *known < epoch.number)
-            {
-                seen.push((mount.key.clone(), epoch.number));
+            if let (true, Some(epoch)) = (holds_data, volume.tags.epoch()) {
+                let epoch = self.written_under(observation, &mount.key, epoch.number);
+                if self.memory.data_epochs.get(&mount.key).is_none_or(|known| *known < epoch) {
+                    seen.push((mount.key.clone(), epoch));
+                }
             }
         }
         for (mount, epoch) in seen {
@@ -621,11 +625,15 @@ impl<'a, 'e> Drive<'a, 'e> {
                 let is_checked = hooks.is_some_and(|hooks| !hooks.ready.is_empty());
                 node.is_defined && (is_attached || is_checked && !self.has_mounts(name))
             }
-            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => is_attached,
+            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => {
+                is_attached || self.had_devices_in_use(name)
+            }
             // What the listing does not show may be mounted all the same: the node is asked before it ends.
             Demand::Away => true,
             Demand::Haltable => {
-                is_attached || hooks.is_some_and(|hooks| !hooks.before_halt.is_empty())
+                is_attached
+                    || self.had_devices_in_use(name)
+                    || hooks.is_some_and(|hooks| !hooks.before_halt.is_empty())
             }
         }
     }

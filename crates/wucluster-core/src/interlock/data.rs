@@ -491,6 +491,39 @@ fn foreign(key: &MountKey, volume: &VolumeSeen, contents: &Contents) -> Refusal 
     .refuse()
 }
 
+/// Passes a device unless something that is not ours came to be on a volume that is still recorded as
+/// blank: until that is recorded, its snapshots would count as blank, and the next probe might be believed
+/// that shows nothing.
+pub(super) fn recorded_blank(
+    key: &MountKey,
+    volume: &VolumeSeen,
+    contents: &Contents,
+) -> Result<(), Refusal> {
+    let is_foreign = match contents {
+        Contents::Other(_) => true,
+        Contents::Filesystem { uuid, .. } => {
+            uuid.as_deref() != Some(crate::planner::filesystem_uuid(volume).as_str())
+        }
+        Contents::Blank | Contents::NotExamined | Contents::Unreadable(_) => false,
+    };
+    if !is_foreign || volume.tags.content() != Some(ContentMark::Blank) {
+        return Ok(());
+    }
+    let hold = Hold::new(
+        Interlock::NotBlank,
+        Subject::Mount(key.clone()),
+        "it is neither formatted nor mounted",
+    );
+    Err(hold
+        .why(format!(
+            "{} was made blank, and its device holds {contents}, which is not ours",
+            volume.id
+        ))
+        .so("nothing was written to it; it stays attached and unmounted")
+        .fix("look at it on the node; save what is on it, or delete the volume and launch again")
+        .first(Rung::Mark))
+}
+
 /// Passes a device whose content is what the volume's record says, so that it may be mounted.
 pub(super) fn right_contents<'a>(
     ctx: &Context<'_>,
@@ -504,6 +537,9 @@ pub(super) fn right_contents<'a>(
             .so("nothing was written to it; it stays attached and unmounted")
             .fix("look at the device on the node before anything else: what is on it is not what was left there")
     };
+    if ctx.is_on(Interlock::NotBlank) {
+        recorded_blank(key, volume, contents)?;
+    }
     let (kind, uuid) = match contents {
         Contents::Filesystem { kind, uuid } => (kind.as_str(), uuid.as_deref()),
         Contents::NotExamined => {
@@ -525,14 +561,10 @@ pub(super) fn right_contents<'a>(
                 .refuse(),
             });
         }
-        Contents::Other(what) => {
-            let hold = hold(format!("its device holds {what}"));
-            return Err(match volume.tags.content() {
-                Some(ContentMark::Blank) => hold.first(Rung::Mark),
-                Some(ContentMark::Foreign) => foreign(key, volume, contents),
-                Some(ContentMark::Data) | None => hold.refuse(),
-            });
+        Contents::Other(_) if volume.tags.content() == Some(ContentMark::Foreign) => {
+            return Err(foreign(key, volume, contents));
         }
+        Contents::Other(what) => return Err(hold(format!("its device holds {what}")).refuse()),
         Contents::Unreadable(why) => {
             return Err(hold(format!("its device could not be examined: {why}"))
                 .may_clear()
@@ -544,12 +576,6 @@ pub(super) fn right_contents<'a>(
     }
     if volume.tags.content() == Some(ContentMark::Foreign) {
         return Err(foreign(key, volume, contents));
-    }
-    let is_ours = uuid == Some(crate::planner::filesystem_uuid(volume).as_str());
-    if volume.tags.content() == Some(ContentMark::Blank) && !is_ours {
-        let hold =
-            hold(format!("it was made blank, and its device holds {contents}, which is not ours"));
-        return Err(hold.first(Rung::Mark));
     }
     if !matches!(kind, "ext4" | "xfs" | "ext3" | "ext2") {
         return Err(

@@ -1,6 +1,6 @@
 //! The rules about order: unmounted before detached, detached before terminated.
 
-use super::{Context, Hold, Interlock, Refusal, Rung};
+use super::{Context, Hold, Interlock, Refusal, Rung, data};
 use crate::action::CloudAction;
 use crate::ids::{InstanceId, MountKey, NodeName, Subject};
 use crate::memory::AwaitedId;
@@ -43,9 +43,13 @@ pub(crate) fn unmounted(
                 probe_is_fresh(ctx, key)?;
                 device_is_missing(ctx, key, volume)
             }
-            FilesystemState::Unmounted { .. } | FilesystemState::PointTaken { .. } => {
+            FilesystemState::Unmounted { contents } => {
+                if ctx.is_on(Interlock::NotBlank) {
+                    data::recorded_blank(key, volume, contents)?;
+                }
                 probe_is_fresh(ctx, key)
             }
+            FilesystemState::PointTaken { .. } => probe_is_fresh(ctx, key),
             FilesystemState::Mounted { at } => {
                 Err(hold().why(format!("{} is mounted at {at}", volume.id)).first(Rung::Unmount))
             }
@@ -174,7 +178,7 @@ pub(crate) fn free(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Re
     }
     let open: Vec<_> = volume.open_attachments().collect();
     let attachment = match open.as_slice() {
-        [] if volume.state == VolumeState::Available => return Ok(()),
+        [] if volume.state == VolumeState::Available => return not_in_use(ctx, key, volume),
         [] => {
             return Err(Refusal::wait(subject, WaitOn::Cloud, format!("{} is in-use", volume.id)));
         }
@@ -312,6 +316,20 @@ pub(super) fn nothing_may_come(
         )),
         None => Ok(()),
     }
+}
+
+/// Passes a volume that is listed as free, unless its node has it in use: a listing that goes back in time shows
+/// as free what is mounted, and what is sealed and snapshotted then would lack what is written later.
+fn not_in_use(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Result<(), Refusal> {
+    let probe = ctx.observation.node(&key.node).and_then(|node| node.probe.present());
+    let device = probe.and_then(|probe| probe.devices.get(&volume.id.serial()));
+    let is_in_use =
+        device.is_some_and(|device| !device.mounts.is_empty() || device.is_held == Some(true));
+    if is_in_use && ctx.policy.guards(Guard::NodesWord) {
+        let what = format!("{} has it in use, though it is listed as free", key.node);
+        return Err(Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what));
+    }
+    Ok(())
 }
 
 /// The refusal for a volume that another instance has.

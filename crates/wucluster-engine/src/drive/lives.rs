@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use wucluster_core::action::CloudAction;
-use wucluster_core::ids::{InstanceId, MountKey, Subject, VolumeId};
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId, OpenEnd};
 use wucluster_core::observation::{
     AttachmentState, CloudView, Contents, FilesystemState, InstanceSeen, InstanceState,
@@ -180,7 +180,27 @@ impl Drive<'_, '_> {
         {
             let known = self.memory.sealed_epochs.entry(mount.clone()).or_insert(0);
             *known = (*known).max(epoch.number);
+            self.sealed_at.insert(mount.clone(), self.now());
         }
+    }
+
+    /// Tells under which write epoch a mounted volume is written: one that was asked to be sealed before its node
+    /// was asked is over, and what is written since is not covered by any snapshot of it.
+    pub(super) fn written_under(&self, seen: &Observation, mount: &MountKey, epoch: u64) -> u64 {
+        let probed_at = seen.node(&mount.node).and_then(|node| node.probed_at);
+        let is_since = probed_at > Some(self.sealed_at.get(mount).copied().unwrap_or_default());
+        match self.memory.sealed_epochs.get(mount) {
+            Some(sealed) if *sealed >= epoch && is_since => sealed + 1,
+            Some(_) | None => epoch,
+        }
+    }
+
+    /// Says whether a node's last answer shows a device of ours in use.
+    pub(super) fn had_devices_in_use(&self, node: &NodeName) -> bool {
+        let probe = self.answers.get(node).and_then(|answer| answer.probe.as_ref().ok());
+        probe.is_some_and(|probe| {
+            probe.devices.values().any(|one| !one.mounts.is_empty() || one.is_held == Some(true))
+        })
     }
 
     /// Remembers that a node found something on a mount's volume that it would not format over.
