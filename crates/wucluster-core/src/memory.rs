@@ -78,7 +78,7 @@ pub struct SubjectMemory {
     pub failure: Option<Failure>,
     /// What was confirmed as made, or was there, and is not seen in a listing.
     pub awaited: Vec<Awaited>,
-    /// Requests that detach, delete or terminate, and whose effect was not seen: they may yet come.
+    /// Requests that attach, detach, delete or terminate, and whose effect was not seen: they may yet come.
     pub open_ends: Vec<OpenEnd>,
     /// A creation whose answer was lost: what it made may show itself late. Until something of the
     /// subject is seen it is asked again as it was, so that its token tells the provider that it is
@@ -108,13 +108,15 @@ impl SubjectMemory {
     }
 }
 
-/// A request that detaches, deletes or terminates, whose effect was not seen.
+/// A request that attaches, detaches, deletes or terminates, whose effect was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenEnd {
     /// The request.
     pub action: CloudAction,
     /// How many times it was asked for: one effect that is seen leaves the others open.
     pub times: u32,
+    /// When it was last asked for.
+    pub asked_at: Timestamp,
     /// It takes effect by then, or never.
     pub until: Timestamp,
 }

@@ -668,7 +668,7 @@ fn may_come(world: &World, action: Action, until: Timestamp) -> World {
     let Action::Cloud(action) = action else { panic!("{action} is asked of a node") };
     let mut world = world.clone();
     let memory = world.memory.subjects.entry(action.subject()).or_default();
-    memory.open_ends = vec![OpenEnd { action, times: 1, until }];
+    memory.open_ends = vec![OpenEnd { action, times: 1, asked_at: NOW, until }];
     world
 }
 

@@ -16,7 +16,7 @@ use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Context, Hold, Request, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory, Unsure};
+use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory, OpenEnd, Unsure};
 use wucluster_core::observation::{
     AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeView,
     NodeViews, Observation, Observed,
@@ -90,6 +90,8 @@ pub(crate) struct Drive<'a, 'e> {
     blind_since: Option<Timestamp>,
     blindness: Option<CloudError>,
     held_since: Option<Timestamp>,
+    /// Since when the last look and answers before a held end are asked for.
+    last_word_since: Option<Timestamp>,
     requests: u64,
     budgets: Budgets,
     /// When there is room for the first of the requests that were put off.
@@ -147,6 +149,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             blind_since: None,
             blindness: None,
             held_since: None,
+            last_word_since: None,
             requests: 0,
             budgets: Budgets::default(),
             room_at: None,
@@ -230,16 +233,45 @@ impl<'a, 'e> Drive<'a, 'e> {
         }
         if moves || holds.is_empty() {
             self.held_since = None;
+            self.last_word_since = None;
         } else {
             let since = *self.held_since.get_or_insert(now);
             let is_worth_it = holds.iter().any(|hold| hold.may_clear)
                 && now.since(since) < self.pursuit.wait.max(HOLD_GRACE);
-            if !is_worth_it && self.asking == 0 && !self.misses_something() {
+            let may_end = !is_worth_it && self.asking == 0 && !self.misses_something();
+            if may_end && self.has_last_word(&holds) {
                 return Some(Outcome::Held(holds));
             }
         }
         self.ask(actions);
         None
+    }
+
+    /// Says whether what is held was looked at once more before the drive ends with it, and its nodes were
+    /// asked: what a person is told should be true by then. If not, asks for it.
+    fn has_last_word(&mut self, holds: &[Hold]) -> bool {
+        let now = self.now();
+        let since = *self.last_word_since.get_or_insert(now);
+        let Some(observation) = &self.observation else { return true };
+        if self.blind_since.is_none() && observation.cloud_asked_at < since {
+            self.next_look_at = Timestamp::default();
+            return false;
+        }
+        let old: BTreeSet<NodeName> = holds
+            .iter()
+            .filter_map(|hold| hold.subject.node())
+            .filter(|node| self.wants_probe(observation, node))
+            .filter(|node| {
+                let answer = self.answers.get(*node);
+                answer.is_some_and(|answer| answer.probe.is_ok() && answer.asked_at < since)
+            })
+            .cloned()
+            .collect();
+        for node in &old {
+            self.next_probe_at.insert(node.clone(), Timestamp::default());
+            self.awaited.insert(node.clone());
+        }
+        old.is_empty()
     }
 
     /// Says whether anything moves beside what is held: what a held subject is tried with once more, and
@@ -281,9 +313,19 @@ impl<'a, 'e> Drive<'a, 'e> {
     /// Says whether something that must be there is still to show itself.
     fn misses_something(&self) -> bool {
         let now = self.now();
+        let lag = self.engine.cloud.limits().visibility_lag_max;
+        let is_apart = matches!(
+            self.pursuit.demand,
+            Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable | Demand::Away
+        );
+        // An attachment that was asked for and is not listed yet would undo what is reported.
+        let attaches = |end: &OpenEnd| {
+            matches!(end.action, CloudAction::AttachVolume { .. }) && end.asked_at.after(lag) > now
+        };
         !self.doubted.is_empty()
             || self.memory.subjects.values().any(|memory| {
                 memory.unsure.as_ref().is_some_and(|unsure| unsure.until > now)
+                    || (is_apart && memory.open_ends.iter().any(attaches))
                     || memory.awaited_at(now).any(|awaited| {
                         !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))
                     })
@@ -319,7 +361,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
             let Some(volume) = mount.volume() else { continue };
             if is_foreign(mount, volume) {
-                self.memory.strange.insert(volume.id.clone());
+                self.found_strange(mount.key.clone(), volume.id.clone());
             }
             let holds_data = volume.tags.content() == Some(ContentMark::Data)
                 && matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
@@ -894,7 +936,8 @@ impl<'a, 'e> Drive<'a, 'e> {
         let subject = action.subject();
         let name = action.name();
         let now = self.now();
-        let lag = self.engine.cloud.limits().visibility_lag_max;
+        let limits = self.engine.cloud.limits();
+        let (lag, late) = (limits.visibility_lag_max, limits.late_effect_max);
         let memory = self.memory.subjects.entry(subject.clone()).or_default();
         memory.in_flight = None;
         memory.cloud_settled_at = Some(now);
@@ -948,7 +991,7 @@ impl<'a, 'e> Drive<'a, 'e> {
                     memory.token_generation += 1;
                     memory.unsure = None;
                 } else if is_creation && error.class == ErrorClass::Ambiguous {
-                    let until = now.after(lag);
+                    let until = now.after(lag.max(late));
                     memory.unsure = Some(Unsure { action: action.clone(), until });
                 }
                 if is_creation && memory.unsure.is_none() {

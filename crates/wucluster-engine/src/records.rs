@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::action::{Action, CloudAction};
-use wucluster_core::ids::{MountKey, Subject};
+use wucluster_core::ids::{MountKey, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId, Memory, OpenEnd, Unsure};
 use wucluster_core::time::Timestamp;
 
@@ -21,6 +21,11 @@ use crate::event::{EngineEvent, EventKind};
 /// Source: twice the longest that a listing of ours may be late in any fault that is simulated (10 min), and
 /// less than what EC2 shows the terminated for (an hour).
 pub const ENDED_KEPT: Duration = Duration::from_secs(20 * 60);
+
+/// How long something is awaited at the beginning of a drive that lived when the last one ended, long ago.
+///
+/// Source: listings are torn by chance, and a second and third one follow within seconds.
+const SECOND_THOUGHT: Duration = Duration::from_secs(15);
 
 /// A fact for the next drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +54,7 @@ pub enum Fact {
         /// For whom.
         subject: Subject,
     },
-    /// A detachment, deletion or termination is about to be asked for. It may come late.
+    /// An attachment, detachment, deletion or termination is about to be asked for. It may come late.
     Ending {
         /// Of whom.
         subject: Subject,
@@ -89,6 +94,13 @@ pub enum Fact {
         /// The write epoch.
         epoch: u64,
     },
+    /// A node found something on a volume that was made blank, which we did not put there.
+    Strange {
+        /// The mount.
+        mount: MountKey,
+        /// The volume.
+        volume: VolumeId,
+    },
     /// Data was seen under a write epoch.
     DataSeen {
         /// The mount.
@@ -105,6 +117,8 @@ pub struct Records {
     pub data_epochs: BTreeMap<MountKey, u64>,
     /// Per mount, the highest write epoch that was ever asked to be sealed.
     sealed_epochs: BTreeMap<MountKey, u64>,
+    /// Volumes that were made blank, and on which something was found, with their mounts.
+    strange: BTreeMap<VolumeId, MountKey>,
     /// Per subject, the creation whose outcome is open, and when it was asked for.
     intents: BTreeMap<Subject, (CloudAction, Timestamp)>,
     /// Per subject, what was asked to end, how many times, and when last.
@@ -127,7 +141,7 @@ impl Records {
                 Fact::Intended { subject: subject.clone(), request: request.clone() }
             }
             EventKind::Asked { action: Action::Cloud(request), subject, .. }
-                if ends_something(request) =>
+                if may_come_late(request) =>
             {
                 Fact::Ending { subject: subject.clone(), request: request.clone() }
             }
@@ -181,6 +195,9 @@ impl Records {
                 self.living.insert(id.clone(), subject.clone());
             }
             Fact::Ended { id } => {
+                if let AwaitedId::Volume(volume) = id {
+                    self.strange.remove(volume);
+                }
                 self.living.remove(id);
                 self.ended.insert(id.clone(), record.at);
             }
@@ -188,6 +205,9 @@ impl Records {
                 self.living.remove(id);
             }
             Fact::Looked => {}
+            Fact::Strange { mount, volume } => {
+                self.strange.insert(volume.clone(), mount.clone());
+            }
             Fact::Sealing { mount, epoch } => {
                 let known = self.sealed_epochs.entry(mount.clone()).or_insert(0);
                 *known = (*known).max(*epoch);
@@ -209,6 +229,10 @@ impl Records {
         let sealed = self.sealed_epochs.iter().map(move |(mount, epoch)| Record {
             at,
             fact: Fact::Sealing { mount: mount.clone(), epoch: *epoch },
+        });
+        let strange = self.strange.iter().map(move |(volume, mount)| Record {
+            at,
+            fact: Fact::Strange { mount: mount.clone(), volume: volume.clone() },
         });
         let living = self.living.iter().map(move |(id, subject)| Record {
             at,
@@ -232,14 +256,23 @@ impl Records {
             // More than one is all that matters.
             std::iter::repeat_n(record, usize::try_from(*times).unwrap_or(2).min(2))
         });
-        data.chain(sealed).chain(living).chain(ended).chain(intents).chain(ending)
+        data.chain(sealed).chain(strange).chain(living).chain(ended).chain(intents).chain(ending)
     }
 
     /// Says whether something may live at `now` that a listing did not have to show yet.
     #[must_use]
-    pub fn expect_more(&self, now: Timestamp, lag: Duration) -> bool {
-        let memory = self.memory(now, lag, Duration::ZERO);
-        memory.subjects.values().any(|one| !one.awaited.is_empty() || one.unsure.is_some())
+    pub fn expect_more(&self, now: Timestamp, lag: Duration, late: Duration) -> bool {
+        let memory = self.memory(now, lag, late);
+        memory.subjects.values().any(|one| {
+            one.awaited_at(now).next().is_some()
+                || one.unsure.as_ref().is_some_and(|unsure| unsure.until > now)
+        })
+    }
+
+    /// Says whether something was ever found on a volume of a mount that was made blank.
+    #[must_use]
+    pub fn found_something_strange(&self, mount: &MountKey) -> bool {
+        self.strange.values().any(|known| known == mount)
     }
 
     /// Makes of them what a drive remembers at its beginning.
@@ -249,13 +282,15 @@ impl Records {
         let mut memory = Memory {
             data_epochs: self.data_epochs.clone(),
             sealed_epochs: self.sealed_epochs.clone(),
+            strange: self.strange.keys().cloned().collect(),
             living: self.living.clone(),
             ended: self.ended.clone(),
             ..Memory::default()
         };
         // A clock that was set back must not make anybody wait for years.
         let heard_at = self.heard_at.min(now);
-        let until = heard_at.after(lag);
+        // However long ago it was: one listing that leaves it out is no proof that it has ended.
+        let until = heard_at.after(lag).max(now.after(lag.min(SECOND_THOUGHT)));
         if until > now {
             for (id, subject) in &self.living {
                 let of_subject = memory.subjects.entry(subject.clone()).or_default();
@@ -266,12 +301,12 @@ impl Records {
                     is_ending: false,
                 });
             }
-        } else {
-            memory.living.clear();
         }
         for (subject, (request, at)) in &self.intents {
-            let until = at.min(&now).after(lag);
-            if until > now {
+            let asked_at = *at.min(&now);
+            // As long as it may still land it is asked again as it was: under its token it is the same.
+            if asked_at.after(late.max(lag)) > now {
+                let until = asked_at.after(late.max(lag));
                 let of_subject = memory.subjects.entry(subject.clone()).or_default();
                 of_subject.unsure = Some(Unsure { action: request.clone(), until });
             }
@@ -280,7 +315,8 @@ impl Records {
             let of_subject = memory.subjects.entry(subject.clone()).or_default();
             for (action, times, at) in ends {
                 let until = at.min(&now).after(late);
-                let end = OpenEnd { action: action.clone(), times: *times, until };
+                let asked_at = *at.min(&now);
+                let end = OpenEnd { action: action.clone(), times: *times, asked_at, until };
                 of_subject.open_ends.extend((until > now).then_some(end));
             }
         }
@@ -288,13 +324,15 @@ impl Records {
     }
 }
 
-/// Says whether a request takes something away, so that it would hurt whoever used it when it came late.
-pub(crate) fn ends_something(request: &CloudAction) -> bool {
+/// Says whether a request changes what is there so that it matters when it comes late: it takes something away
+/// from whoever uses it by then, or attaches what was reported to be detached.
+pub(crate) fn may_come_late(request: &CloudAction) -> bool {
     matches!(
         request,
         CloudAction::DetachVolume { .. }
             | CloudAction::DeleteVolume { .. }
             | CloudAction::TerminateInstance { .. }
+            | CloudAction::AttachVolume { .. }
     )
 }
 

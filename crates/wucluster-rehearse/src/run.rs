@@ -131,7 +131,14 @@ impl Trial {
             // A human gave it another name: it is kept, under that name.
             let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
                 if !bench.cast.mounts.contains(mount));
-            if looks_blank || is_renamed {
+            // What nobody could look at before it left its node counts as it was made: blank.
+            let is_unseen = harm.kind == HarmKind::BlankDespiteData
+                && bench
+                    .sim
+                    .peek(|world| world.was_struck(FaultKind::ForeignContent, &harm.subject))
+                && matches!(&harm.subject, Subject::Mount(mount)
+                    if !bench.notes.open().records.found_something_strange(mount));
+            if looks_blank || is_renamed || is_unseen {
                 self.excused += 1;
                 continue;
             }

@@ -167,6 +167,18 @@ pub(super) fn sealed(
         .so("the volume stays")
         .first(Rung::Raise));
     }
+    if ctx.memory.strange.contains(&volume.id) && volume.tags.content() == Some(ContentMark::Blank)
+    {
+        let hold = Hold::new(
+            Interlock::NotBlank,
+            Subject::Mount(key.clone()),
+            "what was found on it is not recorded yet",
+        );
+        return Err(hold
+            .why(format!("{} was made blank, and something was found on it", volume.id))
+            .so("the volume stays: its snapshot would count as blank")
+            .first(Rung::Mark));
+    }
     if epoch.is_sealed {
         return Ok(epoch);
     }

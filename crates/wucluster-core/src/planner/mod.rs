@@ -60,6 +60,7 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
         holds: Vec::new(),
     };
     if plan.verdict.is_met() {
+        plan.waits = unseen(ctx);
         return plan;
     }
     let upward = ctx.demand.is_upward();
@@ -103,6 +104,24 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
         plan.waits.clear();
     }
     plan
+}
+
+/// Lists what may still show itself though nothing lacks: it was asked for before, or left out of a listing.
+fn unseen(ctx: &Context<'_>) -> Vec<Wait> {
+    let of_subject = |(subject, memory): (&Subject, &crate::memory::SubjectMemory)| {
+        let awaited = memory.awaited_at(ctx.now).find(|awaited| {
+            !awaited.is_ending && !matches!(awaited.what, crate::memory::AwaitedId::Snapshot(_))
+        });
+        let what = match (awaited, &memory.unsure) {
+            (Some(awaited), _) => format!("{} may still show itself", awaited.what),
+            (None, Some(unsure)) if unsure.until > ctx.now => {
+                "it was asked for before, without an answer, and may still show itself".to_owned()
+            }
+            (None, _) => return None,
+        };
+        Some(Wait { subject: subject.clone(), what, on: crate::plan::WaitOn::Cloud })
+    };
+    ctx.memory.subjects.iter().filter_map(of_subject).collect()
 }
 
 fn strangers(ctx: &Context<'_>, plan: &mut Plan) {

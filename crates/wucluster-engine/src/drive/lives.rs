@@ -16,7 +16,7 @@ use wucluster_core::tags::ContentMark;
 
 use super::Drive;
 use crate::event::EventKind;
-use crate::records::{ENDED_KEPT, Fact, ends_something};
+use crate::records::{ENDED_KEPT, Fact, may_come_late};
 
 /// How often the next drive is told, at least, that all that lives was seen again.
 const HEARD_AGAIN: Duration = Duration::from_secs(30);
@@ -162,14 +162,20 @@ impl Drive<'_, '_> {
 
     /// Remembers that something is about to be asked to end.
     pub(super) fn note_end(&mut self, subject: &Subject, action: &CloudAction) {
-        if !ends_something(action) {
+        if !may_come_late(action) {
             return;
         }
-        let until = self.now().after(self.engine.cloud.limits().late_effect_max);
+        let asked_at = self.now();
+        let until = asked_at.after(self.engine.cloud.limits().late_effect_max);
         let memory = self.memory.subjects.entry(subject.clone()).or_default();
         match memory.open_ends.iter_mut().find(|end| &end.action == action) {
-            Some(end) => (end.times, end.until) = (end.times + 1, until),
-            None => memory.open_ends.push(OpenEnd { action: action.clone(), times: 1, until }),
+            Some(end) => {
+                (end.times, end.asked_at, end.until) = (end.times + 1, asked_at, until);
+            }
+            None => {
+                let action = action.clone();
+                memory.open_ends.push(OpenEnd { action, times: 1, asked_at, until });
+            }
         }
     }
 
@@ -207,7 +213,14 @@ impl Drive<'_, '_> {
     pub(super) fn is_strange(&mut self, mount: &MountKey) {
         let volume = self.observation.as_ref().and_then(|seen| seen.mount(mount)?.volume());
         if let Some(volume) = volume.map(|volume| volume.id.clone()) {
-            self.memory.strange.insert(volume);
+            self.found_strange(mount.clone(), volume);
+        }
+    }
+
+    /// Remembers that there is something on a volume that was made blank.
+    pub(super) fn found_strange(&mut self, mount: MountKey, volume: VolumeId) {
+        if self.memory.strange.insert(volume.clone()) {
+            self.record(Fact::Strange { mount, volume });
         }
     }
 
@@ -348,6 +361,10 @@ fn is_done(action: &CloudAction, observation: &Observation) -> bool {
                     .open_attachments()
                     .any(|one| &one.instance == instance && one.state != AttachmentState::Detaching)
             }),
+        CloudAction::AttachVolume { mount, volume, instance } => observation
+            .mount(mount)
+            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
+            .is_some_and(|seen| seen.open_attachments().any(|one| &one.instance == instance)),
         CloudAction::DeleteVolume { mount, volume, .. } => observation
             .mount(mount)
             .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
