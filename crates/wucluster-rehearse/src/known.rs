@@ -7,6 +7,12 @@ use wucluster_sim::{Harm, HarmKind, World};
 
 use crate::bench::Driven;
 
+/// What a node showed on a volume that was made blank could not be recorded in its tags, as the provider
+/// refused; then the machine was gone, and whoever put the volume away had seen nothing. Nothing is lost, as
+/// the snapshot stays; but it is marked as blank. It takes a record in the store.
+pub const SEEN_AND_NOT_RECORDED: &str =
+    "what was seen on a blank volume could not be recorded before its machine was gone";
+
 /// A request that was asked for while it was right takes effect minutes later, when all has changed: the
 /// volume that is deleted was attached again, written to, and let go; the one that is detached was mounted
 /// again. Nothing at the provider tells it apart. Only records of what was asked, heeded by whoever comes

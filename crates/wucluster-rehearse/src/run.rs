@@ -155,17 +155,28 @@ impl Trial {
             // Raw data that somebody put on a volume of ours looks blank to every examination.
             let looks_blank = harm.kind == HarmKind::FormattedOverContent
                 && harm.what.contains("holds data that shows no signature");
+            // What came to be on a blank volume, and was shown to nobody, nobody could record.
+            let is_foreign = harm.kind == HarmKind::BlankDespiteData
+                && bench
+                    .sim
+                    .peek(|world| world.was_struck(FaultKind::ForeignContent, &harm.subject));
+            let (was_shown, was_recorded) = bench.was_shown_foreign(&harm);
+            let is_robbed = bench.sim.peek(|world| bench.is_robbed(world, &harm.subject));
+            // Or a human edited the record afterwards.
+            let is_unseen = is_foreign && (!was_shown || is_robbed);
             // A human gave it another name: it is kept, under that name.
             let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
                 if !bench.cast.mounts.contains(mount));
             let was_seen = bench.ear.log().seen.iter().any(|id| harm.what.contains(id.as_str()));
             let (is_late, defect) = bench.sim.peek(|world| {
                 let is_late = judge::is_late(driven, world, &harm.subject);
-                (is_late, known::defect(&harm, driven, world))
+                let defect = known::defect(&harm, driven, world);
+                let is_seen_alone = is_foreign && was_shown && !was_recorded;
+                (is_late, defect.or_else(|| is_seen_alone.then_some(known::SEEN_AND_NOT_RECORDED)))
             });
             let is_early = harm.at.since(driven.from) <= lag;
             let is_unknowable = needs_records && !was_seen && is_late && is_early;
-            if looks_blank || is_renamed || is_unknowable {
+            if looks_blank || is_renamed || is_unknowable || is_unseen {
                 self.excused += 1;
                 continue;
             }

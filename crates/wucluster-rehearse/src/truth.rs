@@ -207,12 +207,13 @@ impl Stage<'_> {
                     | Interlock::NotPermitted
                     | Interlock::NoCapacity => refused(log, &hold.subject),
                     Interlock::StillAttached => is(
-                        self.mounts.iter().any(|mount| {
-                            &mount.node == node
-                                && world.is_in_use(mount)
-                                && world.volumes_named(&self.definition.name, mount).is_empty()
-                        }),
-                        "no volume without its name is in use there",
+                        instances.iter().any(|id| world.has_stranger(&self.definition.name, id))
+                            || self.mounts.iter().any(|mount| {
+                                &mount.node == node
+                                    && world.is_in_use(mount)
+                                    && world.volumes_named(&self.definition.name, mount).is_empty()
+                            }),
+                        "no volume that names no mount is attached there, or in use",
                     ),
                     Interlock::HaltRefused => self.says_no(world, node, |hooks| &hooks.before_halt),
                     Interlock::NotReady => self.says_no(world, node, |hooks| &hooks.ready),

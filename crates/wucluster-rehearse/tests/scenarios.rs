@@ -46,6 +46,7 @@ fn every_kept_scenario_ends_well() {
         let shows = |defect: &str| report.known.contains_key(defect);
         match name.as_str() {
             "known-ghosts" => assert!(shows(known::GHOSTS_HIDE_THE_LIVING)),
+            "known-seen-and-not-recorded" => assert!(shows(known::SEEN_AND_NOT_RECORDED)),
             "known-late-request" => assert!(shows(known::LATE_REQUEST_HITS_WHAT_CAME_AFTER)),
             _ => assert!(report.known.is_empty(), "{name}: {:?}", report.known),
         }

@@ -413,11 +413,18 @@ pub(crate) fn may_halt(ctx: &Context<'_>, node: &NodeObservation) -> Result<(), 
         match probe.before_halt.iter().find(|result| &result.hook == hook) {
             Some(result) if result.passed => {}
             None => {
-                return Err(Refusal::wait(
-                    subject,
-                    WaitOn::Node(node.name.clone()),
-                    "its halt checks are asked",
-                ));
+                // Nobody asks while it has volumes: while those are held, that is no progress.
+                let id = node.instance().map(|instance| &instance.id);
+                let has_volumes = id.is_some_and(|id| {
+                    let volumes = ctx.observation.attached_to(id).flat_map(|mount| &mount.volumes);
+                    volumes.flat_map(VolumeSeen::open_attachments).any(|one| &one.instance == id)
+                });
+                return Err(if has_volumes {
+                    Refusal::wait(subject, WaitOn::Others, "its halt checks wait for its volumes")
+                } else {
+                    let on = WaitOn::Node(node.name.clone());
+                    Refusal::wait(subject, on, "its halt checks are asked")
+                });
             }
             Some(result) => {
                 let refusals = ctx.memory.halt_refusals.get(&node.name).copied().unwrap_or(0);

@@ -10,7 +10,9 @@ use wucluster_core::observation::{
     SnapshotSeen, SnapshotState, VolumeSeen, VolumeState,
 };
 use wucluster_core::planner::filesystem_uuid;
-use wucluster_core::tags::{ContentMark, Identity, KEY_EPOCH, KEY_FILESYSTEM, Tags};
+use wucluster_core::tags::{
+    ContentMark, FILESYSTEM_FOREIGN, Identity, KEY_EPOCH, KEY_FILESYSTEM, Tags,
+};
 
 use crate::common::World;
 
@@ -261,6 +263,9 @@ impl<'a> Referee<'a> {
         }
         must(tags.get(KEY_EPOCH).is_none(), "an epoch is written over one that cannot be read")?;
         must(tags.content() == Some(ContentMark::Data), "a mark never becomes blank")?;
+        if tags.get(KEY_FILESYSTEM) == Some(FILESYSTEM_FOREIGN) {
+            return self.foreign(mount, seen);
+        }
         let (_, device) = self.idle_device(mount, &id.serial())?;
         let Contents::Filesystem { kind, uuid: Some(uuid) } = &device.contents else {
             return Err("no file system is seen on it".to_owned());
@@ -273,6 +278,22 @@ impl<'a> Referee<'a> {
             seen.tags.content() != Some(ContentMark::Blank) || uuid == &filesystem_uuid(seen),
             "what is on a blank volume is not ours",
         )
+    }
+
+    /// What is not ours was seen on a volume that is recorded as blank, whoever has it by now.
+    fn foreign(&self, mount: &MountKey, volume: &VolumeSeen) -> Judgement {
+        must(volume.tags.content() == Some(ContentMark::Blank), "it is not marked blank")?;
+        let answer = self.answer(&mount.node).ok_or("its node did not answer")?;
+        let probe = answer.probe.as_ref().map_err(|gap| gap.why.clone())?;
+        let device = probe.devices.get(&volume.id.serial()).ok_or("its device is not seen")?;
+        let is_foreign = match &device.contents {
+            Contents::Other(_) => true,
+            Contents::Filesystem { uuid, .. } => {
+                uuid.as_deref() != Some(filesystem_uuid(volume).as_str())
+            }
+            Contents::Blank | Contents::NotExamined | Contents::Unreadable(_) => false,
+        };
+        must(is_foreign, "nothing that is not ours is seen on it")
     }
 
     /// The device of a volume that its own machine has, told freshly to be open nowhere.

@@ -2,7 +2,7 @@
 
 use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, VolumeId};
 use wucluster_core::observation::{SnapshotState, VolumeState};
-use wucluster_core::tags::{Identity, Tags};
+use wucluster_core::tags::{Identity, KEY_CLUSTER, Tags};
 
 use super::owner::Owner;
 use super::snapshot::Snapshot;
@@ -46,6 +46,19 @@ impl World {
             .filter(|found| !found.is_terminated() && is_named(&found.tags))
             .map(|found| found.id.clone())
             .collect()
+    }
+
+    /// Says whether a machine has a volume with a cluster's tag whose other tags name no mount of it.
+    #[must_use]
+    pub fn has_stranger(&self, cluster: &ClusterName, instance: &InstanceId) -> bool {
+        let names_no_mount = |tags: &Tags| {
+            tags.get(KEY_CLUSTER) == Some(cluster.as_str())
+                && !matches!(tags.identity(cluster), Ok(Identity::Mount(_)))
+        };
+        self.volumes.values().any(|volume| {
+            let is_there = volume.attachment.as_ref().is_some_and(|at| &at.instance == instance);
+            is_there && names_no_mount(&volume.tags)
+        })
     }
 
     /// Says whether a living machine has a file system of the mount in use, in any name space.
