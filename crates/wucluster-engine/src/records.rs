@@ -269,12 +269,6 @@ impl Records {
         })
     }
 
-    /// Says whether something was ever found on a volume of a mount that was made blank.
-    #[must_use]
-    pub fn found_something_strange(&self, mount: &MountKey) -> bool {
-        self.strange.values().any(|known| known == mount)
-    }
-
     /// Makes of them what a drive remembers at its beginning.
     ///
     /// `lag` is how long the provider may hide what lives, `late` how late a request may take effect.

@@ -1,17 +1,17 @@
 //! A world on the bench: an operator who drives it, users who work in it, and what is heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{MountKey, NodeName, Subject};
+use wucluster_core::ids::{MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
-use wucluster_sim::{Answer, Fault, FaultKind, HookScript, Human, Sim, World};
+use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, World};
 
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
@@ -392,6 +392,19 @@ impl Bench {
     pub fn is_robbed(&self, world: &World, subject: &Subject) -> bool {
         let kinds = [FaultKind::HumanTags, FaultKind::HumanDeletes, FaultKind::HumanHands];
         kinds.iter().any(|kind| world.was_struck(*kind, subject))
+    }
+
+    /// Says whether a node ever showed something that is not ours on the volume whose snapshot a blank one took
+    /// the place of.
+    #[must_use]
+    pub fn was_shown_foreign(&self, harm: &Harm) -> bool {
+        let log = self.ear.log();
+        self.sim.peek(|world| {
+            // The harm names the snapshot first.
+            let snapshot = harm.what.split(' ').next().map(SnapshotId::new);
+            let volume = snapshot.and_then(|id| world.volume_of_snapshot(&id));
+            volume.is_some_and(|volume| log.shown_foreign.contains(volume))
+        })
     }
 
     /// Counts the writes that were lost with machines, per mount.

@@ -128,16 +128,18 @@ impl Trial {
             // Raw data that somebody put on a volume of ours looks blank to every examination.
             let looks_blank = harm.kind == HarmKind::FormattedOverContent
                 && harm.what.contains("holds data that shows no signature");
+            // What came to be on a blank volume, and was shown to nobody, nobody could record.
+            let is_foreign = harm.kind == HarmKind::BlankDespiteData
+                && bench
+                    .sim
+                    .peek(|world| world.was_struck(FaultKind::ForeignContent, &harm.subject));
+            let was_shown = bench.was_shown_foreign(&harm);
+            let is_robbed = bench.sim.peek(|world| bench.is_robbed(world, &harm.subject));
+            // Or a human edited the record afterwards.
+            let is_unseen = is_foreign && (!was_shown || is_robbed);
             // A human gave it another name: it is kept, under that name.
             let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
                 if !bench.cast.mounts.contains(mount));
-            // What nobody could look at before it left its node counts as it was made: blank.
-            let is_unseen = harm.kind == HarmKind::BlankDespiteData
-                && bench
-                    .sim
-                    .peek(|world| world.was_struck(FaultKind::ForeignContent, &harm.subject))
-                && matches!(&harm.subject, Subject::Mount(mount)
-                    if !bench.notes.open().records.found_something_strange(mount));
             if looks_blank || is_renamed || is_unseen {
                 self.excused += 1;
                 continue;

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::Notify;
 use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
-use wucluster_core::ids::{ClusterName, NodeName, Subject};
+use wucluster_core::ids::{ClusterName, NodeName, Subject, VolumeId};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{CloudView, Gap, NodeProbe, ProbeRequest};
 use wucluster_core::ports::{
     Cloud, CloudError, CloudLimits, NodeShell, Receipt, ShellError, ShellReceipt,
 };
+use wucluster_core::tags::ContentMark;
 use wucluster_core::time::Timestamp;
 use wucluster_sim::{Sim, SimCloud, SimShell};
 
@@ -49,6 +50,8 @@ pub struct Log {
     pub outdated: Vec<(Subject, &'static str)>,
     /// Ids of everything that a look of this drive has shown.
     pub seen: BTreeSet<String>,
+    /// Volumes on which a node showed something that is no file system, to any operator of the run.
+    pub shown_foreign: BTreeSet<VolumeId>,
     /// What nodes answered last when they were asked whether they may be halted.
     pub may_halt: BTreeMap<NodeName, bool>,
     /// Nodes that run, said no, and were ended all the same.
@@ -59,9 +62,10 @@ pub struct Log {
 }
 
 impl Log {
-    /// Forgets all; for the next drive.
+    /// Forgets all; for the next drive. What was ever shown was shown.
     pub fn begin(&mut self) {
-        *self = Self::default();
+        let shown_foreign = std::mem::take(&mut self.shown_foreign);
+        *self = Self { shown_foreign, ..Self::default() };
     }
 
     /// Lists of whom something was asked that was not answered well, or was made and not seen.
@@ -246,6 +250,14 @@ impl NodeShell for WiredShell {
         self.ear.log().probes += 1;
         let probe = self.inner.probe(node, request).await;
         self.ear.pass().await;
+        if let Ok(probe) = &probe {
+            let shown = probe.devices.iter().filter(|(_, device)| {
+                matches!(device.contents, wucluster_core::observation::Contents::Other(_))
+            });
+            // A serial number is the volume's id without its dash.
+            let ids = shown.map(|(serial, _)| VolumeId::new(serial.replacen("vol", "vol-", 1)));
+            self.ear.log().shown_foreign.extend(ids);
+        }
         if let Ok(probe) = &probe
             && !probe.before_halt.is_empty()
         {

@@ -260,6 +260,9 @@ impl<'a> Referee<'a> {
             };
         }
         must(tags.get(KEY_EPOCH).is_none(), "an epoch is written over one that cannot be read")?;
+        if tags.content() == Some(ContentMark::Foreign) {
+            return self.foreign(mount, seen);
+        }
         must(tags.content() == Some(ContentMark::Data), "a mark never becomes blank")?;
         let (_, device) = self.idle_device(mount, &id.serial())?;
         let Contents::Filesystem { kind, uuid: Some(uuid) } = &device.contents else {
@@ -273,6 +276,22 @@ impl<'a> Referee<'a> {
             seen.tags.content() != Some(ContentMark::Blank) || uuid == &filesystem_uuid(seen),
             "what is on a blank volume is not ours",
         )
+    }
+
+    /// What is not ours was seen on a volume that is recorded as blank, whoever has it by now.
+    fn foreign(&self, mount: &MountKey, volume: &VolumeSeen) -> Judgement {
+        must(volume.tags.content() == Some(ContentMark::Blank), "it is not marked blank")?;
+        let answer = self.answer(&mount.node).ok_or("its node did not answer")?;
+        let probe = answer.probe.as_ref().map_err(|gap| gap.why.clone())?;
+        let device = probe.devices.get(&volume.id.serial()).ok_or("its device is not seen")?;
+        let is_foreign = match &device.contents {
+            Contents::Other(_) => true,
+            Contents::Filesystem { uuid, .. } => {
+                uuid.as_deref() != Some(filesystem_uuid(volume).as_str())
+            }
+            Contents::Blank | Contents::NotExamined | Contents::Unreadable(_) => false,
+        };
+        must(is_foreign, "nothing that is not ours is seen on it")
     }
 
     /// The device of a volume that its own machine has, told freshly to be open nowhere.

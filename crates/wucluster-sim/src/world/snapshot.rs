@@ -239,6 +239,12 @@ impl World {
         self.snapshots.get(id).filter(|found| found.is_listed).map(|found| found.state.clone())
     }
 
+    /// Returns the volume that a snapshot is of.
+    #[must_use]
+    pub fn volume_of_snapshot(&self, id: &SnapshotId) -> Option<&VolumeId> {
+        self.snapshots.get(id).map(|snapshot| &snapshot.volume)
+    }
+
     /// Returns what a snapshot holds, whether or not it is complete.
     #[must_use]
     pub fn content_of_snapshot(&self, id: &SnapshotId) -> Option<&Content> {
