@@ -1,12 +1,12 @@
 //! A world on the bench: an operator who drives it, users who work in it, and what is heard.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{MountKey, NodeName, SnapshotId, Subject, VolumeId};
+use wucluster_core::ids::{MountKey, NodeName, SnapshotId, Subject};
 use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::time::Timestamp;

@@ -14,7 +14,6 @@ use wucluster_core::observation::{CloudView, Gap, NodeProbe, ProbeRequest};
 use wucluster_core::ports::{
     Cloud, CloudError, CloudLimits, NodeShell, Receipt, ShellError, ShellReceipt,
 };
-use wucluster_core::tags::ContentMark;
 use wucluster_core::time::Timestamp;
 use wucluster_sim::{Sim, SimCloud, SimShell};
 
