@@ -48,7 +48,7 @@ pub(crate) fn volume_conflict(key: &MountKey, volumes: &[VolumeSeen]) -> Refusal
 
 /// Of several with one name, returns one that is on its way out, if all but one are: the conflict ends by
 /// itself.
-fn last_of_several<'a, T>(several: &'a [T], is_going: impl Fn(&&T) -> bool) -> Option<&'a T> {
+fn last_of_several<T>(several: &[T], is_going: impl Fn(&&T) -> bool) -> Option<&T> {
     let staying = several.iter().filter(|one| !is_going(one)).count();
     if several.len() > 1 && staying <= 1 { several.iter().find(|one| is_going(one)) } else { None }
 }
