@@ -343,10 +343,13 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
         }
         for subject in self.memory.subjects.values_mut() {
-            if let Some(awaited) = &subject.awaited
-                && is_seen(&awaited.what, observation)
-            {
+            let Some(awaited) = &subject.awaited else { continue };
+            if is_seen(&awaited.what, observation) {
                 subject.awaited = None;
+            } else if is_strange(&awaited.what, observation) {
+                // It is there, and somebody took the name off it: its token would bring it back for ever.
+                subject.awaited = None;
+                subject.token_generation += 1;
             }
         }
         for node in &observation.nodes {
@@ -559,12 +562,6 @@ impl<'a, 'e> Drive<'a, 'e> {
                 FailureError::Shell(ShellError::Failed { status: 0, message: nothing() })
             }
         };
-        // What its token stands for does not carry the name any more: the same answer would come for ever.
-        if let Action::Cloud(CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. }) =
-            action
-        {
-            self.memory.subjects.entry(subject.clone()).or_default().token_generation += 1;
-        }
         self.failed(subject.clone(), action.name(), error);
     }
 
@@ -1029,15 +1026,6 @@ impl<'a, 'e> Drive<'a, 'e> {
 }
 
 fn is_seen(what: &AwaitedId, observation: &Observation) -> bool {
-    // What is listed and does not carry the name shows itself, though it is of no use.
-    let id = match what {
-        AwaitedId::Instance(id) => id.as_str(),
-        AwaitedId::Volume(id) => id.as_str(),
-        AwaitedId::Snapshot(id) => id.as_str(),
-    };
-    if observation.strangers.iter().any(|stranger| stranger.id == id) {
-        return true;
-    }
     match what {
         AwaitedId::Instance(id) => observation
             .nodes
@@ -1050,6 +1038,16 @@ fn is_seen(what: &AwaitedId, observation: &Observation) -> bool {
             observation.mounts.iter().any(|mount| mount.snapshots.iter().any(|seen| &seen.id == id))
         }
     }
+}
+
+/// Says whether it is listed, and carries no name of the cluster's.
+fn is_strange(what: &AwaitedId, observation: &Observation) -> bool {
+    let id = match what {
+        AwaitedId::Instance(id) => id.as_str(),
+        AwaitedId::Volume(id) => id.as_str(),
+        AwaitedId::Snapshot(id) => id.as_str(),
+    };
+    observation.strangers.iter().any(|stranger| stranger.id == id)
 }
 
 fn same_things(before: &CloudView, after: &CloudView) -> bool {
