@@ -600,12 +600,6 @@ impl<'a, 'e> Drive<'a, 'e> {
                 FailureError::Shell(ShellError::Failed { status: 0, message: nothing() })
             }
         };
-        // What its token stands for does not carry the name any more: the same answer would come for ever.
-        if let Action::Cloud(CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. }) =
-            action
-        {
-            self.memory.subjects.entry(subject.clone()).or_default().token_generation += 1;
-        }
         self.failed(subject.clone(), action.name(), error);
     }
 

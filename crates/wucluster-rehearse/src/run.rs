@@ -204,12 +204,15 @@ impl Trial {
         let (found, lag) = bench
             .sim
             .peek(|world| (judge::report(bench, driven, demand, world), world.staleness_max()));
-        // What is up may be taken down by others just before a drive that is shorter than listings are late;
-        // what is still there is known from records.
-        let is_short = demand.is_upward() && driven.to.since(driven.from) <= lag;
+        // What is up may be taken down by others just before a drive that is shorter than listings are late, and
+        // what is gone may be given its name again; what we made ourselves is known from records.
+        let is_short = driven.to.since(driven.from) <= lag;
         for violation in found {
             let subject = &violation.subject;
-            if is_short && bench.sim.peek(|world| judge::is_late(driven, world, subject)) {
+            let is_by_others =
+                demand.is_upward() || bench.sim.peek(|world| bench.is_robbed(world, subject));
+            let is_late = bench.sim.peek(|world| judge::is_late(driven, world, subject));
+            if is_short && is_by_others && is_late {
                 self.excused += 1;
             } else {
                 self.violations.push(violation);

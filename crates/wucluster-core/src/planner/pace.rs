@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Step;
-use crate::action::Action;
+use crate::action::{Action, CloudAction};
 use crate::ids::Subject;
 use crate::interlock::{Cleared, Context, Hold, Interlock, Refusal, clear};
 use crate::memory::{Failure, FailureError};
@@ -35,6 +35,9 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
     let is_final = match &failure.error {
         FailureError::Cloud(error) => match error.class {
             ErrorClass::Permanent | ErrorClass::Permission => true,
+            // What was made did not show itself for as long as it may be hidden. Asked again under its token
+            // it is the same, and under another one it might be the second.
+            ErrorClass::Retry if error.code == "NoEffect" && is_creation(cleared.action()) => true,
             ErrorClass::Retry | ErrorClass::Ambiguous | ErrorClass::Capacity => false,
         },
         FailureError::Shell(error) => match error {
@@ -65,6 +68,13 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
         not_yet.map_or(WaitOn::Answer, WaitOn::Time),
         format!("{} failed ({}), tries again", failure.action, brief(&failure.error)),
     ))
+}
+
+fn is_creation(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Cloud(CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. })
+    )
 }
 
 /// Says whether too much is under way at once, and has not been for too long.

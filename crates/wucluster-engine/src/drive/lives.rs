@@ -99,6 +99,10 @@ impl Drive<'_, '_> {
             }
         }
         for memory in self.memory.subjects.values_mut() {
+            // It is there, and somebody took the name off it: its token would bring it back for ever.
+            if memory.awaited.iter().any(|awaited| seen.estranged.contains(&awaited.what)) {
+                memory.token_generation += 1;
+            }
             memory.awaited.retain(|awaited| {
                 !seen.living.contains_key(&awaited.what)
                     && !seen.over.contains(&awaited.what)
