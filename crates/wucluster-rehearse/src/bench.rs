@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{MountKey, NodeName, SnapshotId, Subject};
+use wucluster_core::ids::{MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::time::Timestamp;
@@ -394,16 +394,16 @@ impl Bench {
         kinds.iter().any(|kind| world.was_struck(*kind, subject))
     }
 
-    /// Says whether a node ever showed something that is not ours on the volume whose snapshot a blank one took
-    /// the place of.
+    /// Says whether a node had shown anything on the volume that a harm is about, before it: the one that it names first,
+    /// or the one whose snapshot it names first.
     #[must_use]
-    pub fn was_shown_foreign(&self, harm: &Harm) -> bool {
+    pub fn was_shown(&self, harm: &Harm) -> bool {
         let log = self.ear.log();
+        let Some(first) = harm.what.split(' ').next() else { return false };
         self.sim.peek(|world| {
-            // The harm names the snapshot first.
-            let snapshot = harm.what.split(' ').next().map(SnapshotId::new);
-            let volume = snapshot.and_then(|id| world.volume_of_snapshot(&id));
-            volume.is_some_and(|volume| log.shown_foreign.contains(volume))
+            let named = VolumeId::new(first);
+            let volume = world.volume_of_snapshot(&SnapshotId::new(first)).unwrap_or(&named);
+            log.shown.get(volume).is_some_and(|at| *at < harm.at)
         })
     }
 

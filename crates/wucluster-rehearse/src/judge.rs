@@ -19,8 +19,8 @@ use crate::wire::{Call, Log};
 const SPIN_MAX: usize = 7;
 
 /// Most requests of all names: a new volume is attached, formatted, recorded and mounted, none of which
-/// need show a change before the next, and the last of them may be tried six times.
-const SPIN_MAX_IN_ALL: usize = 11;
+/// need show a change before the next, and of which two may fail, each with a back-off of its own.
+const SPIN_MAX_IN_ALL: usize = 2 * SPIN_MAX;
 const SPIN_WINDOW: Duration = Duration::from_secs(60);
 
 /// What is ended without anybody's yes: where nobody said yes to anything.

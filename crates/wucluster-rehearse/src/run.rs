@@ -6,7 +6,9 @@ use std::time::Duration;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
 use wucluster_engine::Outcome;
-use wucluster_sim::{Durations, FaultKind, Harm, HarmKind, Limits, Span, World};
+use wucluster_sim::{
+    Durations, EXAMINATION_MISSED, FaultKind, Harm, HarmKind, Limits, Span, World,
+};
 
 use crate::bench::{Bench, Driven};
 use crate::guard::{Ablation, AnyGuard};
@@ -126,21 +128,25 @@ impl Trial {
         self.harm_judged += harm.len();
         for harm in harm {
             // Raw data that somebody put on a volume of ours looks blank to every examination.
-            let looks_blank = harm.kind == HarmKind::FormattedOverContent
-                && harm.what.contains("holds data that shows no signature");
+            let was_shown = bench.was_shown(&harm);
+            let is_over = harm.kind == HarmKind::FormattedOverContent;
+            let looks_blank = is_over && harm.what.contains("holds data that shows no signature");
+            // Nor can anybody know what two examinations in a row miss, each by itself.
+            let is_missed = is_over && !was_shown && harm.what.contains(EXAMINATION_MISSED);
             // What came to be on a blank volume, and was shown to nobody, nobody could record.
-            let is_foreign = harm.kind == HarmKind::BlankDespiteData
-                && bench
-                    .sim
-                    .peek(|world| world.was_struck(FaultKind::ForeignContent, &harm.subject));
-            let was_shown = bench.was_shown_foreign(&harm);
+            let is_blank = harm.kind == HarmKind::BlankDespiteData;
+            let was_struck = |kind| bench.sim.peek(|world| world.was_struck(kind, &harm.subject));
+            let is_foreign = is_blank && was_struck(FaultKind::ForeignContent);
             let is_robbed = bench.sim.peek(|world| bench.is_robbed(world, &harm.subject));
             // Or a human edited the record afterwards.
             let is_unseen = is_foreign && (!was_shown || is_robbed);
             // A human gave it another name: it is kept, under that name.
             let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
                 if !bench.cast.mounts.contains(mount));
-            if looks_blank || is_renamed || is_unseen {
+            // Or edited the tags of its snapshots, so that another one counts as the newest.
+            let is_edited = harm.kind == HarmKind::RestoredOlder
+                && bench.sim.peek(|world| world.was_struck(FaultKind::HumanTags, &harm.subject));
+            if looks_blank || is_missed || is_renamed || is_edited || is_unseen {
                 self.excused += 1;
                 continue;
             }

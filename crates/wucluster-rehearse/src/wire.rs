@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
 use wucluster_core::ids::{ClusterName, NodeName, Subject, VolumeId};
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::{CloudView, Gap, NodeProbe, ProbeRequest};
+use wucluster_core::observation::{CloudView, Contents, Gap, NodeProbe, ProbeRequest};
 use wucluster_core::ports::{
     Cloud, CloudError, CloudLimits, NodeShell, Receipt, ShellError, ShellReceipt,
 };
@@ -49,8 +49,8 @@ pub struct Log {
     pub outdated: Vec<(Subject, &'static str)>,
     /// Ids of everything that a look of this drive has shown.
     pub seen: BTreeSet<String>,
-    /// Volumes on which a node showed something that is no file system, to any operator of the run.
-    pub shown_foreign: BTreeSet<VolumeId>,
+    /// Volumes on which a node showed anything at all, to any operator of the run, and when first.
+    pub shown: BTreeMap<VolumeId, Timestamp>,
     /// What nodes answered last when they were asked whether they may be halted.
     pub may_halt: BTreeMap<NodeName, bool>,
     /// Nodes that run, said no, and were ended all the same.
@@ -63,8 +63,8 @@ pub struct Log {
 impl Log {
     /// Forgets all; for the next drive. What was ever shown was shown.
     pub fn begin(&mut self) {
-        let shown_foreign = std::mem::take(&mut self.shown_foreign);
-        *self = Self { shown_foreign, ..Self::default() };
+        let shown = std::mem::take(&mut self.shown);
+        *self = Self { shown, ..Self::default() };
     }
 
     /// Lists of whom something was asked that was not answered well, or was made and not seen.
@@ -251,11 +251,15 @@ impl NodeShell for WiredShell {
         self.ear.pass().await;
         if let Ok(probe) = &probe {
             let shown = probe.devices.iter().filter(|(_, device)| {
-                matches!(device.contents, wucluster_core::observation::Contents::Other(_))
+                matches!(device.contents, Contents::Other(_) | Contents::Filesystem { .. })
             });
             // A serial number is the volume's id without its dash.
             let ids = shown.map(|(serial, _)| VolumeId::new(serial.replacen("vol", "vol-", 1)));
-            self.ear.log().shown_foreign.extend(ids);
+            let now = self.sim.now();
+            let mut log = self.ear.log();
+            for id in ids {
+                log.shown.entry(id).or_insert(now);
+            }
         }
         if let Ok(probe) = &probe
             && !probe.before_halt.is_empty()

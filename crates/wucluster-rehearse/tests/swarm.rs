@@ -13,10 +13,10 @@ use wucluster_sim::HarmKind;
 
 fn seeds() -> u64 {
     let asked = std::env::var("WUCLUSTER_SEEDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(2_000)
+    asked.and_then(|text| text.parse().ok()).unwrap_or(10_000)
 }
 
-/// Seeds among the first 2,000 that break a rule, found and not mended yet, each with the rule: a debt
+/// Seeds among the first 10,000 that break a rule, found and not mended yet, each with the rule: a debt
 /// that is shown in every run, and that can only get smaller.
 const OPEN: &str = include_str!("open-seeds.txt");
 

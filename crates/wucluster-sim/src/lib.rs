@@ -30,6 +30,6 @@ pub use faults::{
 pub use limits::{Bucket, LATE_EFFECT_MAX, Limits};
 pub use rng::Rng;
 pub use world::{
-    Answer, ApiCalls, EPOCH, Harm, HarmKind, HookRun, HookScript, Human, Loss, PersistError,
-    PlaceVolume, UserError, World,
+    Answer, ApiCalls, EPOCH, EXAMINATION_MISSED, Harm, HarmKind, HookRun, HookScript, Human, Loss,
+    PersistError, PlaceVolume, UserError, World,
 };

@@ -536,6 +536,28 @@ pub(super) fn recorded_blank(
         .first(Rung::Mark))
 }
 
+/// Passes a device unless a file system that we made is on a volume that is still recorded as blank: whoever made
+/// it did not come to record it, and somebody may have mounted it and written to it since.
+pub(super) fn recorded_ours(
+    key: &MountKey,
+    volume: &VolumeSeen,
+    contents: &Contents,
+) -> Result<(), Refusal> {
+    let Contents::Filesystem { uuid: Some(_), .. } = contents else { return Ok(()) };
+    if volume.tags.content() != Some(ContentMark::Blank) {
+        return Ok(());
+    }
+    let hold = Hold::new(
+        Interlock::NotBlank,
+        Subject::Mount(key.clone()),
+        "its file system is not recorded yet",
+    );
+    Err(hold
+        .why(format!("{} is recorded as blank, and its device holds {contents}", volume.id))
+        .so("it stays attached: its snapshot would count as blank")
+        .first(Rung::Record))
+}
+
 /// Passes a device whose content is what the volume's record says, so that it may be mounted.
 pub(super) fn right_contents<'a>(
     ctx: &Context<'_>,

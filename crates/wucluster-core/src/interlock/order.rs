@@ -46,6 +46,14 @@ pub(crate) fn unmounted(
             FilesystemState::Unmounted { contents } => {
                 if ctx.is_on(Interlock::NotBlank) {
                     data::recorded_blank(key, volume, contents)?;
+                    data::recorded_ours(key, volume, contents)?;
+                }
+                // What was recorded meanwhile took its time, in which the node may have mounted it by itself.
+                let probed_at = ctx.observation.node(&key.node).and_then(|node| node.probed_at);
+                let settled_at = ctx.memory.of(&subject).and_then(|memory| memory.cloud_settled_at);
+                if settled_at > probed_at && ctx.policy.guards(Guard::FreshWord) {
+                    let on = WaitOn::Node(key.node.clone());
+                    return Err(Refusal::wait(subject, on, "its node is asked again"));
                 }
                 probe_is_fresh(ctx, key)
             }

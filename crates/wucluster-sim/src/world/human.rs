@@ -178,6 +178,11 @@ impl World {
             if what.robs() {
                 self.faults.note_struck(self.now, what.kind(), subject);
             }
+            if let Human::Write(mount, _) = what {
+                // Whoever did not put it there cannot know of it before a node shows it.
+                let subject = Subject::Mount(mount.clone());
+                self.faults.note_struck(self.now, FaultKind::ForeignContent, subject);
+            }
             if let Human::Attach(_, node) = what {
                 self.touch(node, Cause::Human, what.excuses());
             }

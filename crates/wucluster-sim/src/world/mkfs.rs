@@ -12,6 +12,9 @@ use super::volume::Volume;
 use crate::content::{Content, Shape};
 use crate::faults::{Fault, Leaves, Lie, Upset};
 
+/// Says of harm that the node's own examination found nothing, though there was something.
+pub const EXAMINATION_MISSED: &str = ", which its node's examination missed";
+
 impl World {
     /// Makes a file system on a device that its node finds blank, and judges what went with it.
     pub(super) fn make_filesystem(
@@ -52,10 +55,14 @@ impl World {
             _ => None,
         };
         // The node examines the device once more, which may fail it too.
+        let mut missed = "";
         match (&examined, upset.lies()) {
             (Contents::Blank, _) => {}
             (_, _) if !self.limits.examines_before_format => {}
-            (_, Some((fault, Lie::Blank))) => self.fired(fault),
+            (_, Some((fault, Lie::Blank))) => {
+                missed = EXAMINATION_MISSED;
+                self.fired(fault);
+            }
             (_, _) => return Err(ShellError::NotBlank(format!("the device holds {examined}"))),
         }
         if self.is_of_another_kind(volume, kind) {
@@ -63,7 +70,7 @@ impl World {
             self.do_harm(HarmKind::Remade, subject.clone(), by.clone(), what, seen_at);
         }
         if let Some(lost) = lost {
-            let what = format!("{volume} {lost}");
+            let what = format!("{volume} {lost}{missed}");
             self.do_harm(HarmKind::FormattedOverContent, subject, by, what, seen_at);
         }
         let fails = upset.mkfs_fails();
