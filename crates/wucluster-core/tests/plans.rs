@@ -100,8 +100,7 @@ fn foreign_content_is_neither_formatted_nor_mounted() {
         .device(|device| device.contents = Contents::Other("a partition table (gpt)".to_owned()))
         .told(Demand::Launched);
     text += &blank.clone().told(Demand::Launched);
-    let marked =
-        blank.tag("wucluster:content", "data").tag("wucluster:filesystem", "foreign unknown");
+    let marked = blank.tag("wucluster:content", "foreign");
     text += &marked.clone().told(Demand::Launched);
     // What was seen once is not forgotten by a look that shows nothing.
     text += &marked.device(|device| device.contents = Contents::Blank).told(Demand::Launched);

@@ -303,7 +303,7 @@ fn a_blank_volume_comes_to_have_something_on_it_and_data_is_never_overwritten_so
     let serial = lab.volume().serial();
     let contents = lab.probe().unwrap().devices[&serial].contents.clone();
     assert_eq!(contents, Contents::Other("crypto_LUKS".to_owned()));
-    assert!(matches!(lab.shell(&lab.make_filesystem()), Err(ShellError::Refused(_))));
+    assert!(matches!(lab.shell(&lab.make_filesystem()), Err(ShellError::NotBlank(_))));
     assert_eq!(fired(&lab, "N8 foreign content"), 1);
 
     let mut lab = Lab::attached_in(World::new(1), Content::blank());

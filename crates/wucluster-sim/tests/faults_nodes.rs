@@ -143,7 +143,7 @@ fn a_failed_mkfs_leaves_nothing_or_something_that_cannot_be_mounted() {
     assert!(matches!(lab.shell(&make), Err(ShellError::Failed { .. })));
     assert!(matches!(contents(&mut lab), Contents::Filesystem { .. }));
     assert!(lab.shell(&lab.mount_action()).is_err());
-    assert!(matches!(lab.shell(&make), Err(ShellError::Refused(_))), "never over what is there");
+    assert!(matches!(lab.shell(&make), Err(ShellError::NotBlank(_))), "never over what is there");
     assert_eq!(fired(&lab, "N5 mkfs fails"), 2);
 }
 

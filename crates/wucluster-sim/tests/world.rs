@@ -297,7 +297,7 @@ fn a_file_system_is_made_on_blank_devices_only_and_over_raw_data_it_is_harm() {
     assert_eq!((seen, made.is_ok(), harm), (Contents::Blank, true, vec![]));
     let (seen, refused, harm) = format(Content::other("LUKS"));
     assert_eq!((seen, harm), (Contents::Other("LUKS".to_owned()), vec![]));
-    assert!(matches!(refused, Err(ShellError::Refused(_))));
+    assert!(matches!(refused, Err(ShellError::NotBlank(_))));
     let (seen, made, harm) = format(Content::raw("rows"));
     assert_eq!((seen, made.is_ok()), (Contents::Blank, true));
     assert_eq!(harm, [HarmKind::FormattedOverContent]);

@@ -46,6 +46,9 @@ pub(crate) fn unmounted(
             FilesystemState::Unmounted { contents } => {
                 if ctx.is_on(Interlock::NotBlank) {
                     data::recorded_blank(key, volume, contents)?;
+                }
+                probe_is_fresh(ctx, key)?;
+                if ctx.is_on(Interlock::NotBlank) {
                     data::recorded_ours(key, volume, contents)?;
                 }
                 // What was recorded meanwhile took its time, in which the node may have mounted it by itself.
@@ -55,7 +58,7 @@ pub(crate) fn unmounted(
                     let on = WaitOn::Node(key.node.clone());
                     return Err(Refusal::wait(subject, on, "its node is asked again"));
                 }
-                probe_is_fresh(ctx, key)
+                Ok(())
             }
             FilesystemState::PointTaken { .. } => probe_is_fresh(ctx, key),
             FilesystemState::Mounted { at } => {
@@ -499,7 +502,9 @@ fn nothing_unlisted(
 ) -> Result<(), Refusal> {
     let listed = |serial: &str| {
         let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
+        let mut strangers = ctx.observation.strangers.iter();
         volumes.any(|volume| volume.id.serial() == serial)
+            || strangers.any(|one| one.id.replacen('-', "", 1) == serial)
             || ctx
                 .memory
                 .ended

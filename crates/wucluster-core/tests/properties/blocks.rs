@@ -52,7 +52,12 @@ pub fn is_true(world: &World, hold: &Hold) -> bool {
                     let is_used = |device: &DeviceSeen| {
                         !device.mounts.is_empty() || device.is_held == Some(true)
                     };
-                    probe.devices.values().any(is_used)
+                    // Or it has one that no listing shows.
+                    let is_unlisted = |serial: &String| {
+                        serial.starts_with("vol")
+                            && world.view.volumes.iter().all(|one| &one.id.serial() != serial)
+                    };
+                    probe.devices.values().any(is_used) || probe.devices.keys().any(is_unlisted)
                 })
         }
         Interlock::SnapshotUnfinished | Interlock::SnapshotOlder | Interlock::SnapshotNotOurs => {

@@ -60,109 +60,108 @@ A process holds a mount while the cluster is put away: that mount is held with i
      31.9  ask: unmount n1/home
      32.1  n1/home: umount failed (5): in use
      35.4  n2/home: deleting -> away
-     42.1  -- held
-     42.1  all lets go of n1/home
-     42.1  -- drive to away
-     42.5  n1/home: attached -> mounted
-     42.5  ask: unmount n1/home
-     42.9  n1/home: mounted -> attached
-     42.9  ask: detach vol-0e6c1988caa4a55ee of n1/home from i-076707870c85598f1
+     42.4  -- held
+     42.4  all lets go of n1/home
+     42.4  -- drive to away
+     43.0  n1/home: attached -> mounted
+     43.0  ask: unmount n1/home
+     43.3  n1/home: mounted -> attached
+     43.3  ask: detach vol-0e6c1988caa4a55ee of n1/home from i-076707870c85598f1
      43.6  n1/home: attached -> detaching
-     47.9  n1/home: detaching -> available
-     47.9  ask: mark vol-0e6c1988caa4a55ee of n1/home: epoch=1 sealed
-     48.2  ask: terminate i-076707870c85598f1 of n1
-     48.7  ask: take a snapshot of vol-0e6c1988caa4a55ee of n1/home
-     49.3  n1: running -> shutting-down
-     57.4  n1: shutting-down -> away
-     66.6  ask: delete vol-0e6c1988caa4a55ee of n1/home, kept by snap-00d17d20ce3694fab
-     67.6  n1/home: available -> deleting
-     69.1  n1/home: deleting -> away
-     69.1  -- reached
-     69.1  -- calm
-     69.1  -- drive to away
-     69.5  -- reached
-     69.5  -- drive to away
-     70.1  -- reached
-     70.1  -- drive to launched
-     70.6  ask: run an instance for n1
-     70.6  ask: run an instance for n2
-     70.6  ask: make a volume of 1 GiB for n1/home from snap-00d17d20ce3694fab
-     70.6  ask: make a volume of 1 GiB for n2/home from snap-0e705f15d32a95704
-     71.7  n1: away -> pending
-     71.7  n1/home: away -> creating
-     73.2  n2: away -> pending
-     73.2  n2/home: away -> available
-     74.8  n1/home: creating -> available
-     76.2  n1: pending -> running
-     76.2  ask: attach vol-09e716de07068f938 of n1/home to i-0c5fd3f6f3b7f167c
-     76.9  n1/home: available -> attaching
-     78.5  n1/home: attaching -> attached
-     78.5  n2: pending -> running
-     78.5  ask: attach vol-09bc5deacad146063 of n2/home to i-004bdce1a20019509
-     79.1  n2/home: available -> attaching
-     81.5  ask: mount n1/home at /mnt/home
-     81.8  n1/home has data at write epoch 2
-     81.8  n1/home: attached -> mounted
-     82.0  n2/home: attaching -> attached
-     82.8  ask: mount n2/home at /mnt/home
-     83.2  n2/home has data at write epoch 2
-     83.2  n2/home: attached -> mounted
-     83.2  -- reached
-     83.2  a user writes to n1/home
-     83.2  a user writes to n2/home
-     83.2  -- drive to away
-     83.8  n1/home: attached -> mounted
-     83.8  ask: unmount n1/home
-     83.8  n2/home: attached -> mounted
-     83.8  ask: unmount n2/home
-     84.1  n1/home: mounted -> attached
-     84.1  ask: detach vol-09e716de07068f938 of n1/home from i-0c5fd3f6f3b7f167c
-     84.2  n2/home: mounted -> attached
-     84.2  ask: detach vol-09bc5deacad146063 of n2/home from i-004bdce1a20019509
-     84.8  n1/home: attached -> detaching
-     84.8  n2/home: attached -> detaching
-     86.8  n2/home: detaching -> available
-     86.8  ask: mark vol-09bc5deacad146063 of n2/home: epoch=2 sealed
-     87.2  ask: terminate i-004bdce1a20019509 of n2
-     87.4  ask: take a snapshot of vol-09bc5deacad146063 of n2/home
-     87.9  n2: running -> shutting-down
-     88.4  n1/home: detaching -> available
-     88.4  ask: mark vol-09e716de07068f938 of n1/home: epoch=2 sealed
-     88.8  ask: terminate i-0c5fd3f6f3b7f167c of n1
+     48.5  n1/home: detaching -> available
+     48.5  ask: mark vol-0e6c1988caa4a55ee of n1/home: epoch=1 sealed
+     49.0  ask: terminate i-076707870c85598f1 of n1
+     49.5  n1: running -> shutting-down
+     49.5  ask: take a snapshot of vol-0e6c1988caa4a55ee of n1/home
+     57.9  n1: shutting-down -> away
+     67.7  ask: delete vol-0e6c1988caa4a55ee of n1/home, kept by snap-00d17d20ce3694fab
+     68.4  n1/home: available -> deleting
+     70.0  n1/home: deleting -> away
+     70.0  -- reached
+     70.0  -- calm
+     70.0  -- drive to away
+     70.4  -- reached
+     70.4  -- drive to away
+     70.8  -- reached
+     70.8  -- drive to launched
+     71.3  ask: run an instance for n1
+     71.3  ask: run an instance for n2
+     71.3  ask: make a volume of 1 GiB for n1/home from snap-00d17d20ce3694fab
+     71.3  ask: make a volume of 1 GiB for n2/home from snap-0e705f15d32a95704
+     72.6  n1: away -> pending
+     72.6  n1/home: away -> creating
+     74.0  n2: away -> pending
+     74.0  n2/home: away -> available
+     75.5  n1/home: creating -> available
+     78.3  n1: pending -> running
+     78.3  n2: pending -> running
+     78.3  ask: attach vol-09e716de07068f938 of n1/home to i-0c5fd3f6f3b7f167c
+     78.3  ask: attach vol-09bc5deacad146063 of n2/home to i-004bdce1a20019509
+     78.9  n1/home: available -> attaching
+     78.9  n2/home: available -> attaching
+     80.3  n1/home: attaching -> attached
+     81.7  n2/home: attaching -> attached
+     82.1  ask: mount n1/home at /mnt/home
+     82.5  ask: mount n2/home at /mnt/home
+     82.5  n1/home has data at write epoch 2
+     82.5  n1/home: attached -> mounted
+     82.8  n2/home has data at write epoch 2
+     82.8  n2/home: attached -> mounted
+     82.8  -- reached
+     82.8  a user writes to n1/home
+     82.8  a user writes to n2/home
+     82.8  -- drive to away
+     83.4  n1/home: attached -> mounted
+     83.4  ask: unmount n1/home
+     83.5  n2/home: attached -> mounted
+     83.5  ask: unmount n2/home
+     83.8  n1/home: mounted -> attached
+     83.8  ask: detach vol-09e716de07068f938 of n1/home from i-0c5fd3f6f3b7f167c
+     83.8  n2/home: mounted -> attached
+     83.8  ask: detach vol-09bc5deacad146063 of n2/home from i-004bdce1a20019509
+     84.6  n1/home: attached -> detaching
+     84.6  n2/home: attached -> detaching
+     87.6  n2/home: detaching -> available
+     87.6  ask: mark vol-09bc5deacad146063 of n2/home: epoch=2 sealed
+     88.0  n1/home: detaching -> available
+     88.0  ask: terminate i-004bdce1a20019509 of n2
+     88.0  ask: mark vol-09e716de07068f938 of n1/home: epoch=2 sealed
+     88.6  n2: running -> shutting-down
+     88.6  ask: terminate i-0c5fd3f6f3b7f167c of n1
+     88.6  ask: take a snapshot of vol-09bc5deacad146063 of n2/home
+     89.2  n1: running -> shutting-down
      89.2  ask: take a snapshot of vol-09e716de07068f938 of n1/home
-     89.8  n1: running -> shutting-down
-     91.8  n2: shutting-down -> away
+     93.1  n2: shutting-down -> away
      95.1  ask: delete vol-09bc5deacad146063 of n2/home, kept by snap-006a0d7ded1cb98ab
-     95.9  n1: shutting-down -> away
-     95.9  n2/home: available -> deleting
-     97.5  n2/home: deleting -> away
+     95.8  n1: shutting-down -> away
+     95.8  n2/home: available -> deleting
+     97.3  n2/home: deleting -> away
     103.8  ask: delete vol-09e716de07068f938 of n1/home, kept by snap-0f371aaa6c8e2c332
-    104.7  n1/home: available -> deleting
-    106.3  n1/home: deleting -> away
-    106.3  -- reached
-    106.3  -- drive to launched
-    106.9  ask: run an instance for n1
-    106.9  ask: run an instance for n2
-    106.9  ask: make a volume of 1 GiB for n1/home from snap-0f371aaa6c8e2c332
-    106.9  ask: make a volume of 1 GiB for n2/home from snap-006a0d7ded1cb98ab
-    107.9  n2/home: away -> creating
-    109.2  n1: away -> pending
-    109.2  n1/home: away -> creating
-    109.2  n2: away -> pending
-    109.2  n2/home: creating -> available
-    110.6  n1/home: creating -> available
-    110.6  n2: pending -> running
-    110.6  ask: attach vol-0166219fc75a43c3d of n2/home to i-081197491e2acda7a
-    111.2  n2/home: available -> attaching
-    115.7  n1: pending -> running
-    115.7  n2/home: attaching -> attached
-    115.7  ask: attach vol-0b53faa42b880e22d of n1/home to i-0c3e48645f8eee864
-    115.9  ask: mount n2/home at /mnt/home
-    116.3  n2/home has data at write epoch 3
-    116.3  n2/home: attached -> mounted
-    116.3  n1/home: available -> attaching
-    117.8  n1/home: attaching -> attached
-    118.0  ask: mount n1/home at /mnt/home
-    118.5  n1/home has data at write epoch 3
-    118.5  n1/home: attached -> mounted
-    118.5  -- reached
+    104.5  n1/home: available -> deleting
+    106.0  n1/home: deleting -> away
+    106.0  -- reached
+    106.0  -- drive to launched
+    106.6  ask: run an instance for n1
+    106.6  ask: run an instance for n2
+    106.6  ask: make a volume of 1 GiB for n1/home from snap-0f371aaa6c8e2c332
+    106.6  ask: make a volume of 1 GiB for n2/home from snap-006a0d7ded1cb98ab
+    108.1  n1: away -> pending
+    108.1  n1/home: away -> creating
+    108.1  n2/home: away -> creating
+    109.6  n1/home: creating -> available
+    109.6  n2: away -> running
+    109.6  n2/home: creating -> available
+    109.6  ask: attach vol-0166219fc75a43c3d of n2/home to i-081197491e2acda7a
+    110.2  n2/home: available -> attaching
+    114.6  n2/home: attaching -> attached
+    114.9  ask: mount n2/home at /mnt/home
+    115.2  n2/home has data at write epoch 3
+    115.2  n2/home: attached -> mounted
+    116.3  n1: pending -> running
+    116.3  ask: attach vol-0b53faa42b880e22d of n1/home to i-0c3e48645f8eee864
+    117.0  n1/home: available -> attaching
+    118.5  n1/home: attaching -> attached
+    118.7  ask: mount n1/home at /mnt/home
+    119.1  n1/home has data at write epoch 3
+    119.1  n1/home: attached -> mounted
+    119.1  -- reached
