@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::{Context, Hold, Interlock, Refusal, Rung};
 use crate::ids::{MountKey, SnapshotId, Subject};
-use crate::observation::{Contents, MountObservation, SnapshotSeen, SnapshotState, VolumeSeen};
+use crate::observation::{
+    Contents, MountObservation, SnapshotSeen, SnapshotState, VolumeSeen, VolumeState,
+};
 use crate::plan::WaitOn;
 use crate::policy::Guard;
 use crate::tags::{ContentMark, Epoch};
@@ -544,7 +546,9 @@ pub(super) fn recorded_ours(
     contents: &Contents,
 ) -> Result<(), Refusal> {
     let Contents::Filesystem { uuid: Some(_), .. } = contents else { return Ok(()) };
-    if volume.tags.content() != Some(ContentMark::Blank) {
+    // What a listing that contradicts itself shows as attached is not written down on its word.
+    let is_attached = volume.state == VolumeState::InUse && volume.open_attachments().count() == 1;
+    if volume.tags.content() != Some(ContentMark::Blank) || !is_attached {
         return Ok(());
     }
     let hold = Hold::new(

@@ -75,7 +75,7 @@ fn unmount_after(serial: &str, name: &str, before: Vec<Hook>) -> ShellAction {
 
 fn refusal(answer: Result<ShellReceipt, ShellError>) -> String {
     match answer {
-        Err(ShellError::Refused(why)) => why,
+        Err(ShellError::Refused(why) | ShellError::NotBlank(why)) => why,
         other => panic!("not refused: {other:?}"),
     }
 }
