@@ -79,7 +79,7 @@ pub struct SubjectMemory {
     /// What was confirmed as made, or was there, and is not seen in a listing.
     pub awaited: Vec<Awaited>,
     /// Requests that attach, detach, delete or terminate, and whose effect was not seen: they may yet come.
-    pub open_ends: Vec<OpenEnd>,
+    pub open_requests: Vec<OpenRequest>,
     /// A creation whose answer was lost: what it made may show itself late. Until something of the
     /// subject is seen it is asked again as it was, so that its token tells the provider that it is
     /// the same.
@@ -95,8 +95,8 @@ impl SubjectMemory {
     }
 
     /// Lists the requests that may yet take effect at `now`.
-    pub fn open_ends_at(&self, now: Timestamp) -> impl Iterator<Item = &CloudAction> {
-        self.open_ends.iter().filter(move |end| end.until > now).map(|end| &end.action)
+    pub fn open_requests_at(&self, now: Timestamp) -> impl Iterator<Item = &CloudAction> {
+        self.open_requests.iter().filter(move |end| end.until > now).map(|end| &end.action)
     }
 
     /// Awaits something; if it is awaited already, until the later time.
@@ -110,7 +110,7 @@ impl SubjectMemory {
 
 /// A request that attaches, detaches, deletes or terminates, whose effect was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenEnd {
+pub struct OpenRequest {
     /// The request.
     pub action: CloudAction,
     /// How many times it was asked for: one effect that is seen leaves the others open.

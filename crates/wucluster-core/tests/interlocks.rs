@@ -10,7 +10,9 @@ use wucluster_core::definition::FilesystemKind;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::{Interlock, Refusal, clear, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, OpenEnd, SubjectMemory};
+use wucluster_core::memory::{
+    Awaited, AwaitedId, Failure, FailureError, OpenRequest, SubjectMemory,
+};
 use wucluster_core::observation::{Contents, InstanceState};
 use wucluster_core::policy::Consent;
 use wucluster_core::ports::{CloudError, ErrorClass};
@@ -668,7 +670,7 @@ fn may_come(world: &World, action: Action, until: Timestamp) -> World {
     let Action::Cloud(action) = action else { panic!("{action} is asked of a node") };
     let mut world = world.clone();
     let memory = world.memory.subjects.entry(action.subject()).or_default();
-    memory.open_ends = vec![OpenEnd { action, times: 1, asked_at: NOW, until }];
+    memory.open_requests = vec![OpenRequest { action, times: 1, asked_at: NOW, until }];
     world
 }
 

@@ -16,7 +16,9 @@ use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Context, Hold, Request, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Memory, OpenEnd, Unsure};
+use wucluster_core::memory::{
+    Awaited, AwaitedId, Failure, FailureError, Memory, OpenRequest, Unsure,
+};
 use wucluster_core::observation::{
     AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeView,
     NodeViews, Observation, Observed,
@@ -116,11 +118,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
     ) -> Self {
         let limits = engine.cloud.limits();
-        let memory = pursuit.records.memory(
-            engine.clock.now(),
-            limits.visibility_lag_max,
-            limits.late_effect_max,
-        );
+        let memory = pursuit.records.memory(engine.clock.now(), &limits);
         Self {
             engine,
             pursuit,
@@ -319,13 +317,13 @@ impl<'a, 'e> Drive<'a, 'e> {
             Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable | Demand::Away
         );
         // An attachment that was asked for and is not listed yet would undo what is reported.
-        let attaches = |end: &OpenEnd| {
+        let attaches = |end: &OpenRequest| {
             matches!(end.action, CloudAction::AttachVolume { .. }) && end.asked_at.after(lag) > now
         };
         !self.doubted.is_empty()
             || self.memory.subjects.values().any(|memory| {
                 memory.unsure.as_ref().is_some_and(|unsure| unsure.until > now)
-                    || (is_apart && memory.open_ends.iter().any(attaches))
+                    || (is_apart && memory.open_requests.iter().any(attaches))
                     || memory.awaited_at(now).any(|awaited| {
                         !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))
                     })
@@ -616,7 +614,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         let name = action.name();
         self.memory.subjects.entry(subject.clone()).or_default().in_flight = Some(name);
         if let Action::Cloud(action) = action {
-            self.note_end(subject, action);
+            self.note_open(subject, action);
             self.note_seal(action);
         }
         self.tell(EventKind::Asked {
@@ -970,7 +968,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
             Err(error) => {
                 if error.class != ErrorClass::Ambiguous {
-                    self.is_refused(&subject, action);
+                    self.note_refused(&subject, action);
                 }
                 let memory = self.memory.subjects.entry(subject.clone()).or_default();
                 let spent = matches!(
@@ -1020,7 +1018,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
             Err(error) => {
                 if matches!(error, ShellError::NotBlank(_)) {
-                    self.is_strange(action.mount());
+                    self.note_refused_format(action.mount());
                 }
                 self.failed(subject, name, FailureError::Shell(error));
             }

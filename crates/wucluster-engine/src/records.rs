@@ -11,16 +11,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::ids::{MountKey, Subject, VolumeId};
-use wucluster_core::memory::{Awaited, AwaitedId, Memory, OpenEnd, Unsure};
+use wucluster_core::memory::{Awaited, AwaitedId, Memory, OpenRequest, Unsure};
+use wucluster_core::ports::CloudLimits;
 use wucluster_core::time::Timestamp;
 
 use crate::event::{EngineEvent, EventKind};
 
-/// How long it is remembered that something has ended.
+/// How long it is remembered that something has ended, or that a request may still come.
 ///
-/// Source: twice the longest that a listing of ours may be late in any fault that is simulated (10 min), and
-/// less than what EC2 shows the terminated for (an hour).
-pub const ENDED_KEPT: Duration = Duration::from_secs(20 * 60);
+/// Source: twice the longest that a listing of ours may be late in any fault that is simulated (10 min), more
+/// than the longest that a request may be (15 min), and less than what EC2 shows the terminated for (an hour).
+pub const KEPT: Duration = Duration::from_secs(20 * 60);
 
 /// How long something is awaited at the beginning of a drive that lived when the last one ended, long ago.
 ///
@@ -55,7 +56,7 @@ pub enum Fact {
         subject: Subject,
     },
     /// An attachment, detachment, deletion or termination is about to be asked for. It may come late.
-    Ending {
+    Open {
         /// Of whom.
         subject: Subject,
         /// The request.
@@ -121,8 +122,8 @@ pub struct Records {
     strange: BTreeMap<VolumeId, MountKey>,
     /// Per subject, the creation whose outcome is open, and when it was asked for.
     intents: BTreeMap<Subject, (CloudAction, Timestamp)>,
-    /// Per subject, what was asked to end, how many times, and when last.
-    ending: BTreeMap<Subject, Vec<(CloudAction, u32, Timestamp)>>,
+    /// Per subject, what was asked for and may come late, how many times, and when last.
+    open: BTreeMap<Subject, Vec<(CloudAction, u32, Timestamp)>>,
     living: BTreeMap<AwaitedId, Subject>,
     ended: BTreeMap<AwaitedId, Timestamp>,
     /// When the last record was made: what lives was seen no earlier than a moment before.
@@ -143,7 +144,7 @@ impl Records {
             EventKind::Asked { action: Action::Cloud(request), subject, .. }
                 if may_come_late(request) =>
             {
-                Fact::Ending { subject: subject.clone(), request: request.clone() }
+                Fact::Open { subject: subject.clone(), request: request.clone() }
             }
             EventKind::Asked {
                 action: Action::Cloud(CloudAction::TagVolume { mount, tags, .. }),
@@ -165,7 +166,7 @@ impl Records {
         Some(record)
     }
 
-    /// Applies a record. Idempotent: the same again changes nothing.
+    /// Applies a record. [`Fact::Open`] counts how often it is told; any other, told again, changes nothing.
     pub fn apply(&mut self, record: &Record) {
         self.heard_at = self.heard_at.max(record.at);
         match &record.fact {
@@ -175,18 +176,18 @@ impl Records {
             Fact::Refused { subject } => {
                 self.intents.remove(subject);
             }
-            Fact::Ending { subject, request } => {
-                let of_subject = self.ending.entry(subject.clone()).or_default();
+            Fact::Open { subject, request } => {
+                let of_subject = self.open.entry(subject.clone()).or_default();
                 match of_subject.iter_mut().find(|end| &end.0 == request) {
                     Some(end) => (end.1, end.2) = (end.1 + 1, record.at),
                     None => of_subject.push((request.clone(), 1, record.at)),
                 }
             }
             Fact::Settled { subject, request } => {
-                if let Some(of_subject) = self.ending.get_mut(subject) {
+                if let Some(of_subject) = self.open.get_mut(subject) {
                     of_subject.retain(|end| &end.0 != request);
                     if of_subject.is_empty() {
-                        self.ending.remove(subject);
+                        self.open.remove(subject);
                     }
                 }
             }
@@ -238,31 +239,30 @@ impl Records {
             at,
             fact: Fact::Lives { subject: subject.clone(), id: id.clone() },
         });
-        let ended = self.ended.iter().filter(move |(_, at)| now.since(**at) < ENDED_KEPT);
+        let ended = self.ended.iter().filter(move |(_, at)| now.since(**at) < KEPT);
         let ended = ended.map(|(id, at)| Record { at: *at, fact: Fact::Ended { id: id.clone() } });
         // After what lives, which would end them.
-        let intents = self.intents.iter().map(|(subject, (request, at))| Record {
+        let intents = self.intents.iter().filter(move |(_, (_, at))| now.since(*at) < KEPT);
+        let intents = intents.map(|(subject, (request, at))| Record {
             at: *at,
             fact: Fact::Intended { subject: subject.clone(), request: request.clone() },
         });
-        let ending = self
-            .ending
-            .iter()
-            .flat_map(|(subject, ends)| ends.iter().map(move |end| (subject, end)));
-        let ending = ending.filter(move |(_, (_, _, at))| now.since(*at) < ENDED_KEPT);
-        let ending = ending.flat_map(|(subject, (request, times, at))| {
-            let fact = Fact::Ending { subject: subject.clone(), request: request.clone() };
+        let open =
+            self.open.iter().flat_map(|(subject, ends)| ends.iter().map(move |end| (subject, end)));
+        let open = open.filter(move |(_, (_, _, at))| now.since(*at) < KEPT);
+        let open = open.flat_map(|(subject, (request, times, at))| {
+            let fact = Fact::Open { subject: subject.clone(), request: request.clone() };
             let record = Record { at: *at, fact };
             // More than one is all that matters.
             std::iter::repeat_n(record, usize::try_from(*times).unwrap_or(2).min(2))
         });
-        data.chain(sealed).chain(strange).chain(living).chain(ended).chain(intents).chain(ending)
+        data.chain(sealed).chain(strange).chain(living).chain(ended).chain(intents).chain(open)
     }
 
     /// Says whether something may live at `now` that a listing did not have to show yet.
     #[must_use]
-    pub fn expect_more(&self, now: Timestamp, lag: Duration, late: Duration) -> bool {
-        let memory = self.memory(now, lag, late);
+    pub fn expect_more(&self, now: Timestamp, limits: &CloudLimits) -> bool {
+        let memory = self.memory(now, limits);
         memory.subjects.values().any(|one| {
             one.awaited_at(now).next().is_some()
                 || one.unsure.as_ref().is_some_and(|unsure| unsure.until > now)
@@ -270,9 +270,8 @@ impl Records {
     }
 
     /// Makes of them what a drive remembers at its beginning.
-    ///
-    /// `lag` is how long the provider may hide what lives, `late` how late a request may take effect.
-    pub(crate) fn memory(&self, now: Timestamp, lag: Duration, late: Duration) -> Memory {
+    pub(crate) fn memory(&self, now: Timestamp, limits: &CloudLimits) -> Memory {
+        let (lag, late) = (limits.visibility_lag_max, limits.late_effect_max);
         let mut memory = Memory {
             data_epochs: self.data_epochs.clone(),
             sealed_epochs: self.sealed_epochs.clone(),
@@ -305,13 +304,13 @@ impl Records {
                 of_subject.unsure = Some(Unsure { action: request.clone(), until });
             }
         }
-        for (subject, ends) in &self.ending {
+        for (subject, ends) in &self.open {
             let of_subject = memory.subjects.entry(subject.clone()).or_default();
             for (action, times, at) in ends {
                 let until = at.min(&now).after(late);
                 let asked_at = *at.min(&now);
-                let end = OpenEnd { action: action.clone(), times: *times, asked_at, until };
-                of_subject.open_ends.extend((until > now).then_some(end));
+                let end = OpenRequest { action: action.clone(), times: *times, asked_at, until };
+                of_subject.open_requests.extend((until > now).then_some(end));
             }
         }
         memory

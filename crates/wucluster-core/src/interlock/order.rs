@@ -306,9 +306,9 @@ pub(super) fn nothing_may_come(
     }
     let subject = Subject::Mount(key.clone());
     let open = |subject: &Subject| ctx.memory.of(subject).into_iter();
-    let of_mount = open(&subject).flat_map(|memory| memory.open_ends_at(ctx.now));
+    let of_mount = open(&subject).flat_map(|memory| memory.open_requests_at(ctx.now));
     let node = Subject::Node(key.node.clone());
-    let of_node = open(&node).flat_map(|memory| memory.open_ends_at(ctx.now));
+    let of_node = open(&node).flat_map(|memory| memory.open_requests_at(ctx.now));
     let what = of_mount.chain(of_node).find_map(|action| match action {
         CloudAction::DeleteVolume { volume: id, .. } => (id == &volume.id).then_some("deletion"),
         CloudAction::DetachVolume { volume: id, instance: from, .. } => {
@@ -334,9 +334,7 @@ pub(super) fn nothing_may_come(
 fn not_in_use(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Result<(), Refusal> {
     let probe = ctx.observation.node(&key.node).and_then(|node| node.probe.present());
     let device = probe.and_then(|probe| probe.devices.get(&volume.id.serial()));
-    let is_in_use =
-        device.is_some_and(|device| !device.mounts.is_empty() || device.is_held == Some(true));
-    if is_in_use && ctx.policy.guards(Guard::NodesWord) {
+    if device.is_some_and(DeviceSeen::is_in_use) && ctx.policy.guards(Guard::NodesWord) {
         let what = format!("{} has it in use, though it is listed as free", key.node);
         return Err(Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what));
     }
@@ -475,8 +473,7 @@ pub(super) fn nothing_in_use(
         Observed::Absent => return Ok(()),
         Observed::Unknown(gap) => return Err(silent(ctx, &subject, &node.name, gap)),
     };
-    let is_in_use = |device: &DeviceSeen| !device.mounts.is_empty() || device.is_held == Some(true);
-    let Some((serial, device)) = probe.devices.iter().find(|(_, device)| is_in_use(device)) else {
+    let Some((serial, device)) = probe.devices.iter().find(|(_, device)| device.is_in_use()) else {
         return nothing_unlisted(ctx, node, probe);
     };
     let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);

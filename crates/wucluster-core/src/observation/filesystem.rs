@@ -66,6 +66,14 @@ pub struct DeviceSeen {
     pub holders: Vec<Holder>,
 }
 
+impl DeviceSeen {
+    /// Says whether its node has it in use for certain: mounted, or open in any name space.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        !self.mounts.is_empty() || self.is_held == Some(true)
+    }
+}
+
 /// What is on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

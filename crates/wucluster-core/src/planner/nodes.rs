@@ -43,7 +43,7 @@ fn runs(ctx: &Context<'_>, node: &NodeObservation) -> Option<Step> {
     match &instance.state {
         InstanceState::Running => {
             let memory = ctx.memory.of(&subject);
-            let mut open = memory.into_iter().flat_map(|memory| memory.open_ends_at(ctx.now));
+            let mut open = memory.into_iter().flat_map(|memory| memory.open_requests_at(ctx.now));
             let ends = open.any(|action| {
                 matches!(action, CloudAction::TerminateInstance { instance: id, .. } if id == &instance.id)
             });

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use wucluster_core::action::CloudAction;
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
-use wucluster_core::memory::{Awaited, AwaitedId, OpenEnd};
+use wucluster_core::memory::{Awaited, AwaitedId, OpenRequest};
 use wucluster_core::observation::{
-    AttachmentState, CloudView, Contents, FilesystemState, InstanceSeen, InstanceState,
+    AttachmentState, CloudView, Contents, DeviceSeen, FilesystemState, InstanceSeen, InstanceState,
     MountObservation, Observation, Observed, VolumeSeen, VolumeState,
 };
 use wucluster_core::planner::filesystem_uuid;
@@ -16,7 +16,7 @@ use wucluster_core::tags::ContentMark;
 
 use super::Drive;
 use crate::event::EventKind;
-use crate::records::{ENDED_KEPT, Fact, may_come_late};
+use crate::records::{Fact, KEPT, may_come_late};
 
 /// How often the next drive is told, at least, that all that lives was seen again.
 const HEARD_AGAIN: Duration = Duration::from_secs(30);
@@ -46,9 +46,8 @@ impl Drive<'_, '_> {
     /// Shows in a new listing as ended what was seen to end before: nothing comes to life again.
     pub(super) fn bury(&self, view: &mut CloudView) {
         let now = self.now();
-        let has_ended = |id: &AwaitedId| {
-            self.memory.ended.get(id).is_some_and(|at| now.since(*at) < ENDED_KEPT)
-        };
+        let has_ended =
+            |id: &AwaitedId| self.memory.ended.get(id).is_some_and(|at| now.since(*at) < KEPT);
         if self.memory.ended.is_empty() || !self.pursuit.policy.guards(Guard::Missed) {
             return;
         }
@@ -164,21 +163,21 @@ impl Drive<'_, '_> {
             })
     }
 
-    /// Remembers that something is about to be asked to end.
-    pub(super) fn note_end(&mut self, subject: &Subject, action: &CloudAction) {
+    /// Remembers a request that may come late, just before it is made.
+    pub(super) fn note_open(&mut self, subject: &Subject, action: &CloudAction) {
         if !may_come_late(action) {
             return;
         }
         let asked_at = self.now();
         let until = asked_at.after(self.engine.cloud.limits().late_effect_max);
         let memory = self.memory.subjects.entry(subject.clone()).or_default();
-        match memory.open_ends.iter_mut().find(|end| &end.action == action) {
+        match memory.open_requests.iter_mut().find(|end| &end.action == action) {
             Some(end) => {
                 (end.times, end.asked_at, end.until) = (end.times + 1, asked_at, until);
             }
             None => {
                 let action = action.clone();
-                memory.open_ends.push(OpenEnd { action, times: 1, asked_at, until });
+                memory.open_requests.push(OpenRequest { action, times: 1, asked_at, until });
             }
         }
     }
@@ -208,13 +207,11 @@ impl Drive<'_, '_> {
     /// Says whether a node's last answer shows a device of ours in use.
     pub(super) fn had_devices_in_use(&self, node: &NodeName) -> bool {
         let probe = self.answers.get(node).and_then(|answer| answer.probe.as_ref().ok());
-        probe.is_some_and(|probe| {
-            probe.devices.values().any(|one| !one.mounts.is_empty() || one.is_held == Some(true))
-        })
+        probe.is_some_and(|probe| probe.devices.values().any(DeviceSeen::is_in_use))
     }
 
     /// Remembers that a node found something on a mount's volume that it would not format over.
-    pub(super) fn is_strange(&mut self, mount: &MountKey) {
+    pub(super) fn note_refused_format(&mut self, mount: &MountKey) {
         let volume = self.observation.as_ref().and_then(|seen| seen.mount(mount)?.volume());
         if let Some(volume) = volume.map(|volume| volume.id.clone()) {
             self.found_strange(mount.clone(), volume);
@@ -228,21 +225,21 @@ impl Drive<'_, '_> {
         }
     }
 
-    /// Forgets a request to end something that was refused, unless it was asked for before.
-    pub(super) fn is_refused(&mut self, subject: &Subject, action: &CloudAction) {
+    /// Forgets a request that was refused, unless it was asked for before.
+    pub(super) fn note_refused(&mut self, subject: &Subject, action: &CloudAction) {
         let Some(memory) = self.memory.subjects.get_mut(subject) else { return };
-        let once = |end: &OpenEnd| &end.action == action && end.times == 1;
-        if memory.open_ends.iter().any(once) {
-            memory.open_ends.retain(|end| !once(end));
+        let once = |end: &OpenRequest| &end.action == action && end.times == 1;
+        if memory.open_requests.iter().any(once) {
+            memory.open_requests.retain(|end| !once(end));
             self.record(Fact::Settled { subject: subject.clone(), request: action.clone() });
         }
     }
 
-    /// Forgets what was asked to end once, and is seen to.
+    /// Forgets what was asked for once, and has come.
     fn settle(&mut self, observation: &Observation) {
         let mut settled = Vec::new();
         for (subject, memory) in &mut self.memory.subjects {
-            memory.open_ends.retain(|end| {
+            memory.open_requests.retain(|end| {
                 let is_over = end.times == 1 && is_done(&end.action, observation);
                 if is_over {
                     settled.push((subject.clone(), end.action.clone()));
@@ -354,7 +351,7 @@ pub(super) fn is_foreign(mount: &MountObservation, volume: &VolumeSeen) -> bool 
         }
 }
 
-/// Says whether a look shows that a request to end something has taken effect.
+/// Says whether a look shows that a request has taken effect.
 fn is_done(action: &CloudAction, observation: &Observation) -> bool {
     match action {
         CloudAction::DetachVolume { mount, volume, instance } => observation

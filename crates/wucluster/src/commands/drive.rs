@@ -55,9 +55,7 @@ pub(crate) async fn drive(
     if demand == Demand::Away {
         let observation = site.look_at_cloud(&definition).await?;
         let is_met = demand.verdict(&definition, &observation, site.now()).is_met();
-        let limits = site.cloud().limits();
-        let (lag, late) = (limits.visibility_lag_max, limits.late_effect_max);
-        if is_met && !records.expect_more(site.now(), lag, late) {
+        if is_met && !records.expect_more(site.now(), &site.cloud().limits()) {
             return Ok(already_away(session, &definition, &observation));
         }
         consent = confirm::confirm(session, definition.name.as_str(), &observation, site.now())?;
