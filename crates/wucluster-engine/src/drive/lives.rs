@@ -3,20 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use wucluster_core::action::CloudAction;
-use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
-use wucluster_core::memory::{Awaited, AwaitedId, OpenRequest};
-use wucluster_core::observation::{
-    AttachmentState, CloudView, Contents, DeviceSeen, FilesystemState, InstanceSeen, InstanceState,
-    MountObservation, Observation, Observed, VolumeSeen, VolumeState,
-};
-use wucluster_core::planner::filesystem_uuid;
+use wucluster_core::ids::{InstanceId, Subject, VolumeId};
+use wucluster_core::memory::{Awaited, AwaitedId};
+use wucluster_core::observation::{CloudView, InstanceState, Observation, VolumeSeen, VolumeState};
 use wucluster_core::policy::Guard;
-use wucluster_core::tags::ContentMark;
 
 use super::Drive;
 use crate::event::EventKind;
-use crate::records::{Fact, KEPT, may_come_late};
+use crate::records::{Fact, KEPT};
 
 /// How often the next drive is told, at least, that all that lives was seen again.
 const HEARD_AGAIN: Duration = Duration::from_secs(30);
@@ -163,95 +157,6 @@ impl Drive<'_, '_> {
             })
     }
 
-    /// Remembers a request that may come late, just before it is made.
-    pub(super) fn note_open(&mut self, subject: &Subject, action: &CloudAction) {
-        if !may_come_late(action) {
-            return;
-        }
-        let asked_at = self.now();
-        let until = asked_at.after(self.engine.cloud.limits().late_effect_max);
-        let memory = self.memory.subjects.entry(subject.clone()).or_default();
-        match memory.open_requests.iter_mut().find(|end| &end.action == action) {
-            Some(end) => {
-                (end.times, end.asked_at, end.until) = (end.times + 1, asked_at, until);
-            }
-            None => {
-                let action = action.clone();
-                memory.open_requests.push(OpenRequest { action, times: 1, asked_at, until });
-            }
-        }
-    }
-
-    /// Remembers that a write epoch is about to be asked to be sealed.
-    pub(super) fn note_seal(&mut self, action: &CloudAction) {
-        if let CloudAction::TagVolume { mount, tags, .. } = action
-            && let Some(epoch) = tags.epoch().filter(|epoch| epoch.is_sealed)
-        {
-            let known = self.memory.sealed_epochs.entry(mount.clone()).or_insert(0);
-            *known = (*known).max(epoch.number);
-            self.sealed_at.insert(mount.clone(), self.now());
-        }
-    }
-
-    /// Tells under which write epoch a mounted volume is written: one that was asked to be sealed before its node
-    /// was asked is over, and what is written since is not covered by any snapshot of it.
-    pub(super) fn written_under(&self, seen: &Observation, mount: &MountKey, epoch: u64) -> u64 {
-        let probed_at = seen.node(&mount.node).and_then(|node| node.probed_at);
-        let is_since = probed_at > Some(self.sealed_at.get(mount).copied().unwrap_or_default());
-        match self.memory.sealed_epochs.get(mount) {
-            Some(sealed) if *sealed >= epoch && is_since => sealed + 1,
-            Some(_) | None => epoch,
-        }
-    }
-
-    /// Says whether a node's last answer shows a device of ours in use.
-    pub(super) fn had_devices_in_use(&self, node: &NodeName) -> bool {
-        let probe = self.answers.get(node).and_then(|answer| answer.probe.as_ref().ok());
-        probe.is_some_and(|probe| probe.devices.values().any(DeviceSeen::is_in_use))
-    }
-
-    /// Remembers that a node found something on a mount's volume that it would not format over.
-    pub(super) fn note_refused_format(&mut self, mount: &MountKey) {
-        let volume = self.observation.as_ref().and_then(|seen| seen.mount(mount)?.volume());
-        if let Some(volume) = volume.map(|volume| volume.id.clone()) {
-            self.found_strange(mount.clone(), volume);
-        }
-    }
-
-    /// Remembers that there is something on a volume that was made blank.
-    pub(super) fn found_strange(&mut self, mount: MountKey, volume: VolumeId) {
-        if self.memory.strange.insert(volume.clone()) {
-            self.record(Fact::Strange { mount, volume });
-        }
-    }
-
-    /// Forgets a request that was refused, unless it was asked for before.
-    pub(super) fn note_refused(&mut self, subject: &Subject, action: &CloudAction) {
-        let Some(memory) = self.memory.subjects.get_mut(subject) else { return };
-        let once = |end: &OpenRequest| &end.action == action && end.times == 1;
-        if memory.open_requests.iter().any(once) {
-            memory.open_requests.retain(|end| !once(end));
-            self.record(Fact::Settled { subject: subject.clone(), request: action.clone() });
-        }
-    }
-
-    /// Forgets what was asked for once, and has come.
-    fn settle(&mut self, observation: &Observation) {
-        let mut settled = Vec::new();
-        for (subject, memory) in &mut self.memory.subjects {
-            memory.open_requests.retain(|end| {
-                let is_over = end.times == 1 && is_done(&end.action, observation);
-                if is_over {
-                    settled.push((subject.clone(), end.action.clone()));
-                }
-                !is_over
-            });
-        }
-        for (subject, request) in settled {
-            self.record(Fact::Settled { subject, request });
-        }
-    }
-
     /// Takes for gone what has been awaited for as long as the provider may hide it.
     fn give_up(&mut self) {
         let now = self.now();
@@ -335,63 +240,4 @@ fn seen(observation: &Observation) -> Seen {
         }
     }
     seen
-}
-
-/// Says whether a volume that was made blank holds what we did not put there.
-pub(super) fn is_foreign(mount: &MountObservation, volume: &VolumeSeen) -> bool {
-    let Observed::Present(FilesystemState::Unmounted { contents }) = &mount.filesystem else {
-        return false;
-    };
-    let is_ours = |uuid: &Option<String>| uuid.as_deref() == Some(&filesystem_uuid(volume));
-    volume.tags.content() == Some(ContentMark::Blank)
-        && match contents {
-            Contents::Filesystem { uuid, .. } => !is_ours(uuid),
-            Contents::Other(_) => true,
-            Contents::NotExamined | Contents::Blank | Contents::Unreadable(_) => false,
-        }
-}
-
-/// Says whether a look shows that a request has taken effect.
-fn is_done(action: &CloudAction, observation: &Observation) -> bool {
-    match action {
-        CloudAction::DetachVolume { mount, volume, instance } => observation
-            .mount(mount)
-            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
-            .is_some_and(|seen| {
-                !seen
-                    .open_attachments()
-                    .any(|one| &one.instance == instance && one.state != AttachmentState::Detaching)
-            }),
-        CloudAction::AttachVolume { mount, volume, instance } => observation
-            .mount(mount)
-            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
-            .is_some_and(|seen| seen.open_attachments().any(|one| &one.instance == instance)),
-        CloudAction::DeleteVolume { mount, volume, .. } => observation
-            .mount(mount)
-            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
-            .is_some_and(|seen| matches!(seen.state, VolumeState::Deleting | VolumeState::Deleted)),
-        CloudAction::TerminateInstance { node, instance } => {
-            observation.node(node).is_some_and(|node| {
-                let is_it = |seen: &&InstanceSeen| &seen.id == instance;
-                node.terminated.iter().any(|seen| is_it(&seen))
-                    || node
-                        .instances
-                        .iter()
-                        .find(is_it)
-                        .is_some_and(|seen| seen.state == InstanceState::ShuttingDown)
-            })
-        }
-        _ => false,
-    }
-}
-
-/// Returns what a request ends.
-pub(super) fn ended_by(action: &CloudAction) -> Option<AwaitedId> {
-    match action {
-        CloudAction::TerminateInstance { instance, .. } => {
-            Some(AwaitedId::Instance(instance.clone()))
-        }
-        CloudAction::DeleteVolume { volume, .. } => Some(AwaitedId::Volume(volume.clone())),
-        _ => None,
-    }
 }

@@ -1,0 +1,290 @@
+//! When the cloud is looked at and nodes are asked, and what they say.
+
+use std::time::Duration;
+
+use wucluster_core::action::NodeAddress;
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::NodeName;
+use wucluster_core::observation::{
+    AttachmentState, CloudView, Gap, InstanceState, NodeProbe, NodeView, Observation,
+};
+use wucluster_core::plan::WaitOn;
+use wucluster_core::planner::{Ask, probe_request};
+use wucluster_core::ports::{CloudError, ErrorClass};
+use wucluster_core::time::Timestamp;
+
+use super::{BLIND_MAX, Done, Drive};
+use crate::engine::Outcome;
+use crate::event::EventKind;
+use crate::pace;
+
+impl Drive<'_, '_> {
+    /// Says whether a node's answer matters to the demand.
+    pub(super) fn wants_probe(&self, observation: &Observation, name: &NodeName) -> bool {
+        let Some(node) = observation.node(name) else { return false };
+        let Some(instance) = node.instance().filter(|one| one.state == InstanceState::Running)
+        else {
+            return false;
+        };
+        let hooks = self.pursuit.definition.nodes.get(name).map(|defined| &defined.hooks);
+        let is_attached = observation.attached_to(&instance.id).next().is_some();
+        match self.pursuit.demand {
+            Demand::Instantiated => false,
+            // What is on its way off must be off first, and only the node can tell what keeps it.
+            Demand::Attached => observation
+                .attached_to(&instance.id)
+                .flat_map(|mount| &mount.volumes)
+                .any(|volume| {
+                    volume.open_attachments().any(|one| {
+                        matches!(one.state, AttachmentState::Detaching | AttachmentState::Busy)
+                    })
+                }),
+            // Before a device can be there, a node has nothing to tell.
+            Demand::Mounted => node.is_defined && is_attached,
+            Demand::Launched => {
+                let is_checked = hooks.is_some_and(|hooks| !hooks.ready.is_empty());
+                node.is_defined && (is_attached || is_checked && !self.has_mounts(name))
+            }
+            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => {
+                is_attached || self.had_devices_in_use(name)
+            }
+            // What the listing does not show may be mounted all the same: the node is asked before it ends.
+            Demand::Away => true,
+            Demand::Haltable => {
+                is_attached
+                    || self.had_devices_in_use(name)
+                    || hooks.is_some_and(|hooks| !hooks.before_halt.is_empty())
+            }
+        }
+    }
+
+    pub(super) fn has_mounts(&self, name: &NodeName) -> bool {
+        self.pursuit.definition.nodes.get(name).is_some_and(|defined| !defined.mounts.is_empty())
+    }
+
+    /// Tells when a node is to be asked; `None` while its answer does not matter.
+    ///
+    /// A node whose answer is waited for is asked at its own pace; any other only now and then, since
+    /// each question costs the node a part of the second that its work needs.
+    pub(super) fn probe_due_at(
+        &self,
+        observation: &Observation,
+        name: &NodeName,
+    ) -> Option<Timestamp> {
+        if !self.wants_probe(observation, name) {
+            return None;
+        }
+        let due = self.next_probe_at.get(name).copied().unwrap_or_default();
+        // One round trip serves all devices that come at once.
+        let arriving = observation.mounts_of(name).filter_map(|mount| {
+            let (state, since) = self.memory.attachments.get(&mount.key)?;
+            (*state == AttachmentState::Attaching).then(|| since.after(pace::ARRIVAL))
+        });
+        let due = arriving.filter(|end| *end > self.now()).fold(due, Timestamp::max);
+        let instance = observation.node(name)?.instance().map(|instance| &instance.id);
+        let answer = self.answers.get(name).filter(|answer| Some(&answer.instance) == instance);
+        let Some(answer) = answer.filter(|answer| answer.probe.is_ok()) else { return Some(due) };
+        Some(if self.awaited.contains(name) {
+            due
+        } else {
+            due.max(answer.asked_at.after(pace::UNASKED_PROBE))
+        })
+    }
+
+    /// Begins the looks and probes that are due.
+    pub(super) fn look_about(&mut self) {
+        let now = self.now();
+        if !self.is_looking && self.next_look_at <= now {
+            self.is_looking = true;
+            let port = self.engine.cloud;
+            let clock = self.engine.clock;
+            let cluster = self.pursuit.definition.name.clone();
+            self.tasks.push(Box::pin(async move {
+                let asked_at = clock.now();
+                let result = port.observe(&cluster).await;
+                Done::Looked { asked_at, result }
+            }));
+        }
+        let Some(observation) = self.observation.take() else { return };
+        for node in &observation.nodes {
+            let is_due = self.probe_due_at(&observation, &node.name).is_some_and(|due| due <= now);
+            if !is_due || self.busy_nodes.contains(&node.name) || self.probing.contains(&node.name)
+            {
+                continue;
+            }
+            let Some(instance) = node.instance() else { continue };
+            let Some(ssh) = instance.ssh.clone() else { continue };
+            let address =
+                NodeAddress { node: node.name.clone(), instance: instance.id.clone(), ssh };
+            let request = probe_request(
+                &self.pursuit.definition,
+                Ask::For(self.pursuit.demand),
+                &observation,
+                node,
+            );
+            self.probing.insert(node.name.clone());
+            let port = self.engine.shell;
+            let clock = self.engine.clock;
+            self.tasks.push(Box::pin(async move {
+                let asked_at = clock.now();
+                let result = port.probe(&address, &request).await;
+                Done::Probed { address, asked_at, result }
+            }));
+        }
+        self.observation = Some(observation);
+    }
+
+    /// The nearest time at which something is due.
+    pub(super) fn wake_at(&self, deadline: Option<Timestamp>) -> Timestamp {
+        let mut times: Vec<Timestamp> = deadline.into_iter().collect();
+        if !self.is_looking {
+            times.push(self.next_look_at);
+        }
+        if let Some(observation) = &self.observation {
+            let free = self.next_probe_at.keys().filter(|node| !self.probing.contains(*node));
+            times.extend(free.filter_map(|node| self.probe_due_at(observation, node)));
+        }
+        times.extend(self.room_at);
+        if let Some(plan) = &self.plan {
+            times.extend(plan.waits.iter().filter_map(|wait| match wait.on {
+                WaitOn::Time(time) => Some(time),
+                WaitOn::Cloud | WaitOn::Node(_) | WaitOn::Answer | WaitOn::Others => None,
+            }));
+            if self.held_since.is_some() {
+                times.extend(self.memory.subjects.values().filter_map(|memory| memory.not_before));
+            }
+        }
+        let now = self.now();
+        times
+            .into_iter()
+            .filter(|time| *time > now)
+            .min()
+            .unwrap_or_else(|| now.after(self.engine.cloud.limits().look_interval_max))
+    }
+
+    pub(super) fn took_look(&mut self, asked_at: Timestamp, result: Result<CloudView, CloudError>) {
+        self.is_looking = false;
+        let limits = self.engine.cloud.limits();
+        match result {
+            Ok(mut view) => {
+                view.asked_at = asked_at;
+                self.bury(&mut view);
+                self.requests += u64::from(view.requests);
+                let is_same = self.view.as_ref().is_some_and(|before| same_things(before, &view));
+                self.quiet_looks = if is_same { self.quiet_looks + 1 } else { 0 };
+                self.blind_since = None;
+                self.view = Some(view);
+                self.is_assembled = false;
+                let is_stale = self
+                    .memory
+                    .subjects
+                    .values()
+                    .any(|memory| memory.cloud_settled_at >= Some(asked_at));
+                let pause = if is_stale {
+                    pace::FIRST_LOOK
+                } else {
+                    pace::look_again(&limits, self.quiet_looks, self.waits_for_cloud())
+                };
+                self.next_look_at = self.now().after(pause);
+            }
+            Err(error) => {
+                let now = self.now();
+                self.blind_since.get_or_insert(now);
+                self.quiet_looks += 1;
+                self.next_look_at = now.after(
+                    pace::look_again(&limits, self.quiet_looks, true).max(Duration::from_secs(1)),
+                );
+                if matches!(error.class, ErrorClass::Permission | ErrorClass::Permanent) {
+                    self.blind_since = Some(Timestamp::from_millis(0));
+                }
+                self.tell(EventKind::LookFailed { error: error.to_string() });
+                self.last_blindness(error);
+            }
+        }
+    }
+
+    pub(super) fn took_probe(
+        &mut self,
+        address: NodeAddress,
+        asked_at: Timestamp,
+        result: Result<NodeProbe, Gap>,
+    ) {
+        let NodeAddress { node, instance, ssh: _ } = address;
+        self.probing.remove(&node);
+        let now = self.now();
+        match &result {
+            Ok(probe) => {
+                self.memory.silent_since.remove(&node);
+                let blocking_no = |results: &[wucluster_core::observation::CheckResult]| {
+                    results.iter().any(|result| result.hook.blocks && !result.passed)
+                };
+                if blocking_no(&probe.ready) {
+                    self.memory.unready_since.entry(node.clone()).or_insert(now);
+                } else {
+                    self.memory.unready_since.remove(&node);
+                }
+                if blocking_no(&probe.before_halt) {
+                    *self.memory.halt_refusals.entry(node.clone()).or_insert(0) += 1;
+                } else {
+                    self.memory.halt_refusals.remove(&node);
+                }
+            }
+            Err(_) => {
+                self.memory.silent_since.entry(node.clone()).or_insert(now);
+            }
+        }
+        let is_same = match (self.answers.get(&node).map(|before| &before.probe), &result) {
+            (Some(Ok(before)), Ok(after)) => before == after,
+            (Some(Err(_)), Err(_)) => true,
+            _ => false,
+        };
+        let idle = self.idle_probes.entry(node.clone()).or_insert(0);
+        *idle = if is_same { idle.saturating_add(1) } else { 0 };
+        let is_stale = self
+            .memory
+            .of_mounts_of(&node)
+            .any(|(_, memory)| memory.shell_settled_at >= Some(asked_at));
+        let pause =
+            if is_stale { pace::FIRST_LOOK } else { pace::probe_again(*idle, result.is_err()) };
+        self.next_probe_at.insert(node.clone(), now.after(pause));
+        self.answers.insert(node, NodeView { instance, asked_at, probe: result });
+        self.is_assembled = false;
+    }
+
+    pub(super) fn waits_for_cloud(&self) -> bool {
+        self.asking > 0
+            || self.misses_something()
+            || !self.renewing.is_empty()
+            || self.observation.as_ref().is_some_and(|seen| self.lacks_an_address(seen))
+            || self
+                .plan
+                .as_ref()
+                .is_none_or(|plan| plan.waits.iter().any(|wait| wait.on == WaitOn::Cloud))
+    }
+
+    /// Says whether a node is to be asked whose address only the cloud can tell.
+    pub(super) fn lacks_an_address(&self, observation: &Observation) -> bool {
+        observation.nodes.iter().any(|node| {
+            node.instance().is_some_and(|one| one.ssh.is_none())
+                && self.wants_probe(observation, &node.name)
+        })
+    }
+
+    pub(super) fn last_blindness(&mut self, error: CloudError) {
+        self.blindness = Some(error);
+    }
+
+    pub(super) fn blinded(&mut self) -> Option<Outcome> {
+        let since = self.blind_since?;
+        (self.now().since(since) >= BLIND_MAX)
+            .then(|| self.blindness.take())
+            .flatten()
+            .map(Outcome::Failed)
+    }
+}
+
+fn same_things(before: &CloudView, after: &CloudView) -> bool {
+    before.instances == after.instances
+        && before.volumes == after.volumes
+        && before.snapshots == after.snapshots
+}

@@ -1,0 +1,104 @@
+//! Requests that may come late: what they would take away is not used meanwhile.
+
+use wucluster_core::action::CloudAction;
+use wucluster_core::ids::Subject;
+use wucluster_core::memory::{AwaitedId, OpenRequest};
+use wucluster_core::observation::{
+    AttachmentState, InstanceSeen, InstanceState, Observation, VolumeState,
+};
+
+use super::Drive;
+use crate::records::{Fact, may_come_late};
+
+impl Drive<'_, '_> {
+    /// Remembers a request that may come late, just before it is made.
+    pub(super) fn note_open(&mut self, subject: &Subject, action: &CloudAction) {
+        if !may_come_late(action) {
+            return;
+        }
+        let asked_at = self.now();
+        let until = asked_at.after(self.engine.cloud.limits().late_effect_max);
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        match memory.open_requests.iter_mut().find(|end| &end.action == action) {
+            Some(end) => {
+                (end.times, end.asked_at, end.until) = (end.times + 1, asked_at, until);
+            }
+            None => {
+                let action = action.clone();
+                memory.open_requests.push(OpenRequest { action, times: 1, asked_at, until });
+            }
+        }
+    }
+
+    /// Forgets a request that was refused, unless it was asked for before.
+    pub(super) fn note_refused(&mut self, subject: &Subject, action: &CloudAction) {
+        let Some(memory) = self.memory.subjects.get_mut(subject) else { return };
+        let once = |end: &OpenRequest| &end.action == action && end.times == 1;
+        if memory.open_requests.iter().any(once) {
+            memory.open_requests.retain(|end| !once(end));
+            self.record(Fact::Settled { subject: subject.clone(), request: action.clone() });
+        }
+    }
+
+    /// Forgets what was asked for once, and has come.
+    pub(super) fn settle(&mut self, observation: &Observation) {
+        let mut settled = Vec::new();
+        for (subject, memory) in &mut self.memory.subjects {
+            memory.open_requests.retain(|end| {
+                let is_over = end.times == 1 && is_done(&end.action, observation);
+                if is_over {
+                    settled.push((subject.clone(), end.action.clone()));
+                }
+                !is_over
+            });
+        }
+        for (subject, request) in settled {
+            self.record(Fact::Settled { subject, request });
+        }
+    }
+}
+
+/// Says whether a look shows that a request has taken effect.
+fn is_done(action: &CloudAction, observation: &Observation) -> bool {
+    match action {
+        CloudAction::DetachVolume { mount, volume, instance } => observation
+            .mount(mount)
+            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
+            .is_some_and(|seen| {
+                !seen
+                    .open_attachments()
+                    .any(|one| &one.instance == instance && one.state != AttachmentState::Detaching)
+            }),
+        CloudAction::AttachVolume { mount, volume, instance } => observation
+            .mount(mount)
+            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
+            .is_some_and(|seen| seen.open_attachments().any(|one| &one.instance == instance)),
+        CloudAction::DeleteVolume { mount, volume, .. } => observation
+            .mount(mount)
+            .and_then(|mount| mount.volumes.iter().find(|seen| &seen.id == volume))
+            .is_some_and(|seen| matches!(seen.state, VolumeState::Deleting | VolumeState::Deleted)),
+        CloudAction::TerminateInstance { node, instance } => {
+            observation.node(node).is_some_and(|node| {
+                let is_it = |seen: &&InstanceSeen| &seen.id == instance;
+                node.terminated.iter().any(|seen| is_it(&seen))
+                    || node
+                        .instances
+                        .iter()
+                        .find(is_it)
+                        .is_some_and(|seen| seen.state == InstanceState::ShuttingDown)
+            })
+        }
+        _ => false,
+    }
+}
+
+/// Returns what a request ends.
+pub(super) fn ended_by(action: &CloudAction) -> Option<AwaitedId> {
+    match action {
+        CloudAction::TerminateInstance { instance, .. } => {
+            Some(AwaitedId::Instance(instance.clone()))
+        }
+        CloudAction::DeleteVolume { volume, .. } => Some(AwaitedId::Volume(volume.clone())),
+        _ => None,
+    }
+}

@@ -1,0 +1,317 @@
+//! What is asked for, and what comes of it.
+
+use std::collections::BTreeMap;
+
+use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
+use wucluster_core::ids::{NodeName, Subject};
+use wucluster_core::interlock::{Cleared, Request, needs_second_look};
+use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Unsure};
+use wucluster_core::observation::{FilesystemState, Observed};
+use wucluster_core::policy::Guard;
+use wucluster_core::ports::{CloudError, ErrorClass, Receipt, ShellError, ShellReceipt};
+use wucluster_core::time::Timestamp;
+
+use super::open_requests::ended_by;
+use super::{Done, Drive};
+use crate::event::EventKind;
+use crate::pace;
+use crate::records::Fact;
+
+impl Drive<'_, '_> {
+    /// Makes requests: what weighs more only once it is cleared again on a newer look.
+    pub(super) fn ask(&mut self, actions: Vec<Cleared<Action>>) {
+        let mut cloud: BTreeMap<&'static str, Vec<Cleared<CloudAction>>> = BTreeMap::new();
+        let mut shell: BTreeMap<NodeName, Vec<Cleared<ShellAction>>> = BTreeMap::new();
+        let mut renewing = BTreeMap::new();
+        let mut put_off = BTreeMap::new();
+        self.room_at = None;
+        for cleared in actions {
+            let subject = cleared.action().subject();
+            let heeds_effect = self.pursuit.policy.guards(Guard::NoEffect);
+            if heeds_effect && self.done.get(&subject) == Some(cleared.action()) {
+                self.had_no_effect(&subject, cleared.action());
+                continue;
+            }
+            let looks_twice = self.pursuit.policy.guards(Guard::SecondLook);
+            let is_weighty = self
+                .observation
+                .as_ref()
+                .is_none_or(|seen| needs_second_look(seen, cleared.action()));
+            let cleared = if looks_twice && is_weighty {
+                match self.renew(&subject, &cleared) {
+                    Some(renewed) => renewed,
+                    None => {
+                        // Of the two looks that clear it, the first is the one that counts from.
+                        let first = self
+                            .renewing
+                            .remove(&subject)
+                            .filter(|first| first.action() == cleared.action())
+                            .unwrap_or(cleared);
+                        renewing.insert(subject, first);
+                        continue;
+                    }
+                }
+            } else {
+                cleared
+            };
+            if let Action::Cloud(action) = cleared.action()
+                && !self.has_room(action.name())
+            {
+                // It was cleared twice already; when there is room it need only be cleared again.
+                put_off.extend(self.renewing.remove(&subject).map(|first| (subject, first)));
+                continue;
+            }
+            self.note_asked(&subject, cleared.action());
+            match cleared.into_request() {
+                Request::Cloud(request) => {
+                    cloud.entry(request.action().name()).or_default().push(request);
+                }
+                Request::Shell(request) => {
+                    shell.entry(request.action().mount().node.clone()).or_default().push(request);
+                }
+            }
+        }
+        if !renewing.is_empty() {
+            // A cloud that cannot be looked at is not asked any sooner for that.
+            if self.blind_since.is_none() {
+                self.next_look_at = Timestamp::default();
+            }
+            // What a node does, it proves by itself once more; what the cloud does, it must say first.
+            let cloud_only =
+                renewing.iter().filter(|(_, cleared)| matches!(cleared.action(), Action::Cloud(_)));
+            for node in cloud_only.filter_map(|(subject, _)| subject.node()) {
+                self.next_probe_at.insert(node.clone(), Timestamp::default());
+                self.awaited.insert(node.clone());
+            }
+        }
+        renewing.extend(put_off);
+        self.renewing = renewing;
+        for requests in cloud.into_values() {
+            self.asking += 1;
+            self.requests += requests.len() as u64;
+            let port = self.engine.cloud;
+            self.tasks.push(Box::pin(async move {
+                let results = port.issue(&requests).await;
+                let actions = requests.iter().map(|request| request.action().clone()).collect();
+                Done::Cloud { actions, results }
+            }));
+        }
+        for (node, requests) in shell {
+            let Some(address) = self.address(&node) else {
+                for request in requests {
+                    let result = Err(ShellError::NoAnswer("it has no address yet".to_owned()));
+                    self.took_shell(request.action(), result);
+                }
+                continue;
+            };
+            self.asking += 1;
+            self.busy_nodes.insert(node);
+            let port = self.engine.shell;
+            self.tasks.push(Box::pin(async move {
+                let results = port.issue(&address, &requests).await;
+                let actions = requests.iter().map(|request| request.action().clone()).collect();
+                Done::Shell { actions, results }
+            }));
+        }
+    }
+
+    /// Takes a request from its budget. Where none is left, it is remembered when there will be.
+    pub(super) fn has_room(&mut self, request: &'static str) -> bool {
+        let Some(budget) = self.engine.cloud.budget(request) else { return true };
+        match self.budgets.take(request, budget, self.now()) {
+            Ok(()) => true,
+            Err(at) => {
+                self.room_at = Some(self.room_at.map_or(at, |known| known.min(at)));
+                false
+            }
+        }
+    }
+
+    /// Takes a request that was answered well and is wanted again, all the same, for a failed one:
+    /// asking it over and over would help nobody.
+    pub(super) fn had_no_effect(&mut self, subject: &Subject, action: &Action) {
+        self.done.remove(subject);
+        let held = self.observation.as_ref().and_then(|observation| match subject {
+            Subject::Mount(key) => match &observation.mount(key)?.filesystem {
+                Observed::Present(FilesystemState::Held { why, holders }) => {
+                    Some((why.clone(), holders.clone()))
+                }
+                Observed::Present(_) | Observed::Absent | Observed::Unknown(_) => None,
+            },
+            Subject::Cluster | Subject::Node(_) | Subject::Stranger(_) => None,
+        });
+        let nothing = || "it was carried out, and nothing changed".to_owned();
+        let error = match (action, held) {
+            (Action::Cloud(_), _) => FailureError::Cloud(CloudError {
+                class: ErrorClass::Retry,
+                code: "NoEffect".to_owned(),
+                message: nothing(),
+            }),
+            (Action::Shell(ShellAction::Unmount { .. }), Some((message, holders))) => {
+                FailureError::Shell(ShellError::Busy { holders, message })
+            }
+            (Action::Shell(_), _) => {
+                FailureError::Shell(ShellError::Failed { status: 0, message: nothing() })
+            }
+        };
+        self.failed(subject.clone(), action.name(), error);
+    }
+
+    pub(super) fn renew(
+        &self,
+        subject: &Subject,
+        cleared: &Cleared<Action>,
+    ) -> Option<Cleared<Action>> {
+        let first = self.renewing.get(subject)?;
+        if first.action() != cleared.action() {
+            return None;
+        }
+        let observation = self.observation.as_ref()?;
+        first.clone().renew(&self.context(observation, self.now())).ok()
+    }
+
+    pub(super) fn note_asked(&mut self, subject: &Subject, action: &Action) {
+        let name = action.name();
+        self.memory.subjects.entry(subject.clone()).or_default().in_flight = Some(name);
+        if let Action::Cloud(action) = action {
+            self.note_open(subject, action);
+            self.note_seal(action);
+        }
+        self.tell(EventKind::Asked {
+            subject: subject.clone(),
+            name: name.to_owned(),
+            action: action.clone(),
+        });
+    }
+
+    pub(super) fn address(&self, node: &NodeName) -> Option<NodeAddress> {
+        let instance = self.observation.as_ref()?.node(node)?.instance()?;
+        Some(NodeAddress {
+            node: node.clone(),
+            instance: instance.id.clone(),
+            ssh: instance.ssh.clone()?,
+        })
+    }
+
+    pub(super) fn took_cloud(&mut self, action: &CloudAction, result: Result<Receipt, CloudError>) {
+        let subject = action.subject();
+        let name = action.name();
+        let now = self.now();
+        let limits = self.engine.cloud.limits();
+        let (lag, late) = (limits.visibility_lag_max, limits.late_effect_max);
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        memory.in_flight = None;
+        memory.cloud_settled_at = Some(now);
+        if let Some(node) = subject.node() {
+            // What a node sees of its devices may be new too.
+            self.next_probe_at.insert(node.clone(), now.after(pace::FIRST_LOOK));
+            self.idle_probes.remove(node);
+        }
+        match result {
+            Ok(receipt) => {
+                memory.not_before = None;
+                memory.unsure = None;
+                self.done.insert(subject.clone(), Action::Cloud(action.clone()));
+                if let Some(ended) = ended_by(action) {
+                    memory.awaited.retain(|awaited| awaited.what != ended);
+                    self.dying.insert(ended);
+                }
+                let made = match receipt {
+                    Receipt::Accepted | Receipt::AlreadyDone => None,
+                    Receipt::Instance(id) => Some(AwaitedId::Instance(id)),
+                    Receipt::Volume(id) => Some(AwaitedId::Volume(id)),
+                    Receipt::Snapshot(id) => Some(AwaitedId::Snapshot(id)),
+                };
+                let id = made.as_ref().map(ToString::to_string);
+                if let Some(what) = made {
+                    let until = now.after(lag);
+                    let is_kept = !matches!(what, AwaitedId::Snapshot(_));
+                    let awaited =
+                        Awaited { what: what.clone(), since: now, until, is_ending: false };
+                    memory.await_for(awaited);
+                    if is_kept {
+                        self.lives(subject.clone(), what);
+                    }
+                }
+                self.tell(EventKind::Answered { subject, name: name.to_owned(), made: id });
+            }
+            Err(error) => {
+                if error.class != ErrorClass::Ambiguous {
+                    self.note_refused(&subject, action);
+                }
+                let memory = self.memory.subjects.entry(subject.clone()).or_default();
+                let spent = matches!(
+                    error.code.as_str(),
+                    "IdempotentInstanceTerminated" | "IdempotentParameterMismatch"
+                );
+                let is_creation = matches!(
+                    action,
+                    CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. }
+                );
+                if spent {
+                    memory.token_generation += 1;
+                    memory.unsure = None;
+                } else if is_creation && error.class == ErrorClass::Ambiguous {
+                    let until = now.after(lag.max(late));
+                    memory.unsure = Some(Unsure { action: action.clone(), until });
+                }
+                if is_creation && memory.unsure.is_none() {
+                    self.record(Fact::Refused { subject: subject.clone() });
+                }
+                if error.code == "RequestLimitExceeded" {
+                    self.budgets.is_spent(name, now);
+                }
+                self.failed(subject, name, FailureError::Cloud(error));
+            }
+        }
+    }
+
+    pub(super) fn took_shell(
+        &mut self,
+        action: &ShellAction,
+        result: Result<ShellReceipt, ShellError>,
+    ) {
+        let subject = Subject::Mount(action.mount().clone());
+        let name = action.name();
+        let now = self.now();
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        memory.in_flight = None;
+        memory.shell_settled_at = Some(now);
+        self.next_probe_at.insert(action.mount().node.clone(), now.after(pace::AFTER_ANSWER));
+        self.idle_probes.remove(&action.mount().node);
+        match result {
+            Ok(receipt) => {
+                memory.not_before = None;
+                for (hook, output) in receipt.passed_over {
+                    let subject = subject.clone();
+                    self.tell(EventKind::PassedOver { subject, hook: hook.run, output });
+                }
+                self.done.insert(subject.clone(), Action::Shell(action.clone()));
+                self.tell(EventKind::Answered { subject, name: name.to_owned(), made: None });
+            }
+            Err(error) => {
+                if matches!(error, ShellError::NotBlank(_)) {
+                    self.note_refused_format(action.mount());
+                }
+                self.failed(subject, name, FailureError::Shell(error));
+            }
+        }
+    }
+
+    pub(super) fn failed(&mut self, subject: Subject, name: &str, error: FailureError) {
+        let now = self.now();
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        let (times, first_at) = match &memory.failure {
+            Some(before) if before.action == name => (before.times + 1, before.first_at),
+            _ => (1, now),
+        };
+        let text = match &error {
+            FailureError::Cloud(error) => error.to_string(),
+            FailureError::Shell(error) => error.to_string(),
+        };
+        memory.not_before = Some(now.after(pace::back_off(times)));
+        memory.failure =
+            Some(Failure { action: name.to_owned(), error, times, first_at, last_at: now });
+        self.tell(EventKind::Failed { subject, name: name.to_owned(), error: text, times });
+    }
+}
