@@ -51,8 +51,7 @@ pub(crate) fn collect(cloud: &LocalCloud, held: &Held) -> Result<Removed, LocalE
             store.remove::<VolumeRecord>(held, record.id.as_str())?;
             removed.volume_records.push(record.id.to_string());
         } else {
-            // Deleted, and its content left by somebody who died in between.
-            copies::discard(&store.dir::<VolumeRecord>(record.id.as_str()))?;
+            cloud.finish_deletion(&record)?;
         }
     }
     for mut record in store.list::<SnapshotRecord>(held)? {
@@ -191,5 +190,13 @@ mod tests {
         drop(held);
         let view = cloud.look(&cluster).await.unwrap();
         assert!(view.snapshots.is_empty() && view.volumes.len() == 1);
+
+        // Somebody died between the record of a deletion and the removal of the disk: the next look ends it.
+        let held = cloud.store.hold().await.unwrap();
+        cloud.delete_volume(&held, &kept).unwrap();
+        drop(held);
+        fs::write(cloud.store.volume_data(&kept), "half deleted").unwrap();
+        assert!(cloud.look(&cluster).await.unwrap().volumes.is_empty());
+        assert!(!cloud.store.volume_data(&kept).exists(), "the space is given back");
     }
 }

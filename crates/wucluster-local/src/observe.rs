@@ -67,7 +67,11 @@ impl LocalCloud {
             view.instances.extend(is_listed.then_some(seen));
         }
         for mut record in self.store.list::<VolumeRecord>(&held)? {
-            if !record.belongs_to(cluster) || record.deleted_at.is_some() {
+            if !record.belongs_to(cluster) {
+                continue;
+            }
+            if record.deleted_at.is_some() {
+                self.finish_deletion(&record)?;
                 continue;
             }
             let owner = volumes::owner(&record).cloned();
