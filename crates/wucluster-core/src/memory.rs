@@ -113,7 +113,8 @@ impl SubjectMemory {
 pub struct OpenRequest {
     /// The request.
     pub action: CloudAction,
-    /// How many times it was asked for: one effect that is seen leaves the others open.
+    /// How many times it may have been asked for: one effect that is seen leaves the others open. A detachment
+    /// whose answer was lost counts twice, see [`crate::ports::Cloud::issue`].
     pub times: u32,
     /// When it was last asked for.
     pub asked_at: Timestamp,

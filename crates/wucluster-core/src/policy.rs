@@ -57,6 +57,8 @@ pub enum Guard {
     MayYetCome,
     /// What destroys is cleared on two looks.
     SecondLook,
+    /// A device that its node does not show is taken for gone once it has been missing for long.
+    MissingDevice,
     /// The write epoch is raised before a volume is attached again.
     RaisedEpoch,
     /// The seal is seen in a listing before the snapshot is asked for.
@@ -75,7 +77,7 @@ pub enum Guard {
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::FreshLook,
         Self::FreshWord,
         Self::OneAtATime,
@@ -83,6 +85,7 @@ impl Guard {
         Self::Missed,
         Self::MayYetCome,
         Self::SecondLook,
+        Self::MissingDevice,
         Self::RaisedEpoch,
         Self::SeenSeal,
         Self::SoleName,
@@ -103,6 +106,7 @@ impl Guard {
             Self::Missed => "missed",
             Self::MayYetCome => "may-yet-come",
             Self::SecondLook => "second-look",
+            Self::MissingDevice => "missing-device",
             Self::RaisedEpoch => "raised-epoch",
             Self::SeenSeal => "seen-seal",
             Self::SoleName => "sole-name",

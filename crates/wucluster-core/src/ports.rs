@@ -27,7 +27,9 @@ pub trait Cloud: Send + Sync {
 
     /// Issues requests and returns at once with one answer each, in the same order. May batch.
     ///
-    /// An answer is the provider's word that it heard the request, not that the state is reached.
+    /// An answer is the provider's word that it heard the request, not that the state is reached. What was answered
+    /// takes effect once at most: a provider that tries again by itself answers with
+    /// [`ErrorClass::Ambiguous`] unless it knows that its earlier tries never arrived.
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>>;
 
     /// Returns what this cloud is like: how soon a look is worth its price, and the like.

@@ -854,3 +854,38 @@ fn a_volume_is_held_and_not_raised_for_ever_under_a_snapshot_without_a_readable_
     assert!(plan.actions.is_empty(), "{:?}", plan.actions);
     assert_eq!(plan.holds[0].interlock, Interlock::Foreign);
 }
+
+#[test]
+fn a_nameless_volume_in_the_place_of_a_mount_holds_what_leads_down() {
+    let unlisted = |at: &str| {
+        let mut world = World::new(SOLO)
+            .instance("chief", "running")
+            .volume("chief/home", "in-use", "1 live")
+            .attached("i-chief", "attached")
+            .mounted(at);
+        world.view.volumes.clear();
+        world
+    };
+    let down =
+        [Demand::Unmounted, Demand::Separated, Demand::RecentlySnapshotted, Demand::Haltable];
+    for demand in down {
+        let plan = unlisted("/mnt/home").plan(demand);
+        let holds: Vec<_> = plan.holds.iter().map(|hold| hold.interlock).collect();
+        assert_eq!(holds, [Interlock::MountedElsewhere], "{demand}");
+        assert!(!plan.is_met(), "{demand}");
+        // What is mounted anywhere else is nobody's concern here.
+        assert!(unlisted("/srv").plan(demand).is_met(), "{demand}");
+    }
+    // A listing may lack it for once: then it is awaited.
+    let mut world = unlisted("/mnt/home");
+    let awaited = Awaited {
+        what: AwaitedId::Volume(VolumeId::new("vol-chief-home")),
+        since: NOW,
+        until: NOW.after(std::time::Duration::from_secs(60)),
+        is_ending: false,
+    };
+    let memory = SubjectMemory { awaited: vec![awaited], ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Mount(key("chief/home")), memory);
+    let plan = world.plan(Demand::Unmounted);
+    assert!(plan.holds.is_empty() && !plan.is_met());
+}

@@ -60,6 +60,8 @@ impl AnyGuard {
             }
             Self::Interlock(Interlock::IdentityConflict) => Some(Self::Other(Guard::SoleName)),
             Self::Other(Guard::SoleName) => Some(Self::Interlock(Interlock::IdentityConflict)),
+            Self::Other(Guard::SecondLook) => Some(Self::Other(Guard::MissingDevice)),
+            Self::Other(Guard::MissingDevice) => Some(Self::Other(Guard::SecondLook)),
             Self::Interlock(_) | Self::Other(_) | Self::Examination | Self::Canary => None,
         }
     }
@@ -73,7 +75,11 @@ impl AnyGuard {
                 Interlock::MountBusy | Interlock::NodeSilent | Interlock::HostKeyChanged,
             )
             | Self::Other(
-                Guard::FreshWord | Guard::SecondLook | Guard::NodesWord | Guard::MayYetCome,
+                Guard::FreshWord
+                | Guard::SecondLook
+                | Guard::MissingDevice
+                | Guard::NodesWord
+                | Guard::MayYetCome,
             ) => &[
                 Rule::Harm(HarmKind::DetachedWhileMounted),
                 Rule::Harm(HarmKind::TerminatedWhileMounted),

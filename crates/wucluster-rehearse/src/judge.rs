@@ -9,7 +9,7 @@ use wucluster_engine::{Ending, Outcome};
 use wucluster_sim::World;
 
 use crate::bench::{Bench, Driven};
-use crate::truth::Shortfalls;
+use crate::truth::{Shortfall, Shortfalls};
 use crate::verdict::{Rule, Violation};
 use crate::wire::{Call, Log};
 
@@ -124,7 +124,8 @@ fn looks(driven: &Driven, log: &Log) -> Option<Violation> {
     })
 }
 
-/// R1: who was reported to be where it was demanded, and was not, at any instant since the evidence.
+/// R1: who was reported to be where it was demanded, and was not, at any instant since the evidence. Each part of
+/// a demand has evidence of its own: what bears a name is listed, what is mounted is told by its node.
 #[must_use]
 pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Vec<Violation> {
     let Some(Ending { outcome: Outcome::Reached, observation: Some(observation), .. }) =
@@ -141,7 +142,7 @@ pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> 
     let probed = observation.nodes.iter().filter_map(|node| node.probed_at).min();
     let probed = probed.map(|probed| bench.sim.true_time(probed));
     let evidence = probed.map_or(looked, |probed| probed.min(looked));
-    let was_so = |subject: &Subject| {
+    let was_so = |subject: &Subject, lacks: &Shortfall| {
         // What no listing of this drive showed late was seen as it was.
         let is_late = is_late(driven, world, subject);
         let stale = if is_late { world.staleness_max() } else { Duration::ZERO };
@@ -149,12 +150,12 @@ pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> 
             .watched
             .iter()
             .filter(|(at, _)| at.after(stale) >= evidence)
-            .any(|(_, short): &(_, Shortfalls)| !short.contains_key(subject))
+            .any(|(_, short)| short.get(subject).is_none_or(|then| then.part > lacks.part))
     };
     short
         .into_iter()
-        .filter(|(subject, _)| !was_so(subject))
-        .map(|(subject, what)| Violation { rule: Rule::UntrueReport, subject, what })
+        .filter(|(subject, lacks)| !was_so(subject, lacks))
+        .map(|(subject, lacks)| Violation { rule: Rule::UntrueReport, subject, what: lacks.why })
         .collect()
 }
 
@@ -165,7 +166,8 @@ pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Ve
     let stage = bench.stage(&driven.definition);
     let short = stage.shortfalls(world, demand);
     let all = |rule: Rule, short: Shortfalls| {
-        let guilty = |(subject, what)| Violation { rule, subject, what };
+        let guilty =
+            |(subject, lacks): (Subject, Shortfall)| Violation { rule, subject, what: lacks.why };
         short.into_iter().map(guilty).collect::<Vec<_>>()
     };
     match driven.ending.as_ref().map(|ending| &ending.outcome) {
@@ -188,10 +190,10 @@ pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Ve
             }
             let accounted = stage.accounted_for(world, holds);
             // A twin that came to light just now is held at the next look.
-            let is_new_twin = |why: &str| why.contains("carry its name");
+            let is_new_twin = |lacks: &Shortfall| lacks.why.contains("carry its name");
             let behind = short
                 .into_iter()
-                .filter(|(subject, why)| !accounted.contains(subject) && !is_new_twin(why))
+                .filter(|(subject, lacks)| !accounted.contains(subject) && !is_new_twin(lacks))
                 .collect();
             found.extend(all(Rule::LeftBehind, behind));
             found

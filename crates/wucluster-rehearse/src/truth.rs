@@ -15,7 +15,41 @@ use wucluster_sim::{Content, Shape, World};
 use crate::wire::Log;
 
 /// Who falls short of a demand in truth, and how.
-pub type Shortfalls = BTreeMap<Subject, String>;
+pub type Shortfalls = BTreeMap<Subject, Shortfall>;
+
+/// What a demand lacks first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Which part of the demand it is.
+    pub part: Part,
+    /// How it falls short of it.
+    pub why: String,
+}
+
+/// The parts of a demand, in the order in which they are looked at: who falls short of one has all those before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Exactly one thing carries the name, or none is left.
+    Name,
+    /// It is in a state in which it can be used.
+    State,
+    /// So is its machine.
+    Machine,
+    /// It is attached there, or to nothing.
+    Attachment,
+    /// It is mounted where it should be.
+    Mount,
+    /// A snapshot keeps it.
+    Snapshot,
+    /// Its hooks say yes.
+    Hooks,
+}
+
+impl Part {
+    fn short(self, why: impl Into<String>) -> Shortfall {
+        Shortfall { part: self, why: why.into() }
+    }
+}
 
 /// The nodes and mounts of a run: those that are defined, and all that ever were.
 #[derive(Debug, Clone, Copy)]
@@ -29,17 +63,17 @@ pub struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn volume(&self, world: &World, mount: &MountKey) -> Result<VolumeId, String> {
+    fn volume(&self, world: &World, mount: &MountKey) -> Result<VolumeId, Shortfall> {
         match world.volumes_named(&self.definition.name, mount).as_slice() {
             [one] => Ok(one.clone()),
-            several => Err(format!("{} volumes carry its name", several.len())),
+            several => Err(Part::Name.short(format!("{} volumes carry its name", several.len()))),
         }
     }
 
-    fn instance(&self, world: &World, node: &NodeName) -> Result<InstanceId, String> {
+    fn instance(&self, world: &World, node: &NodeName) -> Result<InstanceId, Shortfall> {
         match world.instances_named(&self.definition.name, node).as_slice() {
             [one] => Ok(one.clone()),
-            several => Err(format!("{} instances carry its name", several.len())),
+            several => Err(Part::Name.short(format!("{} instances carry its name", several.len()))),
         }
     }
 
@@ -52,38 +86,39 @@ impl Stage<'_> {
             if upward && !self.definition.nodes.contains_key(node) {
                 continue;
             }
-            if let Err(why) = self.node_holds(world, demand, node) {
-                short.insert(Subject::Node(node.clone()), why);
+            if let Err(lacks) = self.node_holds(world, demand, node) {
+                short.insert(Subject::Node(node.clone()), lacks);
             }
         }
         for mount in self.mounts {
             if upward && self.definition.mount(mount).is_none() {
                 continue;
             }
-            if let Err(why) = self.mount_holds(world, demand, mount) {
-                short.insert(Subject::Mount(mount.clone()), why);
+            if let Err(lacks) = self.mount_holds(world, demand, mount) {
+                short.insert(Subject::Mount(mount.clone()), lacks);
             }
         }
         short
     }
 
-    fn node_holds(&self, world: &World, demand: Demand, node: &NodeName) -> Result<(), String> {
+    fn node_holds(&self, world: &World, demand: Demand, node: &NodeName) -> Result<(), Shortfall> {
         match demand {
             Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched => {
                 let id = self.instance(world, node)?;
                 if world.instance_state(&id) != Some(InstanceState::Running) {
-                    return Err(format!("{id} is {:?}", world.instance_state(&id)));
+                    let state = world.instance_state(&id);
+                    return Err(Part::State.short(format!("{id} is {state:?}")));
                 }
                 let is_ready = demand != Demand::Launched
                     || self.says_no(world, node, |hooks| &hooks.ready).is_err();
-                if is_ready { Ok(()) } else { Err("it is not ready".to_owned()) }
+                if is_ready { Ok(()) } else { Err(Part::Hooks.short("it is not ready")) }
             }
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => Ok(()),
             Demand::Haltable => {
                 let may_halt = self.says_no(world, node, |hooks| &hooks.before_halt).is_err();
                 // There is nobody to ask on a machine that does not run.
                 let runs = self.instance(world, node).is_ok_and(|id| world.is_up(&id));
-                if may_halt || !runs { Ok(()) } else { Err("it may not halt".to_owned()) }
+                if may_halt || !runs { Ok(()) } else { Err(Part::Hooks.short("it may not halt")) }
             }
             Demand::Away => {
                 let mut left = world.instances_named(&self.definition.name, node);
@@ -91,7 +126,11 @@ impl Stage<'_> {
                     world.instance_state(id) != Some(InstanceState::ShuttingDown)
                         && !world.is_to_end(id.as_str())
                 });
-                if left.is_empty() { Ok(()) } else { Err(format!("{left:?} exist")) }
+                if left.is_empty() {
+                    Ok(())
+                } else {
+                    Err(Part::Name.short(format!("{left:?} exist")))
+                }
             }
         }
     }
@@ -115,7 +154,12 @@ impl Stage<'_> {
         }
     }
 
-    fn mount_holds(&self, world: &World, demand: Demand, mount: &MountKey) -> Result<(), String> {
+    fn mount_holds(
+        &self,
+        world: &World,
+        demand: Demand,
+        mount: &MountKey,
+    ) -> Result<(), Shortfall> {
         match demand {
             Demand::Instantiated => self.exists(world, mount).map(drop),
             Demand::Attached => self.is_attached(world, mount).map(drop),
@@ -127,7 +171,8 @@ impl Stage<'_> {
                 for volume in world.volumes_named(&self.definition.name, mount) {
                     let is_going = world.volume_state(&volume) == Some(VolumeState::Deleting);
                     if !is_going && !world.is_kept(&volume) {
-                        return Err(format!("no snapshot holds what is on {volume}"));
+                        let why = format!("no snapshot holds what is on {volume}");
+                        return Err(Part::Snapshot.short(why));
                     }
                 }
                 Ok(())
@@ -139,47 +184,54 @@ impl Stage<'_> {
                     world.volume_state(id) != Some(VolumeState::Deleting)
                         && !world.is_to_end(id.as_str())
                 });
-                if left.is_empty() { Ok(()) } else { Err(format!("{left:?} exist")) }
+                if left.is_empty() {
+                    Ok(())
+                } else {
+                    Err(Part::Name.short(format!("{left:?} exist")))
+                }
             }
         }
     }
 
-    fn exists(&self, world: &World, mount: &MountKey) -> Result<VolumeId, String> {
+    fn exists(&self, world: &World, mount: &MountKey) -> Result<VolumeId, Shortfall> {
         let volume = self.volume(world, mount)?;
         match world.volume_state(&volume) {
             Some(VolumeState::Available | VolumeState::InUse) => Ok(volume),
-            state => Err(format!("{volume} is {state:?}")),
+            state => Err(Part::State.short(format!("{volume} is {state:?}"))),
         }
     }
 
-    fn is_attached(&self, world: &World, mount: &MountKey) -> Result<VolumeId, String> {
+    fn is_attached(&self, world: &World, mount: &MountKey) -> Result<VolumeId, Shortfall> {
         let volume = self.exists(world, mount)?;
-        let own = self.instance(world, &mount.node)?;
+        let own =
+            self.instance(world, &mount.node).map_err(|lacks| Part::Machine.short(lacks.why))?;
         match world.attachment_of(&volume) {
             Some((to, AttachmentState::Attached)) if to == own => Ok(volume),
-            other => Err(format!("{volume} is {other:?}, its node is {own}")),
+            other => {
+                let why = format!("{volume} is {other:?}, its node is {own}");
+                Err(Part::Attachment.short(why))
+            }
         }
     }
 
-    fn is_mounted(&self, world: &World, mount: &MountKey) -> Result<(), String> {
+    fn is_mounted(&self, world: &World, mount: &MountKey) -> Result<(), Shortfall> {
         self.is_attached(world, mount)?;
         let wanted = self.definition.mount(mount).map(|defined| defined.at.clone());
         let found = world.mounted_at(mount);
         if found.is_some() && found == wanted {
             Ok(())
         } else {
-            Err(format!("it is mounted at {found:?}"))
+            Err(Part::Mount.short(format!("it is mounted at {found:?}")))
         }
     }
 
-    fn is_separate(&self, world: &World, mount: &MountKey) -> Result<(), String> {
-        not_in_use(world, mount)?;
+    fn is_separate(&self, world: &World, mount: &MountKey) -> Result<(), Shortfall> {
         for volume in world.volumes_named(&self.definition.name, mount) {
             if let Some((to, state)) = world.attachment_of(&volume) {
-                return Err(format!("{volume} is {state} to {to}"));
+                return Err(Part::Attachment.short(format!("{volume} is {state} to {to}")));
             }
         }
-        Ok(())
+        not_in_use(world, mount)
     }
 
     /// Says what is wrong with a hold, if its reason does not hold in truth.
@@ -291,8 +343,9 @@ impl Stage<'_> {
             ),
             Interlock::MountedElsewhere => is(
                 world.is_in_use(mount)
-                    && world.mounted_at(mount)
-                        != self.definition.mount(mount).map(|defined| defined.at.clone())
+                    && (volumes.is_empty()
+                        || world.mounted_at(mount)
+                            != self.definition.mount(mount).map(|defined| defined.at.clone()))
                     || !world.kept_busy_by(mount).is_empty(),
                 "it is not mounted in a wrong way",
             ),
@@ -371,8 +424,8 @@ impl Stage<'_> {
     }
 }
 
-fn not_in_use(world: &World, mount: &MountKey) -> Result<(), String> {
-    if world.is_in_use(mount) { Err("a machine has it in use".to_owned()) } else { Ok(()) }
+fn not_in_use(world: &World, mount: &MountKey) -> Result<(), Shortfall> {
+    if world.is_in_use(mount) { Err(Part::Mount.short("a machine has it in use")) } else { Ok(()) }
 }
 
 fn refused(log: &Log, subject: &Subject) -> Result<(), String> {

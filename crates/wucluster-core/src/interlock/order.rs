@@ -6,7 +6,7 @@ use crate::ids::{InstanceId, MountKey, NodeName, Subject};
 use crate::memory::AwaitedId;
 use crate::observation::{
     AttachmentState, DeviceSeen, FilesystemState, Gap, GapKind, InstanceSeen, InstanceState,
-    NodeObservation, NodeProbe, Observed, VolumeSeen, VolumeState,
+    MountObservation, NodeObservation, NodeProbe, Observed, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
 use crate::policy::Guard;
@@ -72,6 +72,25 @@ pub(crate) fn unmounted(
     }
 }
 
+/// Passes a mount without a volume, unless one that no listing shows by its name is mounted in its place: then it
+/// is neither unmounted nor kept.
+pub(crate) fn nothing_nameless(ctx: &Context<'_>, mount: &MountObservation) -> Result<(), Refusal> {
+    let subject = Subject::Mount(mount.key.clone());
+    let Observed::Present(FilesystemState::MountedElsewhere { at, why }) = &mount.filesystem else {
+        return Ok(());
+    };
+    let memory = ctx.memory.of(&subject);
+    if memory.is_some_and(|memory| memory.awaited_at(ctx.now).next().is_some()) {
+        return Err(Refusal::wait(subject, WaitOn::Cloud, "its volume is to show itself"));
+    }
+    Err(Hold::new(Interlock::MountedElsewhere, subject, "it is not unmounted")
+        .why(format!("{} is mounted: {why}", at.join(", ")))
+        .so("it stays mounted: what is on it is not known to be kept")
+        .fix("set the tags of its volume right, or unmount and detach it by hand")
+        .may_clear()
+        .refuse())
+}
+
 /// Passes a volume that its node has not shown for so long that it has no device there. Answers may lack
 /// for once what is there, also twice in a row, and be held by another name space meanwhile.
 fn device_is_missing(
@@ -79,7 +98,8 @@ fn device_is_missing(
     key: &MountKey,
     volume: &VolumeSeen,
 ) -> Result<(), Refusal> {
-    if volume.open_attachments().all(|one| one.state != AttachmentState::Attached) {
+    let is_attached = volume.open_attachments().any(|one| one.state == AttachmentState::Attached);
+    if !is_attached || !ctx.policy.guards(Guard::MissingDevice) {
         return Ok(());
     }
     let since = ctx.memory.deviceless_since.get(key);

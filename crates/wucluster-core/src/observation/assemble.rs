@@ -42,6 +42,7 @@ impl Observation {
             at: cloud.asked_at,
             instances: cloud.instances.iter().map(|instance| (&instance.id, instance)).collect(),
             nodes: nodes.iter().map(|node| (&node.name, node)).collect(),
+            serials: found.serials(),
         };
         let mounts = keys.into_iter().map(|key| found.mount(definition, key, &seen)).collect();
         found.strangers.sort_by(|a, b| a.id.cmp(&b.id));
@@ -54,6 +55,8 @@ struct Seen<'a> {
     at: Timestamp,
     instances: BTreeMap<&'a InstanceId, &'a InstanceSeen>,
     nodes: IndexMap<&'a NodeName, &'a NodeObservation>,
+    /// The serials of all volumes that are listed by the name of a mount.
+    serials: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -139,6 +142,10 @@ impl Found {
                 held_by: held_by.to_vec(),
             });
         }
+    }
+
+    fn serials(&self) -> BTreeSet<String> {
+        self.volumes.values().flatten().map(|volume| volume.id.serial()).collect()
     }
 
     fn node_names(&self, definition: &ClusterDefinition) -> Vec<NodeName> {
@@ -245,7 +252,7 @@ impl Found {
         });
         let point = definition.mount(&key).map(|mount| mount.at.as_str());
         let filesystem = match volumes.as_slice() {
-            [] => Observed::Absent,
+            [] => unlisted_at(point, &key, seen).map_or(Observed::Absent, Observed::Present),
             [one] => filesystem(one, point, &key, seen),
             _ => Observed::Unknown(Gap {
                 kind: GapKind::NotAsked,
@@ -255,6 +262,21 @@ impl Found {
         };
         MountObservation { is_defined: point.is_some(), key, volumes, snapshots, filesystem }
     }
+}
+
+/// Tells what is mounted at the place of a mount without a volume, if that is a volume which is not listed by any
+/// name: one that lost it.
+fn unlisted_at(point: Option<&str>, key: &MountKey, seen: &Seen<'_>) -> Option<FilesystemState> {
+    let probe = seen.nodes.get(&key.node)?.probe.present()?;
+    let is_unlisted = |serial: &str| serial.starts_with("vol") && !seen.serials.contains(serial);
+    let is_there = |device: &DeviceSeen| device.mounts.iter().any(|mount| point == Some(&mount.at));
+    let mut devices = probe.devices.iter();
+    let (serial, device) =
+        devices.find(|(serial, device)| is_unlisted(serial) && is_there(device))?;
+    Some(FilesystemState::MountedElsewhere {
+        at: device.mounts.iter().map(|mount| mount.at.clone()).collect(),
+        why: format!("it is device {serial}, and no volume that is listed for a mount is that"),
+    })
 }
 
 /// Tells what the file system of a volume does, as far as the cloud and its node can say.

@@ -42,13 +42,11 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
             })
         }
         (
-            Demand::Unmounted
-            | Demand::Separated
-            | Demand::RecentlySnapshotted
-            | Demand::Haltable
-            | Demand::Away,
+            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable,
             None,
-        ) => Ok(Step::Done),
+        ) => order::nothing_nameless(ctx, mount).map(|()| Step::Done),
+        // Its machine is held for that.
+        (Demand::Away, None) => Ok(Step::Done),
         (Demand::Unmounted, Some(volume)) => {
             order::unmounted(ctx, &mount.key, volume).map(|()| Step::Done)
         }

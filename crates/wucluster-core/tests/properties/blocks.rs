@@ -81,6 +81,9 @@ pub fn is_true(world: &World, hold: &Hold) -> bool {
         Interlock::MountedElsewhere => {
             seen.devices().any(is_in_use)
                 || seen.probes().any(|probe| !probe.mount_table.is_empty())
+                || seen
+                    .probes()
+                    .any(|probe| probe.devices.values().any(|one| !one.mounts.is_empty()))
         }
         Interlock::AttachedElsewhere => seen.volumes().any(|volume| {
             let own: Vec<_> = seen.instances().collect();

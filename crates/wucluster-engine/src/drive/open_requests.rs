@@ -30,6 +30,15 @@ impl Drive<'_, '_> {
         }
     }
 
+    /// Remembers that the answer to a request was lost: whoever carried it may have tried twice, and the effect that
+    /// is seen may be that of the first try. Only a detachment can be asked for, have its effect, and harm later.
+    pub(super) fn note_unanswered(&mut self, subject: &Subject, action: &CloudAction) {
+        if matches!(action, CloudAction::DetachVolume { .. }) {
+            self.note_open(subject, action);
+            self.record(Fact::Open { subject: subject.clone(), request: action.clone() });
+        }
+    }
+
     /// Forgets a request that was refused, unless it was asked for before.
     pub(super) fn note_refused(&mut self, subject: &Subject, action: &CloudAction) {
         let Some(memory) = self.memory.subjects.get_mut(subject) else { return };

@@ -236,7 +236,9 @@ impl Drive<'_, '_> {
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: id });
             }
             Err(error) => {
-                if error.class != ErrorClass::Ambiguous {
+                if error.class == ErrorClass::Ambiguous {
+                    self.note_unanswered(&subject, action);
+                } else {
                     self.note_refused(&subject, action);
                 }
                 let memory = self.memory.subjects.entry(subject.clone()).or_default();

@@ -196,9 +196,10 @@ impl World {
                 }
                 again
             }
+            // Nobody repeats what was answered; and of two tries, the answer to the first was lost.
             Some((_, after, parcel)) if result.is_ok() => {
                 self.send_late(after, parcel);
-                result
+                Err(no_answer(name))
             }
             Some(_) | None => result,
         }
