@@ -146,6 +146,11 @@ pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> 
         // What no listing of this drive showed late was seen as it was.
         let is_late = is_late(driven, world, subject);
         let stale = if is_late { world.staleness_max() } else { Duration::ZERO };
+        // Nobody watched before the drive: what others made then, the look may not have shown yet.
+        let is_watched = driven.from.after(stale) <= evidence;
+        if is_late && !is_watched && world.has_new_namesake(subject, stale, evidence) {
+            return true;
+        }
         driven
             .watched
             .iter()

@@ -44,6 +44,11 @@ impl<T: Clone + PartialEq> Published<T> {
         self.entries.back().and_then(|(_, seen)| seen.as_ref())
     }
 
+    /// Returns since when it is as it is.
+    pub(super) fn since(&self) -> Option<Timestamp> {
+        self.entries.back().map(|(since, _)| *since)
+    }
+
     /// Notes that a look at `now` shows it, late by `lag`; says whether an earlier look showed
     /// something newer.
     pub(super) fn show(&mut self, now: Timestamp, lag: Duration) -> bool {

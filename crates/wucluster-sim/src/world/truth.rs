@@ -1,12 +1,15 @@
 //! The truth about one node or mount, for whoever judges: no listing and no node is asked.
 
+use std::time::Duration;
+
 use wucluster_core::action::CloudAction;
-use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, VolumeId};
+use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, Subject, VolumeId};
 use wucluster_core::observation::{SnapshotState, VolumeState};
 use wucluster_core::tags::{Identity, Tags};
+use wucluster_core::time::Timestamp;
 
 use super::event::Event;
-use super::owner::Owner;
+use super::owner::{Maker, Owner};
 use super::snapshot::Snapshot;
 use super::state::World;
 use super::volume::Volume;
@@ -48,6 +51,21 @@ impl World {
             .filter(|found| !found.is_terminated() && is_named(&found.tags))
             .map(|found| found.id.clone())
             .collect()
+    }
+
+    /// Says whether somebody else made an instance or volume of a name, and changed it last within `late` before a
+    /// time.
+    #[must_use]
+    pub fn has_new_namesake(&self, subject: &Subject, late: Duration, before: Timestamp) -> bool {
+        let is_it = |maker: Maker, owner: Option<&Owner>, since: Option<Timestamp>| {
+            maker == Maker::Human
+                && owner.is_some_and(|owner| &owner.subject() == subject)
+                && since.is_some_and(|since| since.after(late) >= before)
+        };
+        let mut instances = self.instances.values();
+        let mut volumes = self.volumes.values();
+        instances.any(|it| is_it(it.maker, it.owner.as_ref(), it.published.since()))
+            || volumes.any(|it| is_it(it.maker, it.owner.as_ref(), it.published.since()))
     }
 
     /// Says whether the cloud has accepted to end a volume or instance, and will.
