@@ -365,14 +365,11 @@ impl<'a, 'e> Drive<'a, 'e> {
                 && matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
             if let (true, Some(epoch)) = (holds_data, volume.tags.epoch()) {
                 let epoch = self.written_under(observation, &mount.key, epoch.number);
-                if self.memory.data_epochs.get(&mount.key).is_none_or(|known| *known < epoch) {
-                    seen.push((mount.key.clone(), epoch));
-                }
+                seen.push((mount.key.clone(), epoch));
             }
         }
         for (mount, epoch) in seen {
-            self.memory.data_epochs.insert(mount.clone(), epoch);
-            self.tell(EventKind::DataSeen { mount, epoch });
+            self.knows_data(mount, epoch);
         }
         for (subject, memory) in &mut self.memory.subjects {
             let is_there = match subject {

@@ -485,12 +485,14 @@ pub(super) fn nothing_in_use(
     instance: &InstanceSeen,
 ) -> Result<(), Refusal> {
     let subject = Subject::Node(node.name.clone());
-    if instance.state != InstanceState::Running || !ctx.policy.guards(Guard::NodesWord) {
+    let may_run = matches!(instance.state, InstanceState::Running | InstanceState::Pending);
+    if !may_run || !ctx.policy.guards(Guard::NodesWord) {
         return Ok(());
     }
     let probe = match &node.probe {
         Observed::Present(probe) => probe,
         Observed::Absent => return Ok(()),
+        Observed::Unknown(_) if instance.state == InstanceState::Pending => return Ok(()),
         Observed::Unknown(gap) => return Err(silent(ctx, &subject, &node.name, gap)),
     };
     let Some((serial, device)) = probe.devices.iter().find(|(_, device)| device.is_in_use()) else {

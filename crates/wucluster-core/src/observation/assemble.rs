@@ -208,7 +208,11 @@ impl Found {
                     })
                 }
                 InstanceState::Stopped | InstanceState::Terminated => Observed::Absent,
-                InstanceState::Pending => not_asked("the machine is starting"),
+                // What has answered has started: a listing that goes back in time shows what was.
+                InstanceState::Pending => match answer.map(|answer| &answer.probe) {
+                    Some(Ok(probe)) => Observed::Present(probe.clone()),
+                    Some(Err(_)) | None => not_asked("the machine is starting"),
+                },
                 InstanceState::Stopping | InstanceState::ShuttingDown => {
                     not_asked("the machine is halting")
                 }

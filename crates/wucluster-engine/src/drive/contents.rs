@@ -9,6 +9,7 @@ use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::tags::ContentMark;
 
 use super::Drive;
+use crate::event::EventKind;
 use crate::records::Fact;
 
 impl Drive<'_, '_> {
@@ -20,6 +21,25 @@ impl Drive<'_, '_> {
             let known = self.memory.sealed_epochs.entry(mount.clone()).or_insert(0);
             *known = (*known).max(epoch.number);
             self.sealed_at.insert(mount.clone(), self.now());
+        }
+    }
+
+    /// Remembers that what a snapshot is asked for of is data, ours or anybody's: the next look may not list that
+    /// snapshot, and the volume will be gone.
+    pub(super) fn note_kept(&mut self, action: &CloudAction) {
+        let CloudAction::CreateSnapshot { mount, tags, .. } = action else { return };
+        if tags.content() != Some(ContentMark::Blank)
+            && let Some(epoch) = tags.epoch()
+        {
+            self.knows_data(mount.clone(), epoch.number);
+        }
+    }
+
+    /// Remembers that a mount holds data at a write epoch.
+    pub(super) fn knows_data(&mut self, mount: MountKey, epoch: u64) {
+        if self.memory.data_epochs.get(&mount).is_none_or(|known| *known < epoch) {
+            self.memory.data_epochs.insert(mount.clone(), epoch);
+            self.tell(EventKind::DataSeen { mount, epoch });
         }
     }
 

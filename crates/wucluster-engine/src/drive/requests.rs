@@ -176,6 +176,7 @@ impl Drive<'_, '_> {
         if let Action::Cloud(action) = action {
             self.note_open(subject, action);
             self.note_seal(action);
+            self.note_kept(action);
         }
         self.tell(EventKind::Asked {
             subject: subject.clone(),
