@@ -22,6 +22,9 @@ pub struct Memory {
     pub data_epochs: BTreeMap<MountKey, u64>,
     /// Per mount, the highest write epoch that was ever asked to be sealed, whatever came of it.
     pub sealed_epochs: BTreeMap<MountKey, u64>,
+    /// Serial numbers of volumes whose node has carried out an unmount of this drive, and of which no mount was
+    /// asked for since: a mount that was asked for earlier is refused there, however late it comes.
+    pub fenced: BTreeSet<String>,
     /// Volumes on which a node found something that we did not put there, though they were made blank.
     pub strange: BTreeSet<VolumeId>,
     /// Per mount, in which state its attachment is seen, and since when we have watched it so. The

@@ -67,6 +67,9 @@ pub enum Guard {
     SoleName,
     /// A running machine is ended on its own word only.
     NodesWord,
+    /// A volume is detached only after its node carried out an unmount of this drive, so that it refuses a mount
+    /// which was asked for before.
+    NodeFence,
     /// A creation has the same token each time that it is asked for.
     StableToken,
     /// What was answered well and did nothing counts as failed.
@@ -77,7 +80,7 @@ pub enum Guard {
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::FreshLook,
         Self::FreshWord,
         Self::OneAtATime,
@@ -90,6 +93,7 @@ impl Guard {
         Self::SeenSeal,
         Self::SoleName,
         Self::NodesWord,
+        Self::NodeFence,
         Self::StableToken,
         Self::NoEffect,
         Self::BackOff,
@@ -111,6 +115,7 @@ impl Guard {
             Self::SeenSeal => "seen-seal",
             Self::SoleName => "sole-name",
             Self::NodesWord => "nodes-word",
+            Self::NodeFence => "node-fence",
             Self::StableToken => "stable-token",
             Self::NoEffect => "no-effect",
             Self::BackOff => "back-off",

@@ -110,6 +110,12 @@ pub struct CloudError {
     pub message: String,
 }
 
+/// For how long a node refuses mounts from before an unmount.
+///
+/// Source: longer than what is left of a connection keeps trying to deliver what was sent (Linux:
+/// `tcp_orphan_retries` and `tcp_retries2`, 15 min at most), and not for ever, as clocks differ.
+pub const FENCE_KEPT: Duration = Duration::from_secs(20 * 60);
+
 /// Speaks to nodes, by ssh or the like. Separate from [`Cloud`]: either may fail alone.
 #[async_trait]
 pub trait NodeShell: Send + Sync {
@@ -121,6 +127,10 @@ pub trait NodeShell: Send + Sync {
     async fn probe(&self, node: &NodeAddress, request: &ProbeRequest) -> Result<NodeProbe, Gap>;
 
     /// Carries out requests on one node in their order, in one round trip, each answered.
+    ///
+    /// What was not answered may still be carried out, minutes later. A node that has carried out an unmount
+    /// refuses a mount that rests on a look from before that one's ([`Cleared::seen_at`]), for at least
+    /// [`FENCE_KEPT`].
     async fn issue(
         &self,
         node: &NodeAddress,

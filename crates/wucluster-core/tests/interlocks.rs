@@ -9,7 +9,7 @@ use wucluster_core::action::{Action, CloudAction, ShellAction};
 use wucluster_core::definition::FilesystemKind;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
-use wucluster_core::interlock::{Interlock, Refusal, clear, needs_second_look};
+use wucluster_core::interlock::{Interlock, Refusal, Rung, clear, needs_second_look};
 use wucluster_core::memory::{
     Awaited, AwaitedId, Failure, FailureError, OpenRequest, SubjectMemory,
 };
@@ -228,6 +228,20 @@ fn a_running_node_without_an_address_is_as_silent_as_one_that_does_not_answer() 
     assert_waits(&world, detach());
     world.memory.silent_since.insert(common::node("chief"), Timestamp::from_millis(0));
     assert_blocks(&world, detach(), Interlock::NodeSilent);
+}
+
+#[test]
+fn detach_waits_for_an_unmount_that_keeps_late_mounts_out() {
+    let mut world = attached();
+    world.memory.fenced.clear();
+    assert!(matches!(refused(&world, detach()), Some(Refusal::First(Rung::Unmount, _))));
+    // Nothing arrives at a machine that does not run.
+    let mut world = World::new(SOLO)
+        .instance("chief", "stopped")
+        .volume("chief/home", "in-use", "1 live")
+        .attached("i-chief", "attached");
+    world.memory.fenced.clear();
+    assert_permits(&world, detach());
 }
 
 #[test]

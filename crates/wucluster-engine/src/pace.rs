@@ -12,6 +12,11 @@ pub(crate) const FIRST_LOOK: Duration = Duration::from_millis(20);
 /// has moved on.
 pub(crate) const AFTER_ANSWER: Duration = Duration::from_millis(1);
 
+/// How old a node's word may be on which a detachment rests; older, the node is asked once more.
+///
+/// Source: where all goes well, a word is 1 s old by then: the node's answer after an unmount, and the look after it.
+pub(crate) const WORD_AGE_MAX: Duration = Duration::from_secs(3);
+
 /// How often a node is asked at most while nothing waits for its answer.
 pub(crate) const UNASKED_PROBE: Duration = Duration::from_secs(5);
 

@@ -154,7 +154,8 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
                     "it is not attached",
                 ));
             }
-            order::unmounted(ctx, mount, seen)
+            order::unmounted(ctx, mount, seen)?;
+            order::fenced(ctx, mount, seen)
         }
         CloudAction::TagVolume { mount, volume, tags } => {
             let seen = ownership::sole_volume(ctx, mount, volume)?;

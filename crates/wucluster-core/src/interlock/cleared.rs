@@ -26,6 +26,13 @@ impl<A> Cleared<A> {
         Self { action, seen_at: Timestamp::default() }
     }
 
+    /// The same, as if it rested on a look of that time.
+    #[cfg(feature = "unguarded")]
+    #[must_use]
+    pub fn seen(self, seen_at: Timestamp) -> Self {
+        Self { seen_at, ..self }
+    }
+
     /// Returns the action.
     #[must_use]
     pub fn action(&self) -> &A {

@@ -72,6 +72,32 @@ pub(crate) fn unmounted(
     }
 }
 
+/// Passes a volume that its node will not mount any more on anything asked for earlier: a mount whose answer was lost,
+/// of this drive or of another, may arrive when its device is on its way off.
+pub(super) fn fenced(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<(), Refusal> {
+    let filesystem = ctx.observation.mount(key).map(|mount| &mount.filesystem);
+    let may_mount = matches!(
+        filesystem,
+        Some(Observed::Present(
+            FilesystemState::Unmounted { .. } | FilesystemState::PointTaken { .. }
+        ))
+    );
+    let is_fenced = ctx.memory.fenced.contains(&volume.id.serial());
+    if !may_mount || is_fenced || !ctx.policy.guards(Guard::NodeFence) {
+        return Ok(());
+    }
+    let hold = Hold::new(Interlock::MountBusy, Subject::Mount(key.clone()), "it stays attached");
+    Err(hold
+        .why("a mount that was asked for before may still arrive at its node")
+        .so("nothing was detached")
+        .may_clear()
+        .first(Rung::Unmount))
+}
+
 /// Passes a mount without a volume, unless one that no listing shows by its name is mounted in its place: then it
 /// is neither unmounted nor kept.
 pub(crate) fn nothing_nameless(ctx: &Context<'_>, mount: &MountObservation) -> Result<(), Refusal> {

@@ -156,6 +156,7 @@ impl World {
     }
 
     /// Attaches the last volume to an instance; its device shows on the node that has it.
+    /// Attaches the last volume; its node, if it shows it, has carried out an unmount of it in this drive.
     pub fn attached(mut self, instance: &str, state: &str) -> Self {
         let volume = self.view.volumes.last_mut().expect("a volume comes first");
         let state = AttachmentState::from(state.to_owned());
@@ -166,6 +167,7 @@ impl World {
             delete_on_termination: Some(false),
         });
         let serial = volume.id.serial();
+        self.memory.fenced.insert(serial.clone());
         let size_bytes = volume.size.bytes();
         for answer in
             self.answers.values_mut().filter(|answer| answer.instance.as_str() == instance)

@@ -123,7 +123,18 @@ impl<'a> Referee<'a> {
                 let seen = self.sole_volume(mount, volume)?;
                 must(open(seen).any(|one| &one.instance == instance), "it is not attached there")?;
                 self.sole_instance(&mount.node, instance)?;
-                self.is_unmounted(mount, seen)
+                self.is_unmounted(mount, seen)?;
+                // A node that could still mount it has carried out an unmount since it was last asked to.
+                let serial = volume.serial();
+                let runs =
+                    self.sole_instance(&mount.node, instance)?.state == InstanceState::Running;
+                let answers = self.world.answers.get(&mount.node);
+                let probe = answers.and_then(|answer| answer.probe.as_ref().ok());
+                let is_shown = probe.is_some_and(|probe| probe.devices.contains_key(&serial));
+                must(
+                    !(runs && is_shown) || self.world.memory.fenced.contains(&serial),
+                    "a mount may still come",
+                )
             }
             CloudAction::TagVolume { mount, volume, tags } => self.tag(mount, volume, tags),
             CloudAction::CreateSnapshot { mount, volume, tags } => {

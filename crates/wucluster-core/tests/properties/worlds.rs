@@ -270,33 +270,35 @@ enum AnyMemory {
     Silent(u64),
     Unready(u64),
     HaltRefused(u32),
+    Unfenced,
 }
 
 fn any_memory() -> impl Strategy<Value = AnyMemory> {
     let about_now = || proptest::sample::select(&[-1_000_i64, -1, 0, 1, 1_000][..]);
     let seconds = || proptest::sample::select(&[0_u64, 299, 300, 3_000][..]);
     prop_oneof![
-        Just(AnyMemory::InFlight),
-        about_now().prop_map(AnyMemory::CloudSettled),
-        about_now().prop_map(AnyMemory::ShellSettled),
-        (
+        1 => Just(AnyMemory::InFlight),
+        1 => about_now().prop_map(AnyMemory::CloudSettled),
+        1 => about_now().prop_map(AnyMemory::ShellSettled),
+        1 => (
             proptest::sample::select(
                 &["AttachVolume", "DeleteVolume", "CreateVolume", "RunInstances", "DetachVolume"][..]
             ),
             1..16u32
         )
             .prop_map(|(name, times)| AnyMemory::Failed(name, times)),
-        (proptest::sample::select(&["umount", "mount", "mkfs"][..]), 1..15u32)
+        3 => (proptest::sample::select(&["umount", "mount", "mkfs"][..]), 1..15u32)
             .prop_map(|(name, times)| AnyMemory::Refused(name, times)),
-        Just(AnyMemory::Awaited),
-        (
+        1 => Just(AnyMemory::Awaited),
+        1 => (
             proptest::sample::select(&["attaching", "attached", "detaching", "busy"][..]),
             proptest::sample::select(&[-100_000_i64, -1, 0, 1][..])
         )
             .prop_map(|(state, since)| AnyMemory::Attachment(state, since)),
-        seconds().prop_map(AnyMemory::Silent),
-        seconds().prop_map(AnyMemory::Unready),
-        (0..5u32).prop_map(AnyMemory::HaltRefused),
+        1 => seconds().prop_map(AnyMemory::Silent),
+        1 => seconds().prop_map(AnyMemory::Unready),
+        1 => (0..5u32).prop_map(AnyMemory::HaltRefused),
+        1 => Just(AnyMemory::Unfenced),
     ]
 }
 
@@ -485,6 +487,7 @@ fn remember(world: &mut World, subject: usize, memory: AnyMemory) {
         AnyMemory::Unready(seconds) => {
             world.memory.unready_since.insert(node, before(seconds));
         }
+        AnyMemory::Unfenced => world.memory.fenced.clear(),
         AnyMemory::HaltRefused(times) => {
             world.memory.halt_refusals.insert(node, times);
         }

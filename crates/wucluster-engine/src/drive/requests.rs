@@ -36,7 +36,8 @@ impl Drive<'_, '_> {
             let is_weighty = self
                 .observation
                 .as_ref()
-                .is_none_or(|seen| needs_second_look(seen, cleared.action()));
+                .is_none_or(|seen| needs_second_look(seen, cleared.action()))
+                || self.rests_on_an_old_word(cleared.action());
             let cleared = if looks_twice && is_weighty {
                 match self.renew(&subject, &cleared) {
                     Some(renewed) => renewed,
@@ -127,6 +128,14 @@ impl Drive<'_, '_> {
         }
     }
 
+    /// Says whether a detachment would rest on what its node said a while ago: while listings fail it may have mounted
+    /// by itself, and it is asked once more.
+    fn rests_on_an_old_word(&self, action: &Action) -> bool {
+        let Action::Cloud(CloudAction::DetachVolume { mount, .. }) = action else { return false };
+        let word = self.answers.get(&mount.node);
+        word.is_some_and(|word| self.now().since(word.asked_at) > pace::WORD_AGE_MAX)
+    }
+
     /// Takes a request that was answered well and is wanted again, all the same, for a failed one:
     /// asking it over and over would help nobody.
     pub(super) fn had_no_effect(&mut self, subject: &Subject, action: &Action) {
@@ -177,6 +186,16 @@ impl Drive<'_, '_> {
             self.note_open(subject, action);
             self.note_seal(action);
             self.note_kept(action);
+        }
+        match action {
+            Action::Shell(ShellAction::Mount { serial, .. }) => {
+                self.memory.fenced.remove(serial);
+            }
+            // The fence is the machine's, and it may be another one.
+            Action::Cloud(CloudAction::AttachVolume { volume, .. }) => {
+                self.memory.fenced.remove(&volume.serial());
+            }
+            Action::Cloud(_) | Action::Shell(_) => {}
         }
         self.tell(EventKind::Asked {
             subject: subject.clone(),
@@ -288,6 +307,9 @@ impl Drive<'_, '_> {
                 for (hook, output) in receipt.passed_over {
                     let subject = subject.clone();
                     self.tell(EventKind::PassedOver { subject, hook: hook.run, output });
+                }
+                if let ShellAction::Unmount { serial, .. } = action {
+                    self.memory.fenced.insert(serial.clone());
                 }
                 self.done.insert(subject.clone(), Action::Shell(action.clone()));
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: None });

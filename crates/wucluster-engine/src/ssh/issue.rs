@@ -6,6 +6,7 @@ use wucluster_core::action::ShellAction;
 use wucluster_core::definition::Hook;
 use wucluster_core::observation::Holder;
 use wucluster_core::ports::{ShellError, ShellReceipt};
+use wucluster_core::time::Timestamp;
 
 use super::mountinfo::escape;
 use super::probe::{check_hook, holder, hook_output, seconds, variable_words};
@@ -38,13 +39,16 @@ pub(super) struct Batch<'a> {
 }
 
 /// Writes a batch. A request that cannot be written is refused alone.
-pub(super) fn batch<'a>(actions: &[&'a ShellAction], variables: &[(&str, &str)]) -> Batch<'a> {
+pub(super) fn batch<'a>(
+    actions: &[(&'a ShellAction, Timestamp)],
+    variables: &[(&str, &str)],
+) -> Batch<'a> {
     let mut batch = Batch { line: String::new(), sent: Vec::new(), refused: BTreeMap::new() };
     let mut words = variable_words(&variables.iter().copied().collect())
         .expect("our own variables have good names");
     let mut hooks = Vec::new();
-    for (place, &action) in actions.iter().enumerate() {
-        match request(action, &mut hooks) {
+    for (place, &(action, seen_at)) in actions.iter().enumerate() {
+        match request(action, seen_at, &mut hooks) {
             Ok(request) => {
                 words.push(request);
                 batch.sent.push((place, action));
@@ -60,6 +64,7 @@ pub(super) fn batch<'a>(actions: &[&'a ShellAction], variables: &[(&str, &str)])
 /// Writes one request; `hooks` keeps those of the whole batch, as equal ones run once.
 fn request<'a>(
     action: &'a ShellAction,
+    seen_at: Timestamp,
     hooks: &mut Vec<(&'a Hook, Option<&'a str>)>,
 ) -> Result<String, String> {
     let (ShellAction::MakeFilesystem { serial, .. }
@@ -68,6 +73,8 @@ fn request<'a>(
     if !is_serial(serial) {
         return Err(format!("{serial:?} is no serial number of a device"));
     }
+    // On which look it rests, in milliseconds: later looks have greater numbers.
+    let seen_at = seen_at.as_millis().max(0);
     match action {
         ShellAction::MakeFilesystem { mount: _, serial, fs, uuid } => {
             let is_uuid = uuid.len() == 36
@@ -97,10 +104,11 @@ fn request<'a>(
             let mode = mode.map_or_else(String::new, |mode| format!("{:04o}", mode & 0o7777));
             let words = [serial, at, &escape(at), kind, &options.join(","), &owner, &mode]
                 .map(|text| word(text));
-            Ok(format!("mount {}", words.join(" ")))
+            Ok(format!("mount {} {seen_at}", words.join(" ")))
         }
         ShellAction::Unmount { mount, serial, before } => {
             let mut words = vec!["unmount".to_owned(), word(serial), word(mount.mount.as_str())];
+            words.push(seen_at.to_string());
             for hook in before {
                 check_hook(hook)?;
                 // A hook that asks which mount it is about has something else to say for each.
@@ -263,6 +271,7 @@ mod tests {
     use proptest::prelude::*;
     use wucluster_core::definition::FilesystemKind;
     use wucluster_core::ids::MountKey;
+    use wucluster_core::ports::FENCE_KEPT;
 
     use super::*;
 
@@ -291,6 +300,15 @@ mod tests {
         }
     }
 
+    /// When the look was asked for that the requests rest on.
+    const AT: Timestamp = Timestamp::from_millis(17);
+
+    #[test]
+    fn a_node_keeps_its_fences_as_long_as_the_port_says() {
+        let line = format!("\nWU_FENCE_KEPT={}\n", FENCE_KEPT.as_secs());
+        assert!(SCRIPT.contains(&line));
+    }
+
     #[test]
     fn each_verb_is_written_as_words() {
         let uuid = "0b5e0a4a-6b0f-4c3a-9a54-2f0c7b1e9d11".to_owned();
@@ -302,14 +320,14 @@ mod tests {
         };
         let mount = mount("/srv/a b", &["noatime", "discard"]);
         let unmount = unmount("vol2", vec![hook("stop it", true)]);
-        let batch = batch(&[&mkfs, &mount, &unmount], &[("A", "b")]);
+        let batch = batch(&[(&mkfs, AT), (&mount, AT), (&unmount, AT)], &[("A", "b")]);
         assert!(batch.refused.is_empty(), "{:?}", batch.refused);
         assert_eq!(
             batch.line,
             format!(
                 "environment A =b mkfs =vol1 =ext4 ={uuid} \
-                 mount =vol1 +L3Nydi9hIGIu +L3Nydi9hXDA0MGIu =xfs =noatime,discard =:www-data =2775 \
-                 unmount =vol2 =data hook 0 5 1 +c3RvcCBpdC4= end"
+                 mount =vol1 +L3Nydi9hIGIu +L3Nydi9hXDA0MGIu =xfs =noatime,discard =:www-data =2775 17 \
+                 unmount =vol2 =data 17 hook 0 5 1 +c3RvcCBpdC4= end"
             )
         );
     }
@@ -323,7 +341,7 @@ mod tests {
             unmount("vol;1", vec![]),
         ];
         let good = unmount("vol2", vec![]);
-        let all: Vec<_> = bad.iter().chain([&good]).collect();
+        let all: Vec<_> = bad.iter().chain([&good]).map(|one| (one, AT)).collect();
         let batch = batch(&all, &[]);
         assert_eq!(batch.refused.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3]);
         assert_eq!(batch.sent, [(4, &good)]);
@@ -337,7 +355,7 @@ mod tests {
         if let ShellAction::Unmount { mount, .. } = &mut second {
             *mount = MountKey::try_from("db-1/logs".to_owned()).unwrap();
         }
-        let line = batch(&[&first, &second], &[]).line;
+        let line = batch(&[(&first, AT), (&second, AT)], &[]).line;
         let numbers: Vec<_> = line.split("hook ").skip(1).map(|text| &text[..1]).collect();
         assert_eq!(numbers, ["0", "1", "0", "2"]);
     }

@@ -166,7 +166,7 @@ impl NodeShell for SshShell {
         node: &NodeAddress,
         actions: &[Cleared<ShellAction>],
     ) -> Vec<Result<ShellReceipt, ShellError>> {
-        let plain: Vec<&ShellAction> = actions.iter().map(Cleared::action).collect();
+        let plain: Vec<_> = actions.iter().map(|one| (one.action(), one.seen_at())).collect();
         let issue::Batch { line, sent, refused } = issue::batch(&plain, &self.variables(node));
         let mut answers: Vec<issue::Answer> =
             vec![Err(ShellError::NoAnswer("nothing was sent".to_owned())); actions.len()];

@@ -389,6 +389,32 @@ async fn an_owner_that_is_not_known_leaves_it_unmounted() {
 }
 
 #[tokio::test]
+async fn a_mount_that_was_asked_for_before_an_unmount_is_refused_however_late_it_comes() {
+    let _turn = together().await;
+    let Some(node) = Node::start() else { return };
+    let Some(disk) = Disk::add(&node, "vdb", "vol1", 16) else { return };
+    disk.format("ext4");
+    let now = 1_790_000_000_000;
+    let mount = || mount("vol1", &node.path("mnt/x"), "ext4");
+    node.one_seen_at(mount(), now).await.unwrap();
+    node.one_seen_at(unmount("vol1"), now + 7).await.unwrap();
+    let why = refusal(node.one_seen_at(mount(), now + 6).await);
+    assert!(why.contains("before the last unmount"), "{why}");
+    assert!(node.probe(&[]).await.devices["vol1"].mounts.is_empty());
+    node.one_seen_at(mount(), now + 7).await.unwrap();
+    // An unmount that finds nothing to do counts as well, and an older one takes nothing back.
+    node.one_seen_at(unmount("vol1"), now + 8).await.unwrap();
+    node.one_seen_at(unmount("vol1"), now + 20).await.unwrap();
+    node.one_seen_at(unmount("vol1"), now + 9).await.unwrap();
+    let why = refusal(node.one_seen_at(mount(), now + 19).await);
+    assert!(why.contains("before the last unmount"), "{why}");
+    // Not for ever: the clocks of two who ask may differ.
+    node.edit("s|^WU_FENCE_KEPT=.*$|WU_FENCE_KEPT=0|");
+    node.one_seen_at(mount(), now).await.unwrap();
+    node.one(unmount("vol1")).await.unwrap();
+}
+
+#[tokio::test]
 async fn two_copies_of_one_xfs_volume_mount_beside_each_other() {
     let _turn = together().await;
     let Some(node) = Node::start() else { return };

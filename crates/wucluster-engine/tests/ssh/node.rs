@@ -19,6 +19,7 @@ use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{NodeProbe, ProbeRequest, SshEndpoint};
 use wucluster_core::ports::{NodeShell, ShellError, ShellReceipt};
+use wucluster_core::time::Timestamp;
 use wucluster_engine::SystemClock;
 use wucluster_engine::ssh::{SshOptions, SshShell};
 
@@ -85,7 +86,7 @@ impl Node {
             base.path().join("edits"),
             format!(
                 "s|^WU_SYS=/sys$|WU_SYS={place}/sys|\ns|^WU_DEV=/dev$|WU_DEV={place}/dev|\n\
-                 s|^WU_LOCK=.*$|WU_LOCK={place}/lock|\n"
+                 s|^WU_LOCK=.*$|WU_LOCK={place}/lock|\ns|^WU_FENCE=.*$|WU_FENCE={place}/fence|\n"
             ),
         )
         .unwrap();
@@ -208,6 +209,16 @@ impl Node {
         let mut answers = self.issue(vec![action]).await;
         assert_eq!(answers.len(), 1);
         answers.remove(0)
+    }
+
+    /// Asks for one thing as if it rested on a look of that time.
+    pub(crate) async fn one_seen_at(
+        &self,
+        action: ShellAction,
+        millis: i64,
+    ) -> Result<ShellReceipt, ShellError> {
+        let cleared = Cleared::unguarded(action).seen(Timestamp::from_millis(millis));
+        self.shell.issue(&self.address, &[cleared]).await.remove(0)
     }
 
     /// Ends every connection, as a machine does that is cut from power while its peer still hears.

@@ -139,7 +139,11 @@ impl Planner {
     }
 
     fn memory(&self, operator: &Operator, known: &[u8; MOUNTS]) -> Memory {
-        let mut memory = Memory::default();
+        // Requests to nodes are never late here: there is nothing to keep out.
+        let volumes = (0..MOUNTS as u8)
+            .flat_map(|mount| (1..=9).map(move |number| Names::volume(mount, number)));
+        let fenced = volumes.map(|volume| volume.serial()).collect();
+        let mut memory = Memory { fenced, ..Memory::default() };
         for (place, remembered) in operator.subjects.iter().enumerate() {
             let subject = match place.checked_sub(NODES) {
                 None => self.names.nodes.get(place).map(|node| Subject::Node(node.clone())),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::ids::VolumeId;
+use wucluster_core::time::Timestamp;
 
 use crate::content::Write;
 use crate::faults::Grip;
@@ -25,6 +26,9 @@ pub(super) struct Machine {
     pub(super) caches: BTreeMap<VolumeId, Vec<Write>>,
     /// Processes that hold something, by number.
     pub(super) processes: BTreeMap<u32, Process>,
+    /// Per volume, on which look its last unmount rested, and when that was carried out.
+    #[serde(default)]
+    pub(super) fences: BTreeMap<VolumeId, (Timestamp, Timestamp)>,
     /// What else holds devices, by faults.
     pub(super) grips: Vec<(VolumeId, Grip)>,
     /// Where volumes were mounted, with the file system's type; kept on the root disk, over boots.

@@ -125,6 +125,7 @@ impl World {
         if let Some(instance) = self.instances.get_mut(id) {
             instance.machine.boots += 1;
             instance.machine.is_up = false;
+            instance.machine.fences.clear();
             instance.machine.devices = attached.iter().cloned().zip(1..).collect();
         }
         for volume in attached {

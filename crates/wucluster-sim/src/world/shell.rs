@@ -6,7 +6,7 @@ use wucluster_core::action::{NodeAddress, ShellAction};
 use wucluster_core::definition::Hook;
 use wucluster_core::ids::{InstanceId, NodeName, Subject, VolumeId};
 use wucluster_core::observation::VolumeState;
-use wucluster_core::ports::{ShellError, ShellReceipt};
+use wucluster_core::ports::{FENCE_KEPT, ShellError, ShellReceipt};
 use wucluster_core::time::Timestamp;
 
 use super::event::Event;
@@ -104,6 +104,7 @@ impl World {
                 mode: _,
             } => {
                 let volume = self.device(id, serial)?;
+                self.passes_fence(id, &volume, seen_at)?;
                 let is_read_only = options.iter().any(|option| option == "ro");
                 let has_nouuid = options.iter().any(|option| option == "nouuid");
                 let mounted = Mounted {
@@ -123,8 +124,33 @@ impl World {
                 Ok(ShellReceipt::default())
             }
             ShellAction::Unmount { mount: _, serial, before } => {
+                self.raise_fence(id, serial, seen_at);
                 self.unmount_asked(node, id, serial, before, upset, took)
             }
+        }
+    }
+
+    /// Passes a mount that rests on a look no older than that of the volume's last unmount.
+    fn passes_fence(
+        &self,
+        id: &InstanceId,
+        volume: &VolumeId,
+        seen_at: Timestamp,
+    ) -> Result<(), ShellError> {
+        let fence = self.instances.get(id).and_then(|found| found.machine.fences.get(volume));
+        match fence {
+            Some((unmount, since)) if seen_at < *unmount && self.now.since(*since) < FENCE_KEPT => {
+                Err(ShellError::Refused("it was asked for before the last unmount".to_owned()))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn raise_fence(&mut self, id: &InstanceId, serial: &str, seen_at: Timestamp) {
+        let (now, volume) = (self.now, self.device(id, serial));
+        if let (Ok(volume), Some(found)) = (volume, self.instances.get_mut(id)) {
+            let fence = found.machine.fences.entry(volume).or_insert((seen_at, now));
+            *fence = (fence.0.max(seen_at), now);
         }
     }
 

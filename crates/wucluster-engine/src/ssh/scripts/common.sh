@@ -3,6 +3,8 @@
 WU_SYS=/sys
 WU_DEV=/dev
 WU_LOCK=/run/wucluster.lock
+WU_FENCE=/run/wucluster.fence
+WU_FENCE_KEPT=1200
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
@@ -66,6 +68,11 @@ WU_END
 # check_number TEXT: anything but 1 to 9 digits ends everything.
 check_number() {
     case $1 in '' | *[!0-9]* | ??????????*) give_up "the request is damaged" ;; esac
+}
+
+# check_time TEXT: ends on anything but milliseconds since the epoch.
+check_time() {
+    case $1 in '' | *[!0-9]* | ????????????????*) give_up "the request is damaged" ;; esac
 }
 
 # load_table: reads the mount table of the first process, which is the node's own.

@@ -42,6 +42,41 @@ take_lock() {
     }
 }
 
+# raise_fence SERIAL SEEN_AT: from now on a mount that rests on a look from before this one is refused: its answer
+# was lost, and it arrives late. It is written for this boot only, and lasts for $WU_FENCE_KEPT s.
+raise_fence() {
+    read_fence "$1"
+    [ "$fence" -ge "$2" ] || fence=$2
+    [ -L "$WU_FENCE.$1" ] && {
+        refuse "$WU_FENCE.$1 is a symbolic link"
+        return 1
+    }
+    (echo "$fence $up" >"$WU_FENCE.$1") || {
+        refuse "$WU_FENCE.$1 cannot be written on the node"
+        return 1
+    }
+}
+
+# pass_fence SERIAL SEEN_AT: fails, and answers, when a newer unmount was carried out.
+pass_fence() {
+    read_fence "$1"
+    [ "$2" -ge "$fence" ] || {
+        refuse "it was asked for before the last unmount"
+        return 1
+    }
+}
+
+# read_fence SERIAL: sets `fence`, 0 when there is none in force, and `up`, the seconds since the boot.
+read_fence() {
+    fence=0
+    read -r up _ </proc/uptime
+    up=${up%%.*}
+    wu_fence='' wu_since=''
+    { read -r wu_fence wu_since <"$WU_FENCE.$1"; } 2>/dev/null
+    case $wu_fence$wu_since in '' | *[!0-9]*) return 0 ;; esac
+    [ "$((up - wu_since))" -ge "$WU_FENCE_KEPT" ] || fence=$wu_fence
+}
+
 # before_unmount HOOK...: runs the hooks of one request; fails, and answers, on a blocking no.
 # A hook is five words: its number, its seconds, whether it blocks, its command's word, and `hook`.
 before_unmount() {
@@ -90,17 +125,20 @@ one_request() {
             decode "$7"; f=$decoded
             decode "$8"; g=$decoded
             take_lock || return
+            pass_fence "$a" "$9" || return
             do_mount "$a" "$b" "$c" "$d" "$e" "$f" "$g"
             ;;
         unmount)
             decode "$2"; serial=$decoded
             decode "$3"; mount_name=$decoded
-            shift 3
+            seen_at=$4
+            shift 4
             plan_unmount "$serial" || return
             if [ -n "$places" ]; then
                 before_unmount "$@" || return
             fi
             take_lock || return
+            raise_fence "$serial" "$seen_at" || return
             do_unmount "$serial"
             ;;
     esac
@@ -111,10 +149,14 @@ one_request() {
 count_words() {
     case ${1-} in
         mkfs) words=4 ;;
-        mount) words=8 ;;
+        mount)
+            check_time "${9-}"
+            words=9
+            ;;
         unmount)
-            words=3
-            shift 3
+            check_time "${4-}"
+            words=4
+            shift 4
             while [ "${1-}" = hook ]; do
                 check_number "${2-}"
                 check_number "${3-}"
