@@ -41,6 +41,8 @@ pub struct Memory {
     pub halt_refusals: BTreeMap<NodeName, u32>,
     /// What an answer or a listing said to live, in this drive or an earlier one, and was not seen to end.
     pub living: BTreeMap<AwaitedId, Subject>,
+    /// Per machine that answered, until when a listing may still show it as it was before that.
+    pub answered: BTreeMap<InstanceId, Timestamp>,
     /// What was seen to end, and when last: no listing brings it to life again.
     pub ended: BTreeMap<AwaitedId, Timestamp>,
 }

@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{MountKey, NodeName, Subject};
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Context, Hold};
 use wucluster_core::memory::{AwaitedId, Memory, OpenRequest};
 use wucluster_core::observation::{
@@ -104,6 +104,8 @@ pub(crate) struct Drive<'a, 'e> {
     sealed_at: BTreeMap<MountKey, Timestamp>,
     /// Instances that were taken for living because a volume is attached to them.
     vouched: BTreeSet<AwaitedId>,
+    /// Per machine, of which answer it was last written down.
+    answered_told: BTreeMap<InstanceId, Timestamp>,
     /// What we asked to be ended, and were answered well.
     dying: BTreeSet<AwaitedId>,
     /// What the last look left out for the first time: one more has to.
@@ -154,6 +156,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             recorded_at: Timestamp::default(),
             sealed_at: BTreeMap::new(),
             vouched: BTreeSet::new(),
+            answered_told: BTreeMap::new(),
             dying: BTreeSet::new(),
             doubted: BTreeSet::new(),
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::action::{Action, CloudAction};
-use wucluster_core::ids::{MountKey, Subject, VolumeId};
+use wucluster_core::ids::{InstanceId, MountKey, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId, Memory, OpenRequest, Unsure};
 use wucluster_core::ports::CloudLimits;
 use wucluster_core::time::Timestamp;
@@ -27,6 +27,9 @@ pub const KEPT: Duration = Duration::from_secs(20 * 60);
 ///
 /// Source: listings are torn by chance, and a second and third one follow within seconds.
 const SECOND_THOUGHT: Duration = Duration::from_secs(15);
+
+/// How often it is written down that a machine answers.
+pub(crate) const ANSWERED_AGAIN: Duration = Duration::from_secs(5);
 
 /// A fact for the next drive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +60,13 @@ pub enum Fact {
     },
     /// An attachment, detachment, deletion or termination is about to be asked for. It may come late.
     Open {
+        /// Of whom.
+        subject: Subject,
+        /// The request.
+        request: CloudAction,
+    },
+    /// Its last try was answered: whatever carries requests did not try twice.
+    Heard {
         /// Of whom.
         subject: Subject,
         /// The request.
@@ -102,6 +112,11 @@ pub enum Fact {
         /// The volume.
         volume: VolumeId,
     },
+    /// A running machine answered. Told again every [`ANSWERED_AGAIN`].
+    NodeAnswered {
+        /// The machine.
+        instance: InstanceId,
+    },
     /// Data was seen under a write epoch.
     DataSeen {
         /// The mount.
@@ -109,6 +124,17 @@ pub enum Fact {
         /// The write epoch.
         epoch: u64,
     },
+}
+
+/// A request that may come late.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    request: CloudAction,
+    times: u32,
+    /// When last.
+    at: Timestamp,
+    /// Whether the last try was answered.
+    is_heard: bool,
 }
 
 /// All that earlier drives left: records, taken together.
@@ -122,8 +148,10 @@ pub struct Records {
     strange: BTreeMap<VolumeId, MountKey>,
     /// Per subject, the creation whose outcome is open, and when it was asked for.
     intents: BTreeMap<Subject, (CloudAction, Timestamp)>,
-    /// Per subject, what was asked for and may come late, how many times, and when last.
-    open: BTreeMap<Subject, Vec<(CloudAction, u32, Timestamp)>>,
+    /// Per subject, what was asked for and may come late.
+    open: BTreeMap<Subject, Vec<Asked>>,
+    /// Per machine, when it last answered.
+    answered: BTreeMap<InstanceId, Timestamp>,
     living: BTreeMap<AwaitedId, Subject>,
     ended: BTreeMap<AwaitedId, Timestamp>,
     /// When the last record was made: what lives was seen no earlier than a moment before.
@@ -178,14 +206,29 @@ impl Records {
             }
             Fact::Open { subject, request } => {
                 let of_subject = self.open.entry(subject.clone()).or_default();
-                match of_subject.iter_mut().find(|end| &end.0 == request) {
-                    Some(end) => (end.1, end.2) = (end.1 + 1, record.at),
-                    None => of_subject.push((request.clone(), 1, record.at)),
+                let (at, is_heard) = (record.at, false);
+                match of_subject.iter_mut().find(|asked| &asked.request == request) {
+                    Some(asked) => {
+                        (asked.times, asked.at, asked.is_heard) = (asked.times + 1, at, is_heard);
+                    }
+                    None => {
+                        let request = request.clone();
+                        of_subject.push(Asked { request, times: 1, at, is_heard });
+                    }
                 }
+            }
+            Fact::Heard { subject, request } => {
+                let of_subject = self.open.get_mut(subject).into_iter().flatten();
+                for asked in of_subject.filter(|asked| &asked.request == request) {
+                    asked.is_heard = true;
+                }
+            }
+            Fact::NodeAnswered { instance } => {
+                self.answered.insert(instance.clone(), record.at);
             }
             Fact::Settled { subject, request } => {
                 if let Some(of_subject) = self.open.get_mut(subject) {
-                    of_subject.retain(|end| &end.0 != request);
+                    of_subject.retain(|asked| &asked.request != request);
                     if of_subject.is_empty() {
                         self.open.remove(subject);
                     }
@@ -248,15 +291,29 @@ impl Records {
             fact: Fact::Intended { subject: subject.clone(), request: request.clone() },
         });
         let open =
-            self.open.iter().flat_map(|(subject, ends)| ends.iter().map(move |end| (subject, end)));
-        let open = open.filter(move |(_, (_, _, at))| now.since(*at) < KEPT);
-        let open = open.flat_map(|(subject, (request, times, at))| {
-            let fact = Fact::Open { subject: subject.clone(), request: request.clone() };
-            let record = Record { at: *at, fact };
+            self.open.iter().flat_map(|(subject, asked)| asked.iter().map(move |it| (subject, it)));
+        let open = open.filter(move |(_, asked)| now.since(asked.at) < KEPT);
+        let open = open.flat_map(|(subject, asked)| {
+            let (subject, request, at) = (subject.clone(), asked.request.clone(), asked.at);
+            let heard = Fact::Heard { subject: subject.clone(), request: request.clone() };
+            let heard = asked.is_heard.then_some(Record { at, fact: heard });
+            let record = Record { at, fact: Fact::Open { subject, request } };
             // More than one is all that matters.
-            std::iter::repeat_n(record, usize::try_from(*times).unwrap_or(2).min(2))
+            std::iter::repeat_n(record, usize::try_from(asked.times).unwrap_or(2).min(2))
+                .chain(heard)
         });
-        data.chain(sealed).chain(strange).chain(living).chain(ended).chain(intents).chain(open)
+        let answered = self.answered.iter().filter(move |(_, at)| now.since(**at) < KEPT);
+        let answered = answered.map(|(instance, at)| Record {
+            at: *at,
+            fact: Fact::NodeAnswered { instance: instance.clone() },
+        });
+        data.chain(sealed)
+            .chain(strange)
+            .chain(living)
+            .chain(ended)
+            .chain(intents)
+            .chain(open)
+            .chain(answered)
     }
 
     /// Says whether something may live at `now` that a listing did not have to show yet.
@@ -306,11 +363,21 @@ impl Records {
         }
         for (subject, ends) in &self.open {
             let of_subject = memory.subjects.entry(subject.clone()).or_default();
-            for (action, times, at) in ends {
-                let until = at.min(&now).after(late);
-                let asked_at = *at.min(&now);
-                let end = OpenRequest { action: action.clone(), times: *times, asked_at, until };
+            for asked in ends {
+                let asked_at = asked.at.min(now);
+                let until = asked_at.after(late);
+                // Whoever died before the answer: it may have been carried twice.
+                let twice =
+                    !asked.is_heard && matches!(asked.request, CloudAction::DetachVolume { .. });
+                let (action, times) = (asked.request.clone(), asked.times + u32::from(twice));
+                let end = OpenRequest { action, times, asked_at, until };
                 of_subject.open_requests.extend((until > now).then_some(end));
+            }
+        }
+        for (instance, at) in &self.answered {
+            let until = at.min(&now).after(lag).after(ANSWERED_AGAIN);
+            if !lag.is_zero() && until > now {
+                memory.answered.insert(instance.clone(), until);
             }
         }
         memory

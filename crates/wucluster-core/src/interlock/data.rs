@@ -44,6 +44,11 @@ pub fn cover<'a>(
         .snapshots
         .iter()
         .filter(|snapshot| snapshot.volume == volume.id && snapshot.size == volume.size)
+        // Begun before something was found on it: nobody would begin from it again.
+        .filter(|snapshot| {
+            snapshot.tags.content() != Some(ContentMark::Blank)
+                || volume.tags.content() == Some(ContentMark::Blank)
+        })
         .collect();
     let of_epoch = || of_volume.iter().copied().filter(|snapshot| claims(snapshot, epoch));
     let is_recent = |snapshot: &&SnapshotSeen| match (recent, snapshot.started_at) {

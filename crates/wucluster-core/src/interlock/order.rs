@@ -29,7 +29,7 @@ pub(crate) fn unmounted(
             .so("it stays mounted and attached, and its node stays up")
     };
     match &mount.filesystem {
-        Observed::Absent => Ok(()),
+        Observed::Absent => has_halted(ctx, &key.node, &subject),
         Observed::Unknown(gap) if !is_heeded(ctx, gap) => Ok(()),
         Observed::Unknown(gap) => {
             // No answer can come of a machine that is not the node's own: nobody asks it.
@@ -115,6 +115,20 @@ pub(crate) fn nothing_nameless(ctx: &Context<'_>, mount: &MountObservation) -> R
         .fix("set the tags of its volume right, or unmount and detach it by hand")
         .may_clear()
         .refuse())
+}
+
+/// Passes a machine that is listed as halted, unless it answered so shortly ago that the listing may be from before:
+/// then what it has mounted is not known.
+fn has_halted(ctx: &Context<'_>, node: &NodeName, subject: &Subject) -> Result<(), Refusal> {
+    let instance = ctx.observation.node(node).and_then(NodeObservation::instance);
+    let halted = instance
+        .filter(|seen| matches!(seen.state, InstanceState::Stopped | InstanceState::Stopping));
+    let answered = halted.and_then(|seen| ctx.memory.answered.get(&seen.id));
+    if answered.is_some_and(|until| *until > ctx.now) && ctx.policy.guards(Guard::NodesWord) {
+        let what = format!("{node} answered a while ago, and is listed as halted");
+        return Err(Refusal::wait(subject.clone(), WaitOn::Cloud, what));
+    }
+    Ok(())
 }
 
 /// Passes a volume that its node has not shown for so long that it has no device there. Answers may lack
@@ -380,6 +394,7 @@ pub(super) fn nothing_may_come(
 fn not_in_use(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Result<(), Refusal> {
     let probe = ctx.observation.node(&key.node).and_then(|node| node.probe.present());
     let device = probe.and_then(|probe| probe.devices.get(&volume.id.serial()));
+    has_halted(ctx, &key.node, &Subject::Mount(key.clone()))?;
     if device.is_some_and(DeviceSeen::is_in_use) && ctx.policy.guards(Guard::NodesWord) {
         let what = format!("{} has it in use, though it is listed as free", key.node);
         return Err(Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what));
@@ -511,6 +526,7 @@ pub(super) fn nothing_in_use(
     instance: &InstanceSeen,
 ) -> Result<(), Refusal> {
     let subject = Subject::Node(node.name.clone());
+    has_halted(ctx, &node.name, &subject)?;
     let may_run = matches!(instance.state, InstanceState::Running | InstanceState::Pending);
     if !may_run || !ctx.policy.guards(Guard::NodesWord) {
         return Ok(());

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use wucluster_core::action::NodeAddress;
+use wucluster_core::action::{CloudAction, NodeAddress};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::NodeName;
+use wucluster_core::ids::{InstanceId, NodeName};
 use wucluster_core::observation::{
     AttachmentState, CloudView, Gap, InstanceState, NodeProbe, NodeView, Observation,
 };
@@ -17,6 +17,7 @@ use super::{BLIND_MAX, Done, Drive};
 use crate::engine::Outcome;
 use crate::event::EventKind;
 use crate::pace;
+use crate::records::{ANSWERED_AGAIN, Fact};
 
 impl Drive<'_, '_> {
     /// Says whether a node's answer matters to the demand.
@@ -28,6 +29,15 @@ impl Drive<'_, '_> {
         };
         let hooks = self.pursuit.definition.nodes.get(name).map(|defined| &defined.hooks);
         let is_attached = observation.attached_to(&instance.id).next().is_some();
+        let mut of_mounts = self.memory.of_mounts_of(name);
+        // Whether a volume was let go of, the machine knows better than any listing.
+        let lets_go = of_mounts.any(|(_, memory)| {
+            let mut open = memory.open_requests_at(self.now());
+            open.any(|open| matches!(open, CloudAction::DetachVolume { instance: from, .. } if from == &instance.id))
+        });
+        if lets_go {
+            return true;
+        }
         // What lost its name may be mounted in the place of a mount.
         let has_stranger =
             observation.strangers.iter().any(|stranger| stranger.held_by.contains(&instance.id));
@@ -216,6 +226,9 @@ impl Drive<'_, '_> {
         let NodeAddress { node, instance, ssh: _ } = address;
         self.probing.remove(&node);
         let now = self.now();
+        if result.is_ok() {
+            self.note_answered(&instance, asked_at);
+        }
         match &result {
             Ok(probe) => {
                 self.memory.silent_since.remove(&node);
@@ -253,6 +266,25 @@ impl Drive<'_, '_> {
         self.next_probe_at.insert(node.clone(), now.after(pause));
         self.answers.insert(node, NodeView { instance, asked_at, probe: result });
         self.is_assembled = false;
+    }
+
+    /// Remembers that a machine runs, for as long as a listing may show it as it was before.
+    fn note_answered(&mut self, instance: &InstanceId, asked_at: Timestamp) {
+        let lag = self.engine.cloud.limits().visibility_lag_max;
+        if lag.is_zero() {
+            return;
+        }
+        let until = asked_at.after(lag).after(ANSWERED_AGAIN);
+        let before = self.memory.answered.insert(instance.clone(), until);
+        if self
+            .answered_told
+            .get(instance)
+            .is_none_or(|told| asked_at.since(*told) >= ANSWERED_AGAIN)
+            || before.is_none()
+        {
+            self.answered_told.insert(instance.clone(), asked_at);
+            self.record(Fact::NodeAnswered { instance: instance.clone() });
+        }
     }
 
     pub(super) fn waits_for_cloud(&self) -> bool {

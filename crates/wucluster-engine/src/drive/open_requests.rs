@@ -4,7 +4,7 @@ use wucluster_core::action::CloudAction;
 use wucluster_core::ids::Subject;
 use wucluster_core::memory::{AwaitedId, OpenRequest};
 use wucluster_core::observation::{
-    AttachmentState, InstanceSeen, InstanceState, Observation, VolumeState,
+    AttachmentState, InstanceSeen, InstanceState, NodeViews, Observation, VolumeState,
 };
 
 use super::Drive;
@@ -35,7 +35,13 @@ impl Drive<'_, '_> {
     pub(super) fn note_unanswered(&mut self, subject: &Subject, action: &CloudAction) {
         if matches!(action, CloudAction::DetachVolume { .. }) {
             self.note_open(subject, action);
-            self.record(Fact::Open { subject: subject.clone(), request: action.clone() });
+        }
+    }
+
+    /// Remembers that a request was answered, well or badly.
+    pub(super) fn note_heard(&mut self, subject: &Subject, action: &CloudAction) {
+        if matches!(action, CloudAction::DetachVolume { .. }) {
+            self.record(Fact::Heard { subject: subject.clone(), request: action.clone() });
         }
     }
 
@@ -52,9 +58,12 @@ impl Drive<'_, '_> {
     /// Forgets what was asked for once, and has come.
     pub(super) fn settle(&mut self, observation: &Observation) {
         let mut settled = Vec::new();
+        let answers = &self.answers;
         for (subject, memory) in &mut self.memory.subjects {
             memory.open_requests.retain(|end| {
-                let is_over = end.times == 1 && is_done(&end.action, observation);
+                let is_over = end.times == 1
+                    && is_done(&end.action, observation)
+                    && has_let_go(end, observation, answers);
                 if is_over {
                     settled.push((subject.clone(), end.action.clone()));
                 }
@@ -99,6 +108,19 @@ fn is_done(action: &CloudAction, observation: &Observation) -> bool {
         }
         _ => false,
     }
+}
+
+/// Says whether the machine that a volume was to be detached from has let go of it: a listing that goes back in time
+/// shows as detached what was not attached yet, and a machine knows what it has.
+fn has_let_go(end: &OpenRequest, observation: &Observation, answers: &NodeViews) -> bool {
+    let CloudAction::DetachVolume { mount, volume, instance } = &end.action else { return true };
+    let node = observation.node(&mount.node);
+    let runs = node.into_iter().flat_map(|node| &node.instances).any(|seen| &seen.id == instance);
+    let word = answers.get(&mount.node).filter(|word| &word.instance == instance);
+    let has_none = word.filter(|word| word.asked_at > end.asked_at).is_some_and(|word| {
+        word.probe.as_ref().is_ok_and(|probe| !probe.devices.contains_key(&volume.serial()))
+    });
+    !runs || has_none
 }
 
 /// Returns what a request ends.

@@ -232,6 +232,8 @@ impl Drive<'_, '_> {
                 memory.not_before = None;
                 memory.unsure = None;
                 self.done.insert(subject.clone(), Action::Cloud(action.clone()));
+                self.note_heard(&subject, action);
+                let memory = self.memory.subjects.entry(subject.clone()).or_default();
                 if let Some(ended) = ended_by(action) {
                     memory.awaited.retain(|awaited| awaited.what != ended);
                     self.dying.insert(ended);
@@ -259,6 +261,7 @@ impl Drive<'_, '_> {
                 if error.class == ErrorClass::Ambiguous {
                     self.note_unanswered(&subject, action);
                 } else {
+                    self.note_heard(&subject, action);
                     self.note_refused(&subject, action);
                 }
                 let memory = self.memory.subjects.entry(subject.clone()).or_default();
