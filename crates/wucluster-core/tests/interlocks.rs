@@ -889,3 +889,25 @@ fn a_nameless_volume_in_the_place_of_a_mount_holds_what_leads_down() {
     let plan = world.plan(Demand::Unmounted);
     assert!(plan.holds.is_empty() && !plan.is_met());
 }
+
+#[test]
+fn what_is_awaited_is_gone_only_when_a_later_look_does_not_show_it() {
+    let until = Timestamp::from_millis(NOW.as_millis() - 60_000);
+    let mut world = World::new(SOLO);
+    world.view.asked_at = Timestamp::from_millis(until.as_millis() - 1);
+    let awaited = Awaited {
+        what: AwaitedId::Instance(InstanceId::new("i-chief")),
+        since: world.view.asked_at,
+        until,
+        is_ending: false,
+    };
+    let memory = SubjectMemory { awaited: vec![awaited], ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Node(common::node("chief")), memory);
+    let makes = |world: &World| {
+        let plan = world.plan(Demand::Instantiated);
+        plan.actions.iter().any(|action| action.action().name() == "RunInstances")
+    };
+    assert!(!makes(&world), "the last look was begun before");
+    world.view.asked_at = until;
+    assert!(makes(&world));
+}

@@ -109,12 +109,12 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
 /// Lists what may still show itself though nothing lacks: it was asked for before, or left out of a listing.
 fn unseen(ctx: &Context<'_>) -> Vec<Wait> {
     let of_subject = |(subject, memory): (&Subject, &crate::memory::SubjectMemory)| {
-        let awaited = memory.awaited_at(ctx.now).find(|awaited| {
+        let awaited = memory.awaited_at(ctx.seen_at()).find(|awaited| {
             !awaited.is_ending && !matches!(awaited.what, crate::memory::AwaitedId::Snapshot(_))
         });
         let what = match (awaited, &memory.unsure) {
             (Some(awaited), _) => format!("{} may still show itself", awaited.what),
-            (None, Some(unsure)) if unsure.until > ctx.now => {
+            (None, Some(unsure)) if unsure.until > ctx.seen_at() => {
                 "it was asked for before, without an answer, and may still show itself".to_owned()
             }
             (None, _) => return None,
