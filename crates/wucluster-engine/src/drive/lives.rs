@@ -32,7 +32,13 @@ impl Drive<'_, '_> {
 
     fn ends(&mut self, id: AwaitedId) {
         let now = self.now();
-        self.memory.living.remove(&id);
+        let whose = self.memory.living.remove(&id);
+        // What was made is over: to ask for another one is no repetition of a request that had no effect.
+        if let (Some(whose), AwaitedId::Instance(_)) = (whose, &id)
+            && self.done.get(&whose).is_some_and(|done| done.name() == "RunInstances")
+        {
+            self.done.remove(&whose);
+        }
         if self.memory.ended.insert(id.clone(), now).is_none() {
             self.record(Fact::Ended { id });
         }
