@@ -911,3 +911,14 @@ fn what_is_awaited_is_gone_only_when_a_later_look_does_not_show_it() {
     world.view.asked_at = until;
     assert!(makes(&world));
 }
+
+#[test]
+fn a_volume_under_an_older_epoch_than_was_sealed_is_raised_before_a_snapshot() {
+    let mut world = World::new(SOLO).volume("chief/home", "available", "4 sealed");
+    world.memory.sealed_epochs.insert(key("chief/home"), 6);
+    for demand in [Demand::RecentlySnapshotted, Demand::Away] {
+        let plan = world.plan(demand);
+        let asked: Vec<_> = plan.actions.iter().map(|one| one.action().to_string()).collect();
+        assert_eq!(asked, ["mark vol-chief-home of chief/home: epoch=7 live generation=1"]);
+    }
+}
