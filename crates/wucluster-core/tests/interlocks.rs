@@ -891,6 +891,36 @@ fn a_nameless_volume_in_the_place_of_a_mount_holds_what_leads_down() {
 }
 
 #[test]
+fn a_volume_that_fits_no_mount_and_is_in_use_holds_what_leads_down() {
+    let estranged = |world: World| {
+        let mut world = world
+            .volume("chief/home", "in-use", "1 live")
+            .attached("i-chief", "attached")
+            .mounted("/srv");
+        world.view.volumes[0].tags.set(wucluster_core::tags::KEY_MOUNT, "1 sealed");
+        world
+    };
+    let down =
+        [Demand::Unmounted, Demand::Separated, Demand::RecentlySnapshotted, Demand::Haltable];
+    for demand in down {
+        let world = estranged(World::new(SOLO).instance("chief", "running"));
+        let plan = world.plan(demand);
+        let holds: Vec<_> = plan.holds.iter().map(|hold| hold.interlock).collect();
+        assert_eq!(holds, [Interlock::Foreign], "{demand}");
+        assert!(!plan.is_met(), "{demand}");
+        // As long as its node was not asked, nothing is reported; what is not in use is nobody's concern.
+        let mut unasked = world.clone();
+        unasked.answers.clear();
+        let plan = unasked.plan(demand);
+        assert!(plan.holds.is_empty() && !plan.waits.is_empty() && !plan.is_met(), "{demand}");
+        let mut unused = world;
+        let unmounted = World::new(SOLO).instance("chief", "running");
+        unused.answers = unmounted.answers;
+        assert!(unused.plan(demand).is_met(), "{demand}");
+    }
+}
+
+#[test]
 fn what_is_awaited_is_gone_only_when_a_later_look_does_not_show_it() {
     let until = Timestamp::from_millis(NOW.as_millis() - 60_000);
     let mut world = World::new(SOLO);

@@ -465,8 +465,9 @@ pub(super) fn nothing_attached(
     // volume that it left out for once may be anywhere, and one that goes back in time may lack the
     // volume that an answer is due about.
     let busy = ctx.memory.of_mounts_of(node).find(|(_, memory)| {
-        let is_missed =
-            memory.awaited_at(ctx.seen_at()).any(|awaited| matches!(awaited.what, AwaitedId::Volume(_)));
+        let is_missed = memory
+            .awaited_at(ctx.seen_at())
+            .any(|awaited| matches!(awaited.what, AwaitedId::Volume(_)));
         memory.in_flight.is_some() || is_missed
     });
     match busy {
@@ -521,7 +522,7 @@ fn nothing_unlisted(
         let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
         let mut strangers = ctx.observation.strangers.iter();
         volumes.any(|volume| volume.id.serial() == serial)
-            || strangers.any(|one| one.id.replacen('-', "", 1) == serial)
+            || strangers.any(|one| one.serial() == serial)
             || ctx
                 .memory
                 .ended
