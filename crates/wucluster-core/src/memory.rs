@@ -94,14 +94,14 @@ pub struct SubjectMemory {
 }
 
 impl SubjectMemory {
-    /// Lists what may still show itself at `now`.
-    pub fn awaited_at(&self, now: Timestamp) -> impl Iterator<Item = &Awaited> {
-        self.awaited.iter().filter(move |awaited| awaited.until > now)
+    /// Lists what may still show itself after a look that was begun at `seen_at`.
+    pub fn awaited_at(&self, seen_at: Timestamp) -> impl Iterator<Item = &Awaited> {
+        self.awaited.iter().filter(move |awaited| awaited.until > seen_at)
     }
 
-    /// Lists the requests that may yet take effect at `now`.
-    pub fn open_requests_at(&self, now: Timestamp) -> impl Iterator<Item = &CloudAction> {
-        self.open_requests.iter().filter(move |end| end.until > now).map(|end| &end.action)
+    /// Lists the requests that may yet have taken effect after a look that was begun at `seen_at`.
+    pub fn open_requests_at(&self, seen_at: Timestamp) -> impl Iterator<Item = &CloudAction> {
+        self.open_requests.iter().filter(move |end| end.until > seen_at).map(|end| &end.action)
     }
 
     /// Awaits something; if it is awaited already, until the later time.
@@ -169,7 +169,7 @@ pub struct Awaited {
     pub what: AwaitedId,
     /// When it was confirmed.
     pub since: Timestamp,
-    /// How long it may stay invisible; then it counts as never made, or gone.
+    /// How long it may stay invisible: what a look that is begun then does not show was never made, or is gone.
     pub until: Timestamp,
     /// Whether it was last seen on its way out: nothing is made in its place before it has ended, but
     /// nobody need wait for it otherwise.

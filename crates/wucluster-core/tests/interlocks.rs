@@ -903,3 +903,66 @@ fn a_nameless_volume_in_the_place_of_a_mount_holds_what_leads_down() {
     let plan = world.plan(Demand::Unmounted);
     assert!(plan.holds.is_empty() && !plan.is_met());
 }
+
+#[test]
+fn a_volume_that_fits_no_mount_and_is_in_use_holds_what_leads_down() {
+    let estranged = |world: World| {
+        let mut world = world
+            .volume("chief/home", "in-use", "1 live")
+            .attached("i-chief", "attached")
+            .mounted("/srv");
+        world.view.volumes[0].tags.set(wucluster_core::tags::KEY_MOUNT, "1 sealed");
+        world
+    };
+    let down =
+        [Demand::Unmounted, Demand::Separated, Demand::RecentlySnapshotted, Demand::Haltable];
+    for demand in down {
+        let world = estranged(World::new(SOLO).instance("chief", "running"));
+        let plan = world.plan(demand);
+        let holds: Vec<_> = plan.holds.iter().map(|hold| hold.interlock).collect();
+        assert_eq!(holds, [Interlock::Foreign], "{demand}");
+        assert!(!plan.is_met(), "{demand}");
+        // As long as its node was not asked, nothing is reported; what is not in use is nobody's concern.
+        let mut unasked = world.clone();
+        unasked.answers.clear();
+        let plan = unasked.plan(demand);
+        assert!(plan.holds.is_empty() && !plan.waits.is_empty() && !plan.is_met(), "{demand}");
+        let mut unused = world;
+        let unmounted = World::new(SOLO).instance("chief", "running");
+        unused.answers = unmounted.answers;
+        assert!(unused.plan(demand).is_met(), "{demand}");
+    }
+}
+
+#[test]
+fn what_is_awaited_is_gone_only_when_a_later_look_does_not_show_it() {
+    let until = Timestamp::from_millis(NOW.as_millis() - 60_000);
+    let mut world = World::new(SOLO);
+    world.view.asked_at = Timestamp::from_millis(until.as_millis() - 1);
+    let awaited = Awaited {
+        what: AwaitedId::Instance(InstanceId::new("i-chief")),
+        since: world.view.asked_at,
+        until,
+        is_ending: false,
+    };
+    let memory = SubjectMemory { awaited: vec![awaited], ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Node(common::node("chief")), memory);
+    let makes = |world: &World| {
+        let plan = world.plan(Demand::Instantiated);
+        plan.actions.iter().any(|action| action.action().name() == "RunInstances")
+    };
+    assert!(!makes(&world), "the last look was begun before");
+    world.view.asked_at = until;
+    assert!(makes(&world));
+}
+
+#[test]
+fn a_volume_under_an_older_epoch_than_was_sealed_is_raised_before_a_snapshot() {
+    let mut world = World::new(SOLO).volume("chief/home", "available", "4 sealed");
+    world.memory.sealed_epochs.insert(key("chief/home"), 6);
+    for demand in [Demand::RecentlySnapshotted, Demand::Away] {
+        let plan = world.plan(demand);
+        let asked: Vec<_> = plan.actions.iter().map(|one| one.action().to_string()).collect();
+        assert_eq!(asked, ["mark vol-chief-home of chief/home: epoch=7 live generation=1"]);
+    }
+}

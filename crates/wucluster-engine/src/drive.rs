@@ -313,7 +313,7 @@ impl<'a, 'e> Drive<'a, 'e> {
 
     /// Says whether something that must be there is still to show itself.
     fn misses_something(&self) -> bool {
-        let now = self.now();
+        let seen_at = self.view.as_ref().map(|view| view.asked_at).unwrap_or_default();
         let lag = self.engine.cloud.limits().visibility_lag_max;
         let is_apart = matches!(
             self.pursuit.demand,
@@ -321,13 +321,14 @@ impl<'a, 'e> Drive<'a, 'e> {
         );
         // An attachment that was asked for and is not listed yet would undo what is reported.
         let attaches = |end: &OpenRequest| {
-            matches!(end.action, CloudAction::AttachVolume { .. }) && end.asked_at.after(lag) > now
+            matches!(end.action, CloudAction::AttachVolume { .. })
+                && end.asked_at.after(lag) > seen_at
         };
         !self.doubted.is_empty()
             || self.memory.subjects.values().any(|memory| {
-                memory.unsure.as_ref().is_some_and(|unsure| unsure.until > now)
+                memory.unsure.as_ref().is_some_and(|unsure| unsure.until > seen_at)
                     || (is_apart && memory.open_requests.iter().any(attaches))
-                    || memory.awaited_at(now).any(|awaited| {
+                    || memory.awaited_at(seen_at).any(|awaited| {
                         !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))
                     })
             })

@@ -417,7 +417,12 @@ impl Stage<'_> {
                             .map(|node| Subject::Node(node.clone())),
                     );
                 }
-                Subject::Cluster | Subject::Stranger(_) => {}
+                // What fits no mount by its name now was made for one.
+                Subject::Stranger(id) => {
+                    let made_for = world.mount_of(&VolumeId::new(id.as_str()));
+                    subjects.extend(made_for.map(Subject::Mount));
+                }
+                Subject::Cluster => {}
             }
         }
         subjects

@@ -6,7 +6,7 @@ use crate::ids::Subject;
 use crate::interlock::data;
 use crate::observation::{
     AttachmentState, FilesystemState, InstanceState, MountObservation, NodeObservation,
-    Observation, Observed, VolumeState,
+    Observation, Observed, Stranger, VolumeState,
 };
 use crate::time::Timestamp;
 
@@ -106,9 +106,41 @@ impl Demand {
                 let why = format!("{} is {}: {}", stranger.kind, stranger.state, stranger.why);
                 put(clause, Subject::Stranger(stranger.id.clone()), Answer::No(why));
             }
+        } else if !self.is_upward() {
+            for stranger in &observation.strangers {
+                let answer = not_in_use(definition, observation, stranger);
+                put(Clause::NotMounted, Subject::Stranger(stranger.id.clone()), answer);
+            }
         }
         verdict
     }
+}
+
+/// Whether a volume that fits no mount is in use on a node of the cluster: it was a mount's, perhaps of one that has
+/// left the definition, and nothing else would tell that it is neither unmounted nor kept.
+fn not_in_use(
+    definition: &ClusterDefinition,
+    observation: &Observation,
+    stranger: &Stranger,
+) -> Answer {
+    let Some(node) = observation.holder_of(stranger) else { return Answer::Yes };
+    let probe = match &node.probe {
+        Observed::Present(probe) => probe,
+        Observed::Absent => return Answer::Yes,
+        Observed::Unknown(gap) => return Answer::Unknown(gap.why.clone()),
+    };
+    let device = probe.devices.get(&stranger.serial()).filter(|device| device.is_in_use());
+    let Some(device) = device else { return Answer::Yes };
+    // In the place of a mount it is told as that mount's.
+    let is_told = observation.mounts_of(&node.name).any(|mount| {
+        let point = definition.mount(&mount.key).map(|defined| defined.at.as_str());
+        mount.volumes.is_empty() && device.mounts.iter().any(|seen| Some(seen.at.as_str()) == point)
+    });
+    if is_told {
+        return Answer::Yes;
+    }
+    let at: Vec<&str> = device.mounts.iter().map(|mount| mount.at.as_str()).collect();
+    Answer::No(format!("{} has it in use ({}): {}", node.name, at.join(", "), stranger.why))
 }
 
 fn node_clause(clause: Clause, definition: &ClusterDefinition, node: &NodeObservation) -> Answer {

@@ -31,6 +31,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Tells when the cloud was looked at. What may still show itself until a time is gone only when a look that was
+    /// begun then does not show it: while the cloud cannot be looked at, time alone proves nothing.
+    pub(crate) fn seen_at(&self) -> Timestamp {
+        self.observation.cloud_asked_at
+    }
+
     /// Says whether a rule is switched on: always, but in tests that show what is lost without it.
     #[cfg_attr(
         not(feature = "ablation"),

@@ -174,6 +174,19 @@ pub(super) fn sealed(
         .so("the volume stays")
         .first(Rung::Raise));
     }
+    // A listing that goes back in time shows an epoch from before the one that was sealed last. A snapshot under it
+    // would claim less than those that were begun before it, and which is the newest could not be told.
+    let asked = ctx.memory.sealed_epochs.get(key).copied().unwrap_or(0);
+    if asked > epoch.number && ctx.is_on(Interlock::SnapshotOlder) {
+        return Err(Hold::new(
+            Interlock::SnapshotOlder,
+            Subject::Mount(key.clone()),
+            "its record is older than its last seal",
+        )
+        .why(format!("{} is marked `{epoch}`, and write epoch {asked} was sealed", volume.id))
+        .so("the volume stays")
+        .first(Rung::Raise));
+    }
     if ctx.memory.strange.contains(&volume.id) && volume.tags.content() == Some(ContentMark::Blank)
     {
         let hold = Hold::new(

@@ -106,7 +106,7 @@ pub(crate) fn nothing_nameless(ctx: &Context<'_>, mount: &MountObservation) -> R
         return Ok(());
     };
     let memory = ctx.memory.of(&subject);
-    if memory.is_some_and(|memory| memory.awaited_at(ctx.now).next().is_some()) {
+    if memory.is_some_and(|memory| memory.awaited_at(ctx.seen_at()).next().is_some()) {
         return Err(Refusal::wait(subject, WaitOn::Cloud, "its volume is to show itself"));
     }
     Err(Hold::new(Interlock::MountedElsewhere, subject, "it is not unmounted")
@@ -366,9 +366,9 @@ pub(super) fn nothing_may_come(
     }
     let subject = Subject::Mount(key.clone());
     let open = |subject: &Subject| ctx.memory.of(subject).into_iter();
-    let of_mount = open(&subject).flat_map(|memory| memory.open_requests_at(ctx.now));
+    let of_mount = open(&subject).flat_map(|memory| memory.open_requests_at(ctx.seen_at()));
     let node = Subject::Node(key.node.clone());
-    let of_node = open(&node).flat_map(|memory| memory.open_requests_at(ctx.now));
+    let of_node = open(&node).flat_map(|memory| memory.open_requests_at(ctx.seen_at()));
     let what = of_mount.chain(of_node).find_map(|action| match action {
         CloudAction::DeleteVolume { volume: id, .. } => (id == &volume.id).then_some("deletion"),
         CloudAction::DetachVolume { volume: id, instance: from, .. } => {
@@ -506,8 +506,9 @@ pub(super) fn nothing_attached(
     // volume that it left out for once may be anywhere, and one that goes back in time may lack the
     // volume that an answer is due about.
     let busy = ctx.memory.of_mounts_of(node).find(|(_, memory)| {
-        let is_missed =
-            memory.awaited_at(ctx.now).any(|awaited| matches!(awaited.what, AwaitedId::Volume(_)));
+        let is_missed = memory
+            .awaited_at(ctx.seen_at())
+            .any(|awaited| matches!(awaited.what, AwaitedId::Volume(_)));
         memory.in_flight.is_some() || is_missed
     });
     match busy {
@@ -565,7 +566,7 @@ fn nothing_unlisted(
         let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
         let mut strangers = ctx.observation.strangers.iter();
         volumes.any(|volume| volume.id.serial() == serial)
-            || strangers.any(|one| one.id.replacen('-', "", 1) == serial)
+            || strangers.any(|one| one.serial() == serial)
             || ctx
                 .memory
                 .ended

@@ -239,6 +239,13 @@ impl Observation {
         self.at(self.index.attached.get(instance))
     }
 
+    /// Returns the node of the cluster that has a stranger attached.
+    #[must_use]
+    pub fn holder_of(&self, stranger: &Stranger) -> Option<&NodeObservation> {
+        let has_it = |one: &InstanceSeen| stranger.held_by.contains(&one.id);
+        self.nodes.iter().find(|node| node.instances.iter().any(has_it))
+    }
+
     /// Returns the highest generation that any snapshot carries.
     #[must_use]
     pub fn snapshot_generation_max(&self) -> Option<u64> {
@@ -328,4 +335,12 @@ pub struct Stranger {
     /// The instances that have it, if it is a volume: it may be in use there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held_by: Vec<InstanceId>,
+}
+
+impl Stranger {
+    /// Returns the serial number under which a machine shows it, if it is a volume.
+    #[must_use]
+    pub fn serial(&self) -> String {
+        self.id.replacen('-', "", 1)
+    }
 }

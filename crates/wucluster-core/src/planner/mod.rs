@@ -17,8 +17,9 @@ pub use probe::{Ask, probe_request};
 
 use crate::action::Action;
 use crate::ids::Subject;
-use crate::interlock::{Cleared, Context, Hold, Interlock};
-use crate::plan::{Plan, Wait};
+use crate::interlock::{Cleared, Context, Hold, Interlock, Refusal, order};
+use crate::observation::Observed;
+use crate::plan::{Plan, Wait, WaitOn};
 
 /// What one subject does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub(crate) enum Step {
     Hold(Hold),
 }
 
-impl From<crate::interlock::Refusal> for Step {
-    fn from(refusal: crate::interlock::Refusal) -> Self {
+impl From<Refusal> for Step {
+    fn from(refusal: Refusal) -> Self {
         match refusal.into_hold() {
             Ok(hold) => Self::Hold(hold),
             Err(wait) => Self::Wait(wait),
@@ -95,11 +96,11 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
             }
         }
     }
-    strangers(ctx, &mut plan);
+    strangers(ctx, &mut plan, told);
     // A wait for others is no progress when the others are all held.
     if plan.actions.is_empty()
         && !plan.holds.is_empty()
-        && plan.waits.iter().all(|wait| wait.on == crate::plan::WaitOn::Others)
+        && plan.waits.iter().all(|wait| wait.on == WaitOn::Others)
     {
         plan.waits.clear();
     }
@@ -109,22 +110,22 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
 /// Lists what may still show itself though nothing lacks: it was asked for before, or left out of a listing.
 fn unseen(ctx: &Context<'_>) -> Vec<Wait> {
     let of_subject = |(subject, memory): (&Subject, &crate::memory::SubjectMemory)| {
-        let awaited = memory.awaited_at(ctx.now).find(|awaited| {
+        let awaited = memory.awaited_at(ctx.seen_at()).find(|awaited| {
             !awaited.is_ending && !matches!(awaited.what, crate::memory::AwaitedId::Snapshot(_))
         });
         let what = match (awaited, &memory.unsure) {
             (Some(awaited), _) => format!("{} may still show itself", awaited.what),
-            (None, Some(unsure)) if unsure.until > ctx.now => {
+            (None, Some(unsure)) if unsure.until > ctx.seen_at() => {
                 "it was asked for before, without an answer, and may still show itself".to_owned()
             }
             (None, _) => return None,
         };
-        Some(Wait { subject: subject.clone(), what, on: crate::plan::WaitOn::Cloud })
+        Some(Wait { subject: subject.clone(), what, on: WaitOn::Cloud })
     };
     ctx.memory.subjects.iter().filter_map(of_subject).collect()
 }
 
-fn strangers(ctx: &Context<'_>, plan: &mut Plan) {
+fn strangers(ctx: &Context<'_>, plan: &mut Plan, mut told: BTreeSet<(Subject, Interlock)>) {
     let found = plan.verdict.unmet.iter().filter_map(|shortfall| {
         let Subject::Stranger(id) = &shortfall.subject else { return None };
         let hold =
@@ -135,4 +136,26 @@ fn strangers(ctx: &Context<'_>, plan: &mut Plan) {
         )))
     });
     plan.holds.extend(found);
+    let unknown = plan.verdict.unknown.iter().filter_map(|shortfall| {
+        let Subject::Stranger(id) = &shortfall.subject else { return None };
+        let stranger = ctx.observation.strangers.iter().find(|one| &one.id == id)?;
+        let node = ctx.observation.holder_of(stranger)?;
+        let Observed::Unknown(gap) = &node.probe else { return None };
+        let subject = shortfall.subject.clone();
+        // Of several machines with one name none is asked: they are held.
+        Some(if node.instance().is_none() {
+            Refusal::wait(subject, WaitOn::Others, gap.why.clone())
+        } else {
+            order::silent(ctx, &subject, &node.name, gap)
+        })
+    });
+    for refusal in unknown.collect::<Vec<_>>() {
+        match Step::from(refusal) {
+            Step::Wait(wait) => plan.waits.push(wait),
+            Step::Hold(hold) if told.insert((hold.subject.clone(), hold.interlock)) => {
+                plan.holds.push(hold);
+            }
+            Step::Hold(_) | Step::Done | Step::Do(_) | Step::Again(..) => {}
+        }
+    }
 }

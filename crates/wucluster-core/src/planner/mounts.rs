@@ -171,7 +171,8 @@ fn snapshot(
 ) -> Result<Action, Refusal> {
     let subject = Subject::Mount(mount.key.clone());
     let is_seen = |id: &SnapshotId| mount.snapshots.iter().any(|seen| &seen.id == id);
-    let awaited = ctx.memory.of(&subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.now));
+    let awaited =
+        ctx.memory.of(&subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.seen_at()));
     let mut awaited =
         awaited.filter(|awaited| matches!(&awaited.what, AwaitedId::Snapshot(id) if !is_seen(id)));
     if let Some(awaited) = awaited.next()
@@ -225,7 +226,8 @@ fn generation_of_snapshot(ctx: &Context<'_>, mount: &MountObservation, epoch: u6
 fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> {
     let subject = Subject::Mount(mount.key.clone());
     let Some(defined) = ctx.definition.mount(&mount.key) else { return Ok(Step::Done) };
-    let awaited = ctx.memory.of(&subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.now));
+    let awaited =
+        ctx.memory.of(&subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.seen_at()));
     let mut awaited = awaited.filter(|awaited| matches!(awaited.what, AwaitedId::Volume(_)));
     if let Some(awaited) = awaited.next()
         && ctx.policy.guards(Guard::Awaited)

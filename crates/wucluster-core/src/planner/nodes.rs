@@ -43,7 +43,8 @@ fn runs(ctx: &Context<'_>, node: &NodeObservation) -> Option<Step> {
     match &instance.state {
         InstanceState::Running => {
             let memory = ctx.memory.of(&subject);
-            let mut open = memory.into_iter().flat_map(|memory| memory.open_requests_at(ctx.now));
+            let mut open =
+                memory.into_iter().flat_map(|memory| memory.open_requests_at(ctx.seen_at()));
             let ends = open.any(|action| {
                 matches!(action, CloudAction::TerminateInstance { instance: id, .. } if id == &instance.id)
             });
@@ -72,7 +73,8 @@ fn runs(ctx: &Context<'_>, node: &NodeObservation) -> Option<Step> {
 
 fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
     let is_over = |id: &InstanceId| node.terminated.iter().any(|seen| &seen.id == id);
-    let awaited = ctx.memory.of(subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.now));
+    let awaited =
+        ctx.memory.of(subject).into_iter().flat_map(|memory| memory.awaited_at(ctx.seen_at()));
     let mut awaited =
         awaited.filter(|awaited| matches!(&awaited.what, AwaitedId::Instance(id) if !is_over(id)));
     if let Some(awaited) = awaited.next()

@@ -7,6 +7,7 @@ use wucluster_core::ids::{InstanceId, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId};
 use wucluster_core::observation::{CloudView, InstanceState, Observation, VolumeSeen, VolumeState};
 use wucluster_core::policy::Guard;
+use wucluster_core::time::Timestamp;
 
 use super::Drive;
 use crate::event::EventKind;
@@ -31,7 +32,13 @@ impl Drive<'_, '_> {
 
     fn ends(&mut self, id: AwaitedId) {
         let now = self.now();
-        self.memory.living.remove(&id);
+        let whose = self.memory.living.remove(&id);
+        // What was made is over: to ask for another one is no repetition of a request that had no effect.
+        if let (Some(whose), AwaitedId::Instance(_)) = (whose, &id)
+            && self.done.get(&whose).is_some_and(|done| done.name() == "RunInstances")
+        {
+            self.done.remove(&whose);
+        }
         if self.memory.ended.insert(id.clone(), now).is_none() {
             self.record(Fact::Ended { id });
         }
@@ -67,10 +74,10 @@ impl Drive<'_, '_> {
         if is_new {
             let seen = seen(observation);
             self.note_seen(&seen);
-            self.miss(&seen);
+            self.miss(&seen, observation.cloud_asked_at);
             self.settle(observation);
         }
-        self.give_up();
+        self.give_up(observation.cloud_asked_at);
     }
 
     fn note_seen(&mut self, seen: &Seen) {
@@ -108,7 +115,7 @@ impl Drive<'_, '_> {
         }
     }
 
-    fn miss(&mut self, seen: &Seen) {
+    fn miss(&mut self, seen: &Seen, since: Timestamp) {
         if !self.pursuit.policy.guards(Guard::Missed) {
             return;
         }
@@ -119,7 +126,6 @@ impl Drive<'_, '_> {
             .filter(|(id, _)| !seen.living.contains_key(*id))
             .map(|(id, subject)| (id.clone(), subject.clone()))
             .collect();
-        let since = self.now();
         let until = since.after(self.engine.cloud.limits().visibility_lag_max);
         let mut doubted = BTreeSet::new();
         for (what, subject) in missed {
@@ -157,13 +163,13 @@ impl Drive<'_, '_> {
             })
     }
 
-    /// Takes for gone what has been awaited for as long as the provider may hide it.
-    fn give_up(&mut self) {
-        let now = self.now();
+    /// Takes for gone what a look does not show that was begun after the provider may have hidden it. However long
+    /// the cloud could not be looked at, nothing is gone for that.
+    fn give_up(&mut self, seen_at: Timestamp) {
         let mut vanished = Vec::new();
         for memory in self.memory.subjects.values_mut() {
             memory.awaited.retain(|awaited| {
-                let is_over = awaited.until <= now;
+                let is_over = awaited.until <= seen_at;
                 if is_over {
                     vanished.push(awaited.what.clone());
                 }
