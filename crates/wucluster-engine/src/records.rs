@@ -112,7 +112,7 @@ pub enum Fact {
         /// The volume.
         volume: VolumeId,
     },
-    /// A running machine answered. Told again every [`ANSWERED_AGAIN`].
+    /// A running machine answered. Told again every 5 s.
     NodeAnswered {
         /// The machine.
         instance: InstanceId,
