@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Torments the engine: every guard switched off in turn, the planner searched as a model in all scopes, and
-# 200,000 days by the seed, which take hours and go on where they were interrupted. Not part of the tests.
+# Torments the engine: every guard switched off in turn, the planner asked about new worlds of any kind and searched
+# as a model in all scopes, and 200,000 days by the seed, which take hours and go on where they were interrupted.
+# Not part of the tests.
 #
 #   WUCLUSTER_SEEDS=1000 scripts/torture.sh     fewer days
 set -euo pipefail
@@ -13,6 +14,9 @@ cargo build --quiet --release --package wucluster-rehearse --features ablation -
 status=0
 echo "== who misses which guard (written to docs/guards.md)"
 "$target/release/torture" guards 2000 docs/guards.md || status=1
+echo "== the planner in a million new worlds for each property"
+PROPTEST_RNG_SEED=random PROPTEST_CASES=${PROPTEST_CASES:-1000000} \
+    cargo test --quiet --package wucluster-core --test properties || status=1
 echo "== the planner as a model, all scopes"
 WUCLUSTER_MODEL=full cargo test --quiet --package wucluster-rehearse --features ablation --test model -- \
     --nocapture --test-threads 1 || status=1

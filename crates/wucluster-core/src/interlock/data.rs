@@ -1,5 +1,6 @@
 //! The rules about content: what covers a volume, what a mount begins from, what may be formatted.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Context, Hold, Interlock, Refusal, Rung};
@@ -162,28 +163,20 @@ pub(super) fn sealed(
     volume: &VolumeSeen,
 ) -> Result<Epoch, Refusal> {
     let epoch = recorded_epoch(key, volume)?;
-    // A tag that lands late takes the record back to an epoch that is long covered; data was seen since.
-    let known = ctx.memory.data_epochs.get(key).copied().unwrap_or(0);
-    if known > epoch.number && ctx.is_on(Interlock::SnapshotOlder) {
+    // A tag that lands late, or a listing that goes back in time, takes the record back to an epoch that is long over.
+    // Its old snapshot would pass for one of the last write, and a new one would claim less than those before it.
+    let known = |epochs: &BTreeMap<MountKey, u64>| epochs.get(key).copied();
+    let seen = known(&ctx.memory.data_epochs).map(|number| (number, "it held data at"));
+    let asked = known(&ctx.memory.sealed_epochs).map(|number| (number, "it was sealed at"));
+    if let Some((number, what)) = seen.max(asked).filter(|(number, _)| *number > epoch.number)
+        && ctx.is_on(Interlock::SnapshotOlder)
+    {
         return Err(Hold::new(
             Interlock::SnapshotOlder,
             Subject::Mount(key.clone()),
-            "its record is older than its data",
+            "its record is older than its last write",
         )
-        .why(format!("{} is marked `{epoch}`, and it held data at write epoch {known}", volume.id))
-        .so("the volume stays")
-        .first(Rung::Raise));
-    }
-    // A listing that goes back in time shows an epoch from before the one that was sealed last. A snapshot under it
-    // would claim less than those that were begun before it, and which is the newest could not be told.
-    let asked = ctx.memory.sealed_epochs.get(key).copied().unwrap_or(0);
-    if asked > epoch.number && ctx.is_on(Interlock::SnapshotOlder) {
-        return Err(Hold::new(
-            Interlock::SnapshotOlder,
-            Subject::Mount(key.clone()),
-            "its record is older than its last seal",
-        )
-        .why(format!("{} is marked `{epoch}`, and write epoch {asked} was sealed", volume.id))
+        .why(format!("{} is marked `{epoch}`, and {what} write epoch {number}", volume.id))
         .so("the volume stays")
         .first(Rung::Raise));
     }

@@ -124,7 +124,7 @@ fn has_halted(ctx: &Context<'_>, node: &NodeName, subject: &Subject) -> Result<(
     let halted = instance
         .filter(|seen| matches!(seen.state, InstanceState::Stopped | InstanceState::Stopping));
     let answered = halted.and_then(|seen| ctx.memory.answered.get(&seen.id));
-    if answered.is_some_and(|until| *until > ctx.now) && ctx.policy.guards(Guard::NodesWord) {
+    if answered.is_some_and(|until| *until > ctx.seen_at()) && ctx.policy.guards(Guard::NodesWord) {
         let what = format!("{node} answered a while ago, and is listed as halted");
         return Err(Refusal::wait(subject.clone(), WaitOn::Cloud, what));
     }
@@ -392,9 +392,9 @@ pub(super) fn nothing_may_come(
 /// Passes a volume that is listed as free, unless its node has it in use: a listing that goes back in time shows
 /// as free what is mounted, and what is sealed and snapshotted then would lack what is written later.
 fn not_in_use(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Result<(), Refusal> {
+    has_halted(ctx, &key.node, &Subject::Mount(key.clone()))?;
     let probe = ctx.observation.node(&key.node).and_then(|node| node.probe.present());
     let device = probe.and_then(|probe| probe.devices.get(&volume.id.serial()));
-    has_halted(ctx, &key.node, &Subject::Mount(key.clone()))?;
     if device.is_some_and(DeviceSeen::is_in_use) && ctx.policy.guards(Guard::NodesWord) {
         let what = format!("{} has it in use, though it is listed as free", key.node);
         return Err(Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what));
@@ -573,8 +573,7 @@ fn nothing_unlisted(
                 .keys()
                 .any(|id| matches!(id, AwaitedId::Volume(volume) if volume.serial() == serial))
     };
-    let is_volume = |serial: &&String| serial.starts_with("vol");
-    let unlisted = probe.devices.keys().filter(is_volume).find(|serial| !listed(serial));
+    let unlisted = probe.volumes().map(|(serial, _)| serial).find(|serial| !listed(serial));
     let Some(serial) = unlisted.filter(|_| ctx.is_on(Interlock::StillAttached)) else {
         return Ok(());
     };

@@ -272,11 +272,9 @@ impl Found {
 /// name: one that lost it.
 fn unlisted_at(point: Option<&str>, key: &MountKey, seen: &Seen<'_>) -> Option<FilesystemState> {
     let probe = seen.nodes.get(&key.node)?.probe.present()?;
-    let is_unlisted = |serial: &str| serial.starts_with("vol") && !seen.serials.contains(serial);
     let is_there = |device: &DeviceSeen| device.mounts.iter().any(|mount| point == Some(&mount.at));
-    let mut devices = probe.devices.iter();
-    let (serial, device) =
-        devices.find(|(serial, device)| is_unlisted(serial) && is_there(device))?;
+    let mut unlisted = probe.volumes().filter(|(serial, _)| !seen.serials.contains(*serial));
+    let (serial, device) = unlisted.find(|(_, device)| is_there(device))?;
     Some(FilesystemState::MountedElsewhere {
         at: device.mounts.iter().map(|mount| mount.at.clone()).collect(),
         why: format!("it is device {serial}, and no volume that is listed for a mount is that"),

@@ -66,6 +66,13 @@ pub struct DeviceSeen {
     pub holders: Vec<Holder>,
 }
 
+impl NodeProbe {
+    /// Lists the devices that are volumes, by their serial numbers ([`crate::ids::VolumeId::serial`]).
+    pub fn volumes(&self) -> impl Iterator<Item = (&String, &DeviceSeen)> {
+        self.devices.iter().filter(|(serial, _)| serial.starts_with("vol"))
+    }
+}
+
 impl DeviceSeen {
     /// Says whether its node has it in use for certain: mounted, or open in any name space.
     #[must_use]

@@ -73,7 +73,7 @@ pub use instance::{InstanceSeen, InstanceState, SshEndpoint};
 pub use snapshot::{SnapshotSeen, SnapshotState};
 pub use volume::{VolumeSeen, VolumeState};
 
-use crate::ids::{InstanceId, MountKey, NodeName};
+use crate::ids::{InstanceId, MountKey, NodeName, VolumeId};
 use crate::time::Timestamp;
 
 /// Something looked for: seen, seen to be absent, or not seen well enough to tell.
@@ -341,6 +341,6 @@ impl Stranger {
     /// Returns the serial number under which a machine shows it, if it is a volume.
     #[must_use]
     pub fn serial(&self) -> String {
-        self.id.replacen('-', "", 1)
+        VolumeId::new(self.id.as_str()).serial()
     }
 }

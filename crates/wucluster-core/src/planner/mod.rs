@@ -16,6 +16,7 @@ pub use identity::filesystem_uuid;
 pub use probe::{Ask, probe_request};
 
 use crate::action::Action;
+use crate::demand::Verdict;
 use crate::ids::Subject;
 use crate::interlock::{Cleared, Context, Hold, Interlock, Refusal, order};
 use crate::observation::Observed;
@@ -78,8 +79,9 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
                 .filter(|mount| mount.is_defined || !upward)
                 .map(|mount| mounts::step(ctx, mount)),
         );
+    let strangers = strangers(ctx, &plan.verdict);
     let mut told = BTreeSet::new();
-    for step in steps {
+    for step in steps.chain(strangers) {
         match step {
             Step::Done => {}
             Step::Do(action) => plan.actions.push(action),
@@ -96,7 +98,6 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
             }
         }
     }
-    strangers(ctx, &mut plan, told);
     // A wait for others is no progress when the others are all held.
     if plan.actions.is_empty()
         && !plan.holds.is_empty()
@@ -125,8 +126,9 @@ fn unseen(ctx: &Context<'_>) -> Vec<Wait> {
     ctx.memory.subjects.iter().filter_map(of_subject).collect()
 }
 
-fn strangers(ctx: &Context<'_>, plan: &mut Plan, mut told: BTreeSet<(Subject, Interlock)>) {
-    let found = plan.verdict.unmet.iter().filter_map(|shortfall| {
+/// What fits no node or mount is held, or its node's word is waited for.
+fn strangers(ctx: &Context<'_>, verdict: &Verdict) -> Vec<Step> {
+    let foreign = verdict.unmet.iter().filter_map(|shortfall| {
         let Subject::Stranger(id) = &shortfall.subject else { return None };
         let hold =
             Hold::new(Interlock::Foreign, shortfall.subject.clone(), "it fits no node or mount");
@@ -135,8 +137,7 @@ fn strangers(ctx: &Context<'_>, plan: &mut Plan, mut told: BTreeSet<(Subject, In
             ctx.definition.name
         )))
     });
-    plan.holds.extend(found);
-    let unknown = plan.verdict.unknown.iter().filter_map(|shortfall| {
+    let silent = verdict.unknown.iter().filter_map(|shortfall| {
         let Subject::Stranger(id) = &shortfall.subject else { return None };
         let stranger = ctx.observation.strangers.iter().find(|one| &one.id == id)?;
         let node = ctx.observation.holder_of(stranger)?;
@@ -149,13 +150,5 @@ fn strangers(ctx: &Context<'_>, plan: &mut Plan, mut told: BTreeSet<(Subject, In
             order::silent(ctx, &subject, &node.name, gap)
         })
     });
-    for refusal in unknown.collect::<Vec<_>>() {
-        match Step::from(refusal) {
-            Step::Wait(wait) => plan.waits.push(wait),
-            Step::Hold(hold) if told.insert((hold.subject.clone(), hold.interlock)) => {
-                plan.holds.push(hold);
-            }
-            Step::Hold(_) | Step::Done | Step::Do(_) | Step::Again(..) => {}
-        }
-    }
+    foreign.map(Step::Hold).chain(silent.map(Step::from)).collect()
 }

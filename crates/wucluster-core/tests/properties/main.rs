@@ -1,7 +1,7 @@
 //! Properties of the planner over any observation, also impossible ones. What is safe is judged here
 //! from the listings themselves, not by the rules that the planner uses.
 //!
-//! `PROPTEST_CASES` sets how many observations each property sees.
+//! `PROPTEST_CASES` sets how many observations each property sees, `PROPTEST_RNG_SEED` which.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
 mod blocks;
@@ -12,6 +12,7 @@ mod referee;
 mod worlds;
 
 use std::collections::BTreeSet;
+use std::env::VarError;
 use std::time::Duration;
 
 use common::{NOW, World};
@@ -126,8 +127,12 @@ const SEED: u64 = 20_261_125;
 
 #[expect(clippy::disallowed_methods, reason = "the core reads no environment; its test does")]
 fn config() -> ProptestConfig {
-    let given = |name| std::env::var(name).ok();
-    let cases = given("PROPTEST_CASES").and_then(|cases| cases.parse().ok());
+    // A word that cannot be read is no reason to test something else in silence.
+    let given = |name| match std::env::var(name) {
+        Err(VarError::NotPresent) => None,
+        given => Some(given.expect("text")),
+    };
+    let cases = given("PROPTEST_CASES").map(|cases| cases.parse().expect("a number"));
     let rng_seed = match given("PROPTEST_RNG_SEED").as_deref() {
         Some("random") => RngSeed::Random,
         Some(seed) => RngSeed::Fixed(seed.parse().expect("a number, or `random`")),

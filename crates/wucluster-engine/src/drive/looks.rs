@@ -32,7 +32,7 @@ impl Drive<'_, '_> {
         let mut of_mounts = self.memory.of_mounts_of(name);
         // Whether a volume was let go of, the machine knows better than any listing.
         let lets_go = of_mounts.any(|(_, memory)| {
-            let mut open = memory.open_requests_at(self.now());
+            let mut open = memory.open_requests_at(observation.cloud_asked_at);
             open.any(|open| matches!(open, CloudAction::DetachVolume { instance: from, .. } if from == &instance.id))
         });
         if lets_go {
@@ -275,13 +275,9 @@ impl Drive<'_, '_> {
             return;
         }
         let until = asked_at.after(lag).after(ANSWERED_AGAIN);
-        let before = self.memory.answered.insert(instance.clone(), until);
-        if self
-            .answered_told
-            .get(instance)
-            .is_none_or(|told| asked_at.since(*told) >= ANSWERED_AGAIN)
-            || before.is_none()
-        {
+        self.memory.answered.insert(instance.clone(), until);
+        let told = self.answered_told.get(instance);
+        if told.is_none_or(|told| asked_at.since(*told) >= ANSWERED_AGAIN) {
             self.answered_told.insert(instance.clone(), asked_at);
             self.record(Fact::NodeAnswered { instance: instance.clone() });
         }

@@ -182,20 +182,20 @@ impl Drive<'_, '_> {
     pub(super) fn note_asked(&mut self, subject: &Subject, action: &Action) {
         let name = action.name();
         self.memory.subjects.entry(subject.clone()).or_default().in_flight = Some(name);
-        if let Action::Cloud(action) = action {
-            self.note_open(subject, action);
-            self.note_seal(action);
-            self.note_kept(action);
-        }
         match action {
+            Action::Cloud(action) => {
+                self.note_open(subject, action);
+                self.note_seal(action);
+                self.note_kept(action);
+                // The fence is the machine's, and it may be another one.
+                if let CloudAction::AttachVolume { volume, .. } = action {
+                    self.memory.fenced.remove(&volume.serial());
+                }
+            }
             Action::Shell(ShellAction::Mount { serial, .. }) => {
                 self.memory.fenced.remove(serial);
             }
-            // The fence is the machine's, and it may be another one.
-            Action::Cloud(CloudAction::AttachVolume { volume, .. }) => {
-                self.memory.fenced.remove(&volume.serial());
-            }
-            Action::Cloud(_) | Action::Shell(_) => {}
+            Action::Shell(_) => {}
         }
         self.tell(EventKind::Asked {
             subject: subject.clone(),
@@ -219,6 +219,12 @@ impl Drive<'_, '_> {
         let now = self.now();
         let limits = self.engine.cloud.limits();
         let (lag, late) = (limits.visibility_lag_max, limits.late_effect_max);
+        match &result {
+            Err(error) if error.class == ErrorClass::Ambiguous => {
+                self.note_unanswered(&subject, action);
+            }
+            Ok(_) | Err(_) => self.note_heard(&subject, action),
+        }
         let memory = self.memory.subjects.entry(subject.clone()).or_default();
         memory.in_flight = None;
         memory.cloud_settled_at = Some(now);
@@ -232,8 +238,6 @@ impl Drive<'_, '_> {
                 memory.not_before = None;
                 memory.unsure = None;
                 self.done.insert(subject.clone(), Action::Cloud(action.clone()));
-                self.note_heard(&subject, action);
-                let memory = self.memory.subjects.entry(subject.clone()).or_default();
                 if let Some(ended) = ended_by(action) {
                     memory.awaited.retain(|awaited| awaited.what != ended);
                     self.dying.insert(ended);
@@ -258,10 +262,7 @@ impl Drive<'_, '_> {
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: id });
             }
             Err(error) => {
-                if error.class == ErrorClass::Ambiguous {
-                    self.note_unanswered(&subject, action);
-                } else {
-                    self.note_heard(&subject, action);
+                if error.class != ErrorClass::Ambiguous {
                     self.note_refused(&subject, action);
                 }
                 let memory = self.memory.subjects.entry(subject.clone()).or_default();
