@@ -1,6 +1,6 @@
 //! The gate: every request passes here or comes back with its reason.
 
-use super::{Cleared, Hold, Interlock, Refusal, data, order, ownership};
+use super::{Cleared, Hold, Interlock, Refusal, data, halt, order, ownership};
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
 use crate::demand::Demand;
@@ -127,9 +127,9 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
         }
         CloudAction::TerminateInstance { node, instance } => {
             let (seen, machine) = ownership::sole_instance(ctx, node, instance)?;
-            order::nothing_attached(ctx, node, instance)?;
-            order::nothing_in_use(ctx, seen, machine)?;
-            order::may_halt(ctx, seen)?;
+            halt::nothing_attached(ctx, node, instance)?;
+            halt::nothing_in_use(ctx, seen, machine)?;
+            halt::may_halt(ctx, seen)?;
             ownership::consented(ctx, Subject::Node(node.clone()), instance.as_str())
         }
         CloudAction::CreateVolume { mount, from, .. } => create_volume(ctx, mount, from.as_ref()),

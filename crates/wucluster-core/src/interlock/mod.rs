@@ -7,6 +7,7 @@
 mod clear;
 mod cleared;
 pub mod data;
+pub mod halt;
 mod hold;
 pub mod order;
 pub mod ownership;

@@ -4,7 +4,7 @@ use super::{Step, identity, pace};
 use crate::action::{Action, CloudAction};
 use crate::demand::Demand;
 use crate::ids::{InstanceId, Subject};
-use crate::interlock::{Context, Hold, Interlock, Refusal, order, ownership};
+use crate::interlock::{Context, Hold, Interlock, Refusal, halt, order, ownership};
 use crate::memory::AwaitedId;
 use crate::observation::{GapKind, InstanceSeen, InstanceState, NodeObservation, Observed};
 use crate::plan::WaitOn;
@@ -22,7 +22,7 @@ pub(super) fn step(ctx: &Context<'_>, node: &NodeObservation) -> Step {
         }
         Demand::Launched => runs(ctx, node).unwrap_or_else(|| ready(ctx, node)),
         Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => Step::Done,
-        Demand::Haltable => match order::may_halt(ctx, node) {
+        Demand::Haltable => match halt::may_halt(ctx, node) {
             Ok(()) => Step::Done,
             Err(refusal) => refusal.into(),
         },
