@@ -89,6 +89,9 @@ pub struct SubjectMemory {
     /// subject is seen it is asked again as it was, so that its token tells the provider that it is
     /// the same.
     pub unsure: Option<Unsure>,
+    /// The last creation that was asked for, unless what it made was seen to end. What is made once more is asked for
+    /// as it was: if the provider only hides what there is, the token brings it back.
+    pub made: Option<Made>,
     /// Grows each time that the provider calls a token used up; makes the next token another one.
     pub token_generation: u32,
 }
@@ -127,6 +130,15 @@ pub struct OpenRequest {
     pub until: Timestamp,
 }
 
+/// A creation that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// The request.
+    pub request: CloudAction,
+    /// What it made, as far as is known.
+    pub id: Option<AwaitedId>,
+}
+
 /// A creation whose answer was lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsure {
@@ -134,6 +146,14 @@ pub struct Unsure {
     pub action: CloudAction,
     /// What it made, if anything, shows itself by then.
     pub until: Timestamp,
+}
+
+impl Unsure {
+    /// Says whether what was asked for is a volume that begins from this snapshot, or blank if it is `None`.
+    #[must_use]
+    pub fn begins_from(&self, snapshot: Option<&SnapshotId>) -> bool {
+        matches!(&self.action, CloudAction::CreateVolume { from, .. } if from.as_ref() == snapshot)
+    }
 }
 
 /// A failed request.

@@ -185,7 +185,7 @@ pub enum ShellError {
     NoAnswer(String),
 }
 
-/// A clock.
+/// A clock: it begins with the time of day, and goes on steadily, whatever somebody sets it to meanwhile.
 #[async_trait]
 pub trait Clock: Send + Sync {
     /// Returns the time.
@@ -193,6 +193,21 @@ pub trait Clock: Send + Sync {
 
     /// Returns after that time.
     async fn sleep(&self, span: Duration);
+
+    /// Returns how long the machine has been up: two of these tell what passed between two processes, whatever somebody
+    /// made of the time of day meanwhile. `None`: it cannot be told.
+    fn uptime(&self) -> Option<Uptime> {
+        None
+    }
+}
+
+/// How long a machine has been up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uptime {
+    /// Which of its starts is meant.
+    pub boot: String,
+    /// For how long, its sleep included.
+    pub span: Duration,
 }
 
 /// Says, before anything is asked, whether a cloud can carry a cluster.

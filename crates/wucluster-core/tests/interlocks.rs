@@ -468,6 +468,18 @@ fn terminate_waits_for_the_word_of_a_running_machine() {
 }
 
 #[test]
+fn terminate_waits_for_the_word_of_a_machine_that_answered_and_is_listed_as_pending() {
+    let mut world = World::new(SOLO).instance("chief", "pending");
+    assert_permits(&world, terminate());
+    let id = world.view.instances[0].id.clone();
+    let later = NOW.after(std::time::Duration::from_secs(1));
+    world.memory.answered.insert(id.clone(), later);
+    assert_waits(&world, terminate());
+    world.memory.answered.insert(id, NOW);
+    assert_permits(&world, terminate());
+}
+
+#[test]
 fn terminate_needs_no_word_of_a_stopped_machine() {
     assert_permits(&World::new(SOLO).instance("chief", "stopped"), terminate());
 }

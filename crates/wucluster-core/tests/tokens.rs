@@ -8,7 +8,7 @@ use common::{NOW, SOLO, World};
 use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::VolumeId;
-use wucluster_core::memory::{SubjectMemory, Unsure};
+use wucluster_core::memory::{Made, SubjectMemory, Unsure};
 use wucluster_core::tags::{KEY_EPOCH, KEY_GENERATION};
 
 /// The tokens of instance and volume in a plan for `launched`.
@@ -89,4 +89,59 @@ fn a_creation_whose_answer_was_lost_is_asked_again_as_it_was() {
     assert_eq!(asked(&again), asked(&plan.actions), "the listing has another generation by now");
     later.memory.subjects.clear();
     assert_ne!(tokens(&later).0, tokens(&listed).0, "without that memory it is another token");
+}
+
+/// Lets a world remember what another one asked for, as answered.
+fn remember_made(world: &mut World, asked: &World) {
+    for cleared in &asked.plan(Demand::Launched).actions {
+        let Action::Cloud(request) = cleared.action() else { continue };
+        let made = Made { request: request.clone(), id: None };
+        let memory = SubjectMemory { made: Some(made), ..SubjectMemory::default() };
+        world.memory.subjects.insert(request.subject(), memory);
+    }
+}
+
+#[test]
+fn what_is_made_once_more_keeps_its_token_when_other_snapshots_have_come() {
+    let before = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3);
+    let mut later = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3);
+    later.view.snapshots[0].tags.set(KEY_GENERATION, "9");
+    assert_ne!(tokens(&later).0, tokens(&before).0, "without that memory it is another token");
+    remember_made(&mut later, &before);
+    assert_eq!(tokens(&later), tokens(&before));
+}
+
+#[test]
+fn what_would_not_be_the_same_is_asked_for_anew() {
+    let before = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3);
+    let mut later = World::new(SOLO).snapshot("chief/home", "snap-2", "completed", 4);
+    remember_made(&mut later, &before);
+    let (instance, volume) = tokens(&later);
+    assert_eq!(instance, tokens(&before).0, "a machine does not depend on snapshots");
+    assert_ne!(volume, tokens(&before).1, "there is newer data by now");
+    for node in later.definition.nodes.values_mut() {
+        node.machine.memory_mib = Some(2048);
+    }
+    assert_ne!(tokens(&later).0, instance, "the definition wants another machine");
+}
+
+#[test]
+fn a_volume_that_was_asked_for_from_an_older_snapshot_is_waited_for_while_it_may_come() {
+    let before = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3);
+    let mut later = World::new(SOLO).snapshot("chief/home", "snap-2", "completed", 4);
+    let plan = before.plan(Demand::Launched);
+    let asked = plan.actions.iter().find_map(|cleared| match cleared.action() {
+        Action::Cloud(action @ CloudAction::CreateVolume { .. }) => Some(action.clone()),
+        _ => None,
+    });
+    let action = asked.unwrap();
+    let mut with = |until| {
+        let unsure = Some(Unsure { action: action.clone(), until });
+        let memory = SubjectMemory { unsure, ..SubjectMemory::default() };
+        later.memory.subjects.insert(action.subject(), memory);
+        tokens(&later).1
+    };
+    assert_eq!(with(NOW.after(std::time::Duration::from_secs(1))), None);
+    let anew = with(NOW);
+    assert!(anew.is_some() && anew != tokens(&before).1);
 }

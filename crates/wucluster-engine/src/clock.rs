@@ -5,11 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use rustix::time::{ClockId, clock_gettime};
-use wucluster_core::ports::Clock;
+use wucluster_core::ports::{Clock, Uptime};
 use wucluster_core::time::Timestamp;
 
 /// When the clock was first read, by both of the machine's clocks.
 static ORIGIN: OnceLock<(Duration, Timestamp)> = OnceLock::new();
+
+/// Which start of the machine this is, if its system tells.
+static BOOT: OnceLock<Option<String>> = OnceLock::new();
+
+/// Where Linux tells it.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Returns for how long the machine has been up, its sleep included.
 fn up_for() -> Duration {
@@ -39,6 +45,12 @@ impl Clock for SystemClock {
     async fn sleep(&self, span: Duration) {
         tokio::time::sleep(span).await;
     }
+
+    fn uptime(&self) -> Option<Uptime> {
+        let read = || Some(std::fs::read_to_string(BOOT_ID).ok()?.trim().to_owned());
+        let boot = BOOT.get_or_init(read).clone()?;
+        Some(Uptime { boot, span: up_for() })
+    }
 }
 
 #[cfg(test)]
@@ -52,5 +64,13 @@ mod tests {
         let now = i64::try_from(since.as_millis()).unwrap();
         assert!((now - first.as_millis()).abs() < 60_000, "{now} and {first:?}");
         assert!(SystemClock.now() >= first);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn two_uptimes_of_one_start_can_be_compared() {
+        let (first, second) = (SystemClock.uptime().unwrap(), SystemClock.uptime().unwrap());
+        assert_eq!(first.boot, second.boot);
+        assert!(first.span <= second.span && !first.boot.is_empty());
     }
 }

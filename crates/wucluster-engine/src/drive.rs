@@ -27,6 +27,7 @@ use wucluster_core::observation::{
 };
 use wucluster_core::plan::{Plan, WaitOn};
 use wucluster_core::planner::plan;
+use wucluster_core::policy::Guard;
 use wucluster_core::ports::{CloudError, Receipt, ShellError, ShellReceipt};
 use wucluster_core::tags::ContentMark;
 use wucluster_core::time::Timestamp;
@@ -35,6 +36,7 @@ use crate::budget::Budgets;
 use crate::engine::{Ending, Engine, Outcome, Pursuit};
 use crate::event::{EngineEvent, EventKind, Progress};
 use crate::pace;
+use crate::records::Fact;
 use crate::stop::Stop;
 use contents::is_foreign;
 
@@ -63,6 +65,8 @@ pub(crate) struct Drive<'a, 'e> {
     pursuit: Pursuit,
     stop: Stop,
     emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
+    /// What the next drive is told of this one's beginning.
+    began: Option<Fact>,
     tasks: FuturesUnordered<BoxFuture<'a, Done>>,
     view: Option<CloudView>,
     answers: NodeViews,
@@ -102,8 +106,14 @@ pub(crate) struct Drive<'a, 'e> {
     recorded_at: Timestamp,
     /// When each mount's write epoch was last asked to be sealed by this drive.
     sealed_at: BTreeMap<MountKey, Timestamp>,
-    /// Instances that were taken for living because a volume is attached to them.
-    vouched: BTreeSet<AwaitedId>,
+    /// What lives or ever did, as far as this drive and the records know.
+    known: BTreeSet<AwaitedId>,
+    /// What was taken for gone in this drive.
+    vanished: BTreeSet<AwaitedId>,
+    /// In how many looks in a row each thing that is awaited was left out.
+    absent: BTreeMap<AwaitedId, u32>,
+    /// When the look was asked for that was followed last.
+    followed: Option<Timestamp>,
     /// Per machine, of which answer it was last written down.
     answered_told: BTreeMap<InstanceId, Timestamp>,
     /// What we asked to be ended, and were answered well.
@@ -115,17 +125,20 @@ pub(crate) struct Drive<'a, 'e> {
 impl<'a, 'e> Drive<'a, 'e> {
     pub(crate) fn new(
         engine: Engine<'a>,
-        pursuit: Pursuit,
+        mut pursuit: Pursuit,
         stop: Stop,
         emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
     ) -> Self {
         let limits = engine.cloud.limits();
+        let began = pursuit.records.begin(engine.clock).map(|record| record.fact);
         let memory = pursuit.records.memory(engine.clock.now(), &limits);
+        let known = memory.living.keys().cloned().collect();
         Self {
             engine,
             pursuit,
             stop,
             emit,
+            began,
             tasks: FuturesUnordered::new(),
             view: None,
             answers: NodeViews::new(),
@@ -155,7 +168,10 @@ impl<'a, 'e> Drive<'a, 'e> {
             room_at: None,
             recorded_at: Timestamp::default(),
             sealed_at: BTreeMap::new(),
-            vouched: BTreeSet::new(),
+            known,
+            vanished: BTreeSet::new(),
+            absent: BTreeMap::new(),
+            followed: None,
             answered_told: BTreeMap::new(),
             dying: BTreeSet::new(),
             doubted: BTreeSet::new(),
@@ -169,6 +185,9 @@ impl<'a, 'e> Drive<'a, 'e> {
             cluster: self.pursuit.definition.name.clone(),
             demand: self.pursuit.demand,
         });
+        if let Some(fact) = self.began.take() {
+            self.record(fact);
+        }
         let outcome = loop {
             if self.stop.is_wished() {
                 self.drain().await;
@@ -229,7 +248,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             .collect();
         self.observation = Some(observation);
         self.plan = Some(plan);
-        if is_met && self.asking == 0 && !self.misses_something() {
+        if is_met && self.asking == 0 && !self.misses_something() && !self.misses_a_device() {
             return Some(Outcome::Reached);
         }
         if moves || holds.is_empty() {
@@ -334,6 +353,23 @@ impl<'a, 'e> Drive<'a, 'e> {
             })
     }
 
+    /// Says whether a node does not show, for no longer than answers lack things, the device of a volume that is attached
+    /// to it: what is not shown is not known to be unmounted. Its node is asked again.
+    fn misses_a_device(&mut self) -> bool {
+        let now = self.now();
+        let patience = self.pursuit.policy.attachment_patience;
+        let missing = self.memory.deviceless_since.iter();
+        let missing = missing.filter(|(_, since)| now.since(**since) < patience);
+        let nodes: BTreeSet<NodeName> = missing.map(|(key, _)| key.node.clone()).collect();
+        let is_missed = self.pursuit.demand == Demand::Unmounted
+            && self.pursuit.policy.guards(Guard::MissingDevice)
+            && !nodes.is_empty();
+        if is_missed {
+            self.awaited.extend(nodes);
+        }
+        is_missed
+    }
+
     /// Takes from an observation what later plans need to know.
     fn remember(&mut self, observation: &Observation) {
         self.follow(observation);
@@ -362,11 +398,17 @@ impl<'a, 'e> Drive<'a, 'e> {
                 self.memory.deviceless_since.remove(&mount.key);
             }
             let Some(volume) = mount.volume() else { continue };
-            if is_foreign(mount, volume) {
+            if is_foreign(observation, mount, volume) {
                 self.found_strange(mount.key.clone(), volume.id.clone());
             }
-            let holds_data = volume.tags.content() == Some(ContentMark::Data)
-                && matches!(mount.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
+            // Wherever it is mounted, it is written to.
+            let is_mounted = matches!(
+                mount.filesystem,
+                Observed::Present(
+                    FilesystemState::Mounted { .. } | FilesystemState::MountedElsewhere { .. }
+                )
+            );
+            let holds_data = volume.tags.content() == Some(ContentMark::Data) && is_mounted;
             if let (true, Some(epoch)) = (holds_data, volume.tags.epoch()) {
                 let epoch = self.written_under(observation, &mount.key, epoch.number);
                 seen.push((mount.key.clone(), epoch));
@@ -374,20 +416,6 @@ impl<'a, 'e> Drive<'a, 'e> {
         }
         for (mount, epoch) in seen {
             self.knows_data(mount, epoch);
-        }
-        for (subject, memory) in &mut self.memory.subjects {
-            let is_there = match subject {
-                Subject::Node(name) => {
-                    observation.node(name).is_some_and(|node| !node.instances.is_empty())
-                }
-                Subject::Mount(key) => {
-                    observation.mount(key).is_some_and(|mount| !mount.volumes.is_empty())
-                }
-                Subject::Cluster | Subject::Stranger(_) => false,
-            };
-            if is_there {
-                memory.unsure = None;
-            }
         }
         for node in &observation.nodes {
             let asks = self.wants_probe(observation, &node.name);

@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::ids::{InstanceId, MountKey, Subject, VolumeId};
-use wucluster_core::memory::{Awaited, AwaitedId, Memory, OpenRequest, Unsure};
-use wucluster_core::ports::CloudLimits;
+use wucluster_core::memory::{Awaited, AwaitedId, Made, Memory, OpenRequest, Unsure};
+use wucluster_core::ports::{Clock, CloudLimits, Uptime};
 use wucluster_core::time::Timestamp;
 
 use crate::event::{EngineEvent, EventKind};
@@ -26,7 +26,10 @@ pub const KEPT: Duration = Duration::from_secs(20 * 60);
 /// How long something is awaited at the beginning of a drive that lived when the last one ended, long ago.
 ///
 /// Source: listings are torn by chance, and a second and third one follow within seconds.
-const SECOND_THOUGHT: Duration = Duration::from_secs(15);
+pub(crate) const SECOND_THOUGHT: Duration = Duration::from_secs(15);
+
+/// By how much a clock has to differ from what it should show for having been set.
+const CLOCK_IS_SET: Duration = Duration::from_secs(1);
 
 /// How often it is written down that a machine answers.
 pub(crate) const ANSWERED_AGAIN: Duration = Duration::from_secs(5);
@@ -52,6 +55,19 @@ pub enum Fact {
         subject: Subject,
         /// The request, as it would have to be repeated.
         request: CloudAction,
+    },
+    /// What is made next for this one is another: what there was has another name now, or its token is used up.
+    Renounced {
+        /// For whom.
+        subject: Subject,
+    },
+    /// The last creation that was asked for, if what it made was not seen to end. Told only where records are put
+    /// together anew.
+    Made {
+        /// For whom.
+        subject: Subject,
+        /// The request, and what it made.
+        made: Made,
     },
     /// A creation was refused: it made nothing.
     Refused {
@@ -95,6 +111,11 @@ pub enum Fact {
     Vanished {
         /// Its id.
         id: AwaitedId,
+    },
+    /// A drive began. All that was told before is dated by a clock that may have been set since.
+    Began {
+        /// How long the machine that it runs on has been up.
+        uptime: Uptime,
     },
     /// The cloud was looked at, and there is nothing new.
     Looked,
@@ -148,17 +169,32 @@ pub struct Records {
     strange: BTreeMap<VolumeId, MountKey>,
     /// Per subject, the creation whose outcome is open, and when it was asked for.
     intents: BTreeMap<Subject, (CloudAction, Timestamp)>,
+    /// Per subject, the last creation that was asked for, unless what it made was seen to end.
+    made: BTreeMap<Subject, Made>,
     /// Per subject, what was asked for and may come late.
     open: BTreeMap<Subject, Vec<Asked>>,
     /// Per machine, when it last answered.
     answered: BTreeMap<InstanceId, Timestamp>,
     living: BTreeMap<AwaitedId, Subject>,
     ended: BTreeMap<AwaitedId, Timestamp>,
+    /// When the last drive began, by our clock and by that of its machine.
+    began: Option<(Timestamp, Uptime)>,
     /// When the last record was made: what lives was seen no earlier than a moment before.
     heard_at: Timestamp,
 }
 
 impl Records {
+    /// Dates them by the clock of a drive that begins, however it was set since the last one: before that, nothing that
+    /// they say of times holds. Told again, it changes nothing.
+    ///
+    /// Returns the record to be kept; `None` where the clock's machine does not tell for how long it has been up.
+    pub fn begin(&mut self, clock: &dyn Clock) -> Option<Record> {
+        let fact = Fact::Began { uptime: clock.uptime()? };
+        let record = Record { at: clock.now(), fact };
+        self.apply(&record);
+        Some(record)
+    }
+
     /// Takes what an event says for later drives; most say nothing.
     ///
     /// Returns the record to be kept, if there is one.
@@ -196,10 +232,27 @@ impl Records {
 
     /// Applies a record. [`Fact::Open`] counts how often it is told; any other, told again, changes nothing.
     pub fn apply(&mut self, record: &Record) {
+        if let Fact::Began { uptime } = &record.fact {
+            if let Some((at, before)) = &self.began
+                && before.boot == uptime.boot
+            {
+                let unset = at.after(uptime.span.saturating_sub(before.span));
+                self.set_clock(record.at.as_millis() - unset.as_millis());
+            }
+            self.began = Some((record.at, uptime.clone()));
+        }
         self.heard_at = self.heard_at.max(record.at);
         match &record.fact {
             Fact::Intended { subject, request } => {
                 self.intents.insert(subject.clone(), (request.clone(), record.at));
+                let made = Made { request: request.clone(), id: None };
+                self.made.insert(subject.clone(), made);
+            }
+            Fact::Made { subject, made } => {
+                self.made.insert(subject.clone(), made.clone());
+            }
+            Fact::Renounced { subject } => {
+                self.made.remove(subject);
             }
             Fact::Refused { subject } => {
                 self.intents.remove(subject);
@@ -236,6 +289,9 @@ impl Records {
             }
             Fact::Lives { subject, id } => {
                 self.intents.remove(subject);
+                if let Some(made) = self.made.get_mut(subject) {
+                    made.id.get_or_insert_with(|| id.clone());
+                }
                 self.living.insert(id.clone(), subject.clone());
             }
             Fact::Ended { id } => {
@@ -243,12 +299,13 @@ impl Records {
                     self.strange.remove(volume);
                 }
                 self.living.remove(id);
+                self.made.retain(|_, made| made.id.as_ref() != Some(id));
                 self.ended.insert(id.clone(), record.at);
             }
             Fact::Vanished { id } => {
                 self.living.remove(id);
             }
-            Fact::Looked => {}
+            Fact::Looked | Fact::Began { .. } => {}
             Fact::Strange { mount, volume } => {
                 self.strange.insert(volume.clone(), mount.clone());
             }
@@ -260,6 +317,20 @@ impl Records {
                 let known = self.data_epochs.entry(mount.clone()).or_insert(0);
                 *known = (*known).max(*epoch);
             }
+        }
+    }
+
+    /// Dates everything by a clock that was set, by so many milliseconds forward or back.
+    fn set_clock(&mut self, millis: i64) {
+        if millis.abs() < CLOCK_IS_SET.as_millis() as i64 {
+            return;
+        }
+        let asked = self.open.values_mut().flatten().map(|asked| &mut asked.at);
+        let intended = self.intents.values_mut().map(|(_, at)| at);
+        let ended = self.ended.values_mut().chain(self.answered.values_mut());
+        let heard = std::iter::once(&mut self.heard_at);
+        for at in asked.chain(intended).chain(ended).chain(heard) {
+            *at = Timestamp::from_millis(at.as_millis().saturating_add(millis));
         }
     }
 
@@ -277,6 +348,10 @@ impl Records {
         let strange = self.strange.iter().map(move |(volume, mount)| Record {
             at,
             fact: Fact::Strange { mount: mount.clone(), volume: volume.clone() },
+        });
+        let made = self.made.iter().map(move |(subject, made)| Record {
+            at,
+            fact: Fact::Made { subject: subject.clone(), made: made.clone() },
         });
         let living = self.living.iter().map(move |(id, subject)| Record {
             at,
@@ -307,13 +382,21 @@ impl Records {
             at: *at,
             fact: Fact::NodeAnswered { instance: instance.clone() },
         });
-        data.chain(sealed)
+        // First: it dates what follows.
+        let began = self
+            .began
+            .iter()
+            .map(|(at, uptime)| Record { at: *at, fact: Fact::Began { uptime: uptime.clone() } });
+        began
+            .chain(data)
+            .chain(sealed)
             .chain(strange)
             .chain(living)
             .chain(ended)
             .chain(intents)
             .chain(open)
             .chain(answered)
+            .chain(made)
     }
 
     /// Says whether something may live at `now` that a listing did not have to show yet.
@@ -351,6 +434,10 @@ impl Records {
                     is_ending: false,
                 });
             }
+        }
+        for (subject, made) in &self.made {
+            let of_subject = memory.subjects.entry(subject.clone()).or_default();
+            of_subject.made = Some(made.clone());
         }
         for (subject, (request, at)) in &self.intents {
             let asked_at = *at.min(&now);

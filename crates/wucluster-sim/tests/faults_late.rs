@@ -99,6 +99,20 @@ fn what_makes_something_is_never_confirmed_before_it_is_made() {
 }
 
 #[test]
+fn what_is_asked_under_a_token_that_was_used_is_answered_and_never_made_later() {
+    let late = Fault::DelayedEffect { span: 5 * MINUTE, is_answered: false };
+    let mut lab = saved(1);
+    lab.world.set_faults(Faults::none().at_call("CreateVolume", 2, late));
+    let create = lab.create_volume("t");
+    let first = lab.world.ask(&create);
+    assert!(matches!(first, Ok(Receipt::Volume(_))), "{first:?}");
+    assert_eq!(lab.world.ask(&create), first);
+    lab.world.advance(6 * MINUTE);
+    assert_eq!(lab.world.volumes_of(&lab.mount).len(), 2, "the old one and one new one");
+    assert_eq!(fired(&lab.world, "C4 delayed effect"), 0);
+}
+
+#[test]
 fn a_request_that_lands_twice_at_once_is_answered_by_the_repetition() {
     let twice = || Fault::Repeated { after: Duration::ZERO };
     let mut lab = Lab::attached_in(World::new(1), data());

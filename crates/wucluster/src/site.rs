@@ -112,6 +112,11 @@ impl Site {
         Engine::new(self.cloud(), self.nodes.shell(), &*self.clock)
     }
 
+    /// Returns the clock.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
     /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()

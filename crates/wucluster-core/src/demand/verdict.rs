@@ -268,7 +268,16 @@ fn mount_clause(
             Observed::Unknown(gap) => Answer::Unknown(gap.why.clone()),
         },
         Clause::NotMounted => match &mount.filesystem {
-            Observed::Absent => Answer::Yes,
+            Observed::Absent => {
+                let node = &mount.key.node;
+                if let Some((_, gap)) = observation.unasked_about(mount) {
+                    Answer::Unknown(gap.why.clone())
+                } else if mount.volumes.iter().any(|volume| observation.has_in_use(node, volume)) {
+                    Answer::No(format!("{node} has it in use"))
+                } else {
+                    Answer::Yes
+                }
+            }
             Observed::Unknown(gap) => Answer::Unknown(gap.why.clone()),
             Observed::Present(state) => match state {
                 FilesystemState::NoDevice

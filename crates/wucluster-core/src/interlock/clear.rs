@@ -196,12 +196,8 @@ fn create_volume(
     if !existing.is_empty() && ctx.is_on(Interlock::IdentityConflict) {
         return Err(ownership::volume_conflict(key, existing));
     }
-    let wanted = match data::source(ctx, key)? {
-        data::Source::Own(snapshot) => Some(snapshot.id),
-        data::Source::Base(snapshot) => Some(snapshot),
-        data::Source::Blank => None,
-    };
-    if wanted.as_ref() == from || !ctx.is_on(Interlock::DataMissing) {
+    let source = data::source(ctx, key)?;
+    if source.snapshot() == from || !ctx.is_on(Interlock::DataMissing) {
         return Ok(());
     }
     Err(Hold::new(

@@ -433,6 +433,18 @@ pub enum Source {
     Blank,
 }
 
+impl Source {
+    /// Returns the snapshot that it begins from, if it does from one.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&SnapshotId> {
+        match self {
+            Self::Own(seen) => Some(&seen.id),
+            Self::Base(id) => Some(id),
+            Self::Blank => None,
+        }
+    }
+}
+
 /// Passes a device that provably holds nothing: made blank by us, never mounted, and seen blank.
 pub(super) fn blank(
     ctx: &Context<'_>,

@@ -91,10 +91,17 @@ pub(super) fn nothing_in_use(
     if !may_run || !ctx.policy.guards(Guard::NodesWord) {
         return Ok(());
     }
+    // A listing that goes back in time shows as pending what has long had something mounted.
+    let answered = ctx.memory.answered.get(&instance.id);
+    let is_new = instance.state == InstanceState::Pending
+        && answered.is_none_or(|until| *until <= ctx.seen_at());
     let probe = match &node.probe {
         Observed::Present(probe) => probe,
-        Observed::Absent => return Ok(()),
-        Observed::Unknown(_) if instance.state == InstanceState::Pending => return Ok(()),
+        Observed::Absent | Observed::Unknown(_) if is_new => return Ok(()),
+        Observed::Absent => {
+            let what = format!("{} answered a while ago, and is asked again", node.name);
+            return Err(Refusal::wait(subject, WaitOn::Node(node.name.clone()), what));
+        }
         Observed::Unknown(gap) => return Err(silent(ctx, &subject, &node.name, gap)),
     };
     let Some((serial, device)) = probe.devices.iter().find(|(_, device)| device.is_in_use()) else {

@@ -4,7 +4,7 @@ use super::{Context, Hold, Interlock, Refusal, Rung, data};
 use crate::action::CloudAction;
 use crate::ids::{InstanceId, MountKey, NodeName, Subject};
 use crate::observation::{
-    AttachmentState, DeviceSeen, FilesystemState, Gap, GapKind, InstanceState, MountObservation,
+    AttachmentState, FilesystemState, Gap, GapKind, InstanceState, MountObservation,
     NodeObservation, Observed, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
@@ -114,6 +114,24 @@ pub(crate) fn nothing_nameless(ctx: &Context<'_>, mount: &MountObservation) -> R
         .fix("set the tags of its volume right, or unmount and detach it by hand")
         .may_clear()
         .refuse())
+}
+
+/// Passes a mount of which no listing shows a volume on its node, if that node says so too.
+pub(crate) fn used_nowhere(ctx: &Context<'_>, mount: &MountObservation) -> Result<(), Refusal> {
+    let (key, subject) = (&mount.key, Subject::Mount(mount.key.clone()));
+    if let Some((node, gap)) = ctx.observation.unasked_about(mount) {
+        return Err(silent(ctx, &subject, &node.name, gap));
+    }
+    let is_nowhere = matches!(mount.filesystem, Observed::Absent);
+    let used = mount.volumes.iter().find(|volume| ctx.observation.has_in_use(&key.node, volume));
+    match used.filter(|_| is_nowhere) {
+        Some(volume) => {
+            let what =
+                format!("{} has {} in use, though it is listed as free", key.node, volume.id);
+            Err(Refusal::wait(subject, WaitOn::Cloud, what))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Passes a machine that is listed as halted, unless it answered so shortly ago that the listing may be from before:
@@ -396,9 +414,7 @@ pub(super) fn nothing_may_come(
 /// as free what is mounted, and what is sealed and snapshotted then would lack what is written later.
 fn not_in_use(ctx: &Context<'_>, key: &MountKey, volume: &VolumeSeen) -> Result<(), Refusal> {
     has_halted(ctx, &key.node, &Subject::Mount(key.clone()))?;
-    let probe = ctx.observation.node(&key.node).and_then(|node| node.probe.present());
-    let device = probe.and_then(|probe| probe.devices.get(&volume.id.serial()));
-    if device.is_some_and(DeviceSeen::is_in_use) && ctx.policy.guards(Guard::NodesWord) {
+    if ctx.observation.has_in_use(&key.node, volume) && ctx.policy.guards(Guard::NodesWord) {
         let what = format!("{} has it in use, though it is listed as free", key.node);
         return Err(Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what));
     }

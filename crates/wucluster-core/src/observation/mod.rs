@@ -246,6 +246,29 @@ impl Observation {
         self.nodes.iter().find(|node| node.instances.iter().any(has_it))
     }
 
+    /// Returns the running node of a mount of which no listing shows a volume there, and why it has not told what it has
+    /// mounted: a volume that lost its name is in no listing, and one that goes back in time shows as free what is used.
+    #[must_use]
+    pub fn unasked_about(&self, mount: &MountObservation) -> Option<(&NodeObservation, &Gap)> {
+        // Of a mount that has left the definition nothing is left to be mounted but what is listed.
+        let is_one = mount.is_defined || !mount.volumes.is_empty();
+        let is_nowhere = is_one && matches!(mount.filesystem, Observed::Absent);
+        let node = self.node(&mount.key.node).filter(|_| is_nowhere)?;
+        let runs = node.instance().is_some_and(|one| one.state == InstanceState::Running);
+        match &node.probe {
+            Observed::Unknown(gap) if runs => Some((node, gap)),
+            Observed::Unknown(_) | Observed::Absent | Observed::Present(_) => None,
+        }
+    }
+
+    /// Says whether a node has a volume in use, whatever listings show.
+    #[must_use]
+    pub fn has_in_use(&self, node: &NodeName, volume: &VolumeSeen) -> bool {
+        let probe = self.node(node).and_then(|node| node.probe.present());
+        let device = probe.and_then(|probe| probe.devices.get(&volume.id.serial()));
+        device.is_some_and(DeviceSeen::is_in_use)
+    }
+
     /// Returns the highest generation that any snapshot carries.
     #[must_use]
     pub fn snapshot_generation_max(&self) -> Option<u64> {

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+use crate::action::CloudAction;
 use crate::ids::Subject;
 use crate::interlock::Context;
+use crate::memory::Unsure;
 use crate::observation::VolumeSeen;
 use crate::policy::Guard;
 
@@ -28,6 +30,32 @@ pub(super) fn token(ctx: &Context<'_>, subject: &Subject, parts: &[&str]) -> Str
         hasher.update(part.as_bytes());
     }
     hex(&hasher.finalize()[..16])
+}
+
+/// Returns the creation whose answer was lost, to be asked again as it was.
+pub(super) fn unsure<'a>(ctx: &'a Context<'_>, subject: &Subject) -> Option<&'a Unsure> {
+    let unsure = ctx.memory.of(subject)?.unsure.as_ref();
+    unsure.filter(|_| ctx.policy.guards(Guard::StableToken))
+}
+
+/// Returns the creation as it was asked for before, if it would make the same: what it made may be there and hidden,
+/// for longer than any provider admits, and under its own token it is not made a second time.
+pub(super) fn as_before(ctx: &Context<'_>, subject: &Subject, new: CloudAction) -> CloudAction {
+    let made = ctx.memory.of(subject).and_then(|memory| memory.made.as_ref());
+    let made = made.map(|made| &made.request);
+    let Some(made) = made.filter(|_| ctx.policy.guards(Guard::StableToken)) else { return new };
+    let is_same = match (&new, made) {
+        (
+            CloudAction::RunInstance { machine, zone, .. },
+            CloudAction::RunInstance { machine: before, zone: there, .. },
+        ) => machine == before && zone == there,
+        (
+            CloudAction::CreateVolume { from, token, .. },
+            CloudAction::CreateVolume { from: before, token: same, .. },
+        ) => from == before && token == same,
+        _ => false,
+    };
+    if is_same { made.clone() } else { new }
 }
 
 /// Returns the UUID of the file system that is made on a volume: derived from its id, so that a

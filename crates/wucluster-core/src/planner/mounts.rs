@@ -47,12 +47,21 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
         ) => order::nothing_nameless(ctx, mount).map(|()| Step::Done),
         // Its machine is held for that.
         (Demand::Away, None) => Ok(Step::Done),
-        (Demand::Unmounted, Some(volume)) => {
-            order::unmounted(ctx, &mount.key, volume).map(|()| Step::Done)
-        }
+        (Demand::Unmounted, Some(volume)) => match order::unmounted(ctx, &mount.key, volume) {
+            // What is on it has to be recorded before it is taken away, which nobody demands.
+            Err(Refusal::First(Rung::Mark | Rung::Record, _)) => Ok(Step::Done),
+            result => result.map(|()| Step::Done),
+        },
         (Demand::Separated | Demand::Haltable, Some(volume)) => separated(ctx, mount, volume),
         (Demand::RecentlySnapshotted, Some(volume)) => snapshotted(ctx, mount, volume),
         (Demand::Away, Some(volume)) => deleted(ctx, mount, volume),
+    };
+    let result = match (ctx.demand, result) {
+        (
+            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable,
+            Ok(Step::Done),
+        ) => order::used_nowhere(ctx, mount).map(|()| Step::Done),
+        (_, result) => result,
     };
     settle(ctx, mount, volume, result)
 }
@@ -235,10 +244,16 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
         let what = format!("{} is to show itself", awaited.what);
         return Err(Refusal::wait(subject, WaitOn::Cloud, what));
     }
-    if let Some(unsure) = ctx.memory.of(&subject).and_then(|memory| memory.unsure.clone()) {
-        return pace::attempt(ctx, Action::Cloud(unsure.action));
-    }
     let source = data::source(ctx, &mount.key)?;
+    if let Some(unsure) = identity::unsure(ctx, &subject) {
+        if unsure.begins_from(source.snapshot()) {
+            return pace::attempt(ctx, Action::Cloud(unsure.action.clone()));
+        }
+        if unsure.until > ctx.seen_at() {
+            let what = "it was asked for before from another snapshot, and may still show itself";
+            return Err(Refusal::wait(subject, WaitOn::Cloud, what));
+        }
+    }
     let mut tags = Tags::for_mount(&ctx.definition.name, &mount.key);
     tags.set(KEY_EPOCH, Epoch { number: next_epoch(ctx, mount), is_sealed: false }.to_string());
     tags.set(KEY_GENERATION, next_generation(ctx).to_string());
@@ -273,7 +288,7 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
         tags,
         token,
     };
-    pace::attempt(ctx, Action::Cloud(action))
+    pace::attempt(ctx, Action::Cloud(identity::as_before(ctx, &subject, action)))
 }
 
 fn exists(mount: &MountObservation, volume: &VolumeSeen) -> Result<Step, Refusal> {

@@ -85,8 +85,9 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
         return Refusal::wait(subject.clone(), WaitOn::Cloud, what).into();
     }
     let Some(defined) = ctx.definition.nodes.get(&node.name) else { return Step::Done };
-    if let Some(unsure) = ctx.memory.of(subject).and_then(|memory| memory.unsure.clone()) {
-        return pace::attempt(ctx, Action::Cloud(unsure.action)).unwrap_or_else(Step::from);
+    if let Some(unsure) = identity::unsure(ctx, subject) {
+        let action = Action::Cloud(unsure.action.clone());
+        return pace::attempt(ctx, action).unwrap_or_else(Step::from);
     }
     // Nothing that a later listing may show otherwise: a request whose answer was lost must come again
     // under the same token. The provider itself tells when that one is used up.
@@ -98,6 +99,7 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
         tags: Tags::for_node(&ctx.definition.name, &node.name),
         token: identity::token(ctx, subject, &["instance", &generation]),
     };
+    let action = identity::as_before(ctx, subject, action);
     pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from)
 }
 

@@ -3,7 +3,7 @@
 use wucluster_core::action::CloudAction;
 use wucluster_core::ids::{MountKey, NodeName, VolumeId};
 use wucluster_core::observation::{
-    Contents, DeviceSeen, FilesystemState, MountObservation, Observation, Observed, VolumeSeen,
+    Contents, DeviceSeen, MountObservation, Observation, VolumeSeen,
 };
 use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::tags::ContentMark;
@@ -76,14 +76,19 @@ impl Drive<'_, '_> {
     }
 }
 
-/// Says whether a volume that was made blank holds what we did not put there.
-pub(super) fn is_foreign(mount: &MountObservation, volume: &VolumeSeen) -> bool {
-    let Observed::Present(FilesystemState::Unmounted { contents }) = &mount.filesystem else {
+/// Says whether a volume that was made blank holds what we did not put there, also while somebody has it in use.
+pub(super) fn is_foreign(
+    seen: &Observation,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> bool {
+    let probe = seen.node(&mount.key.node).and_then(|node| node.probe.present());
+    let Some(device) = probe.and_then(|probe| probe.devices.get(&volume.id.serial())) else {
         return false;
     };
     let is_ours = |uuid: &Option<String>| uuid.as_deref() == Some(&filesystem_uuid(volume));
     volume.tags.content() == Some(ContentMark::Blank)
-        && match contents {
+        && match &device.contents {
             Contents::Filesystem { uuid, .. } => !is_ours(uuid),
             Contents::Other(_) => true,
             Contents::NotExamined | Contents::Blank | Contents::Unreadable(_) => false,

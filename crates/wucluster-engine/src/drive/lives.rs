@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use wucluster_core::action::Action;
 use wucluster_core::ids::{InstanceId, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId};
 use wucluster_core::observation::{CloudView, InstanceState, Observation, VolumeSeen, VolumeState};
@@ -11,10 +12,16 @@ use wucluster_core::time::Timestamp;
 
 use super::Drive;
 use crate::event::EventKind;
-use crate::records::{Fact, KEPT};
+use crate::records::{Fact, KEPT, SECOND_THOUGHT, creates};
 
 /// How often the next drive is told, at least, that all that lives was seen again.
 const HEARD_AGAIN: Duration = Duration::from_secs(30);
+
+/// How many looks in a row must leave something out before it is taken for gone.
+///
+/// Source: at the pace of looks that show nothing new, so many take 12 s, less than the shortest time for which anything
+/// is awaited; listings that are torn by chance leave things out three times in a row every few thousand simulated days.
+const ABSENT_LOOKS_MIN: u32 = 5;
 
 impl Drive<'_, '_> {
     /// Tells a fact that the next drive has to know.
@@ -25,6 +32,15 @@ impl Drive<'_, '_> {
 
     /// Remembers that something lives.
     pub(super) fn lives(&mut self, subject: Subject, id: AwaitedId) {
+        if self.known.insert(id.clone())
+            && let Some(memory) = self.memory.subjects.get_mut(&subject)
+        {
+            // What was asked for without an answer has come about.
+            memory.unsure = None;
+            if let Some(made) = &mut memory.made {
+                made.id = Some(id.clone());
+            }
+        }
         if self.memory.living.insert(id.clone(), subject.clone()).is_none() {
             self.record(Fact::Lives { subject, id });
         }
@@ -32,15 +48,38 @@ impl Drive<'_, '_> {
 
     fn ends(&mut self, id: AwaitedId) {
         let now = self.now();
-        let whose = self.memory.living.remove(&id);
-        // What was made is over: to ask for another one is no repetition of a request that had no effect.
-        if let (Some(whose), AwaitedId::Instance(_)) = (whose, &id)
-            && self.done.get(&whose).is_some_and(|done| done.name() == "RunInstances")
-        {
-            self.done.remove(&whose);
+        if let Some(whose) = self.memory.living.remove(&id) {
+            self.is_no_repetition(&whose);
+            if let Some(memory) = self.memory.subjects.get_mut(&whose)
+                && memory.made.as_ref().is_some_and(|made| made.id.as_ref() == Some(&id))
+            {
+                memory.made = None;
+            }
         }
         if self.memory.ended.insert(id.clone(), now).is_none() {
             self.record(Fact::Ended { id });
+        }
+    }
+
+    /// What was made is over, or gone: to ask for another one is no repetition of a request that had no effect.
+    fn is_no_repetition(&mut self, whose: &Subject) {
+        let makes = |done: &Action| matches!(done, Action::Cloud(action) if creates(action));
+        if self.done.get(whose).is_some_and(makes) {
+            self.done.remove(whose);
+        }
+    }
+
+    /// Takes for gone what was not listed for long enough. What we asked to be ended has then ended.
+    fn is_gone(&mut self, id: AwaitedId) {
+        if self.dying.contains(&id) {
+            self.ends(id);
+        } else if let Some(whose) = self.memory.living.remove(&id) {
+            self.is_no_repetition(&whose);
+            self.record(Fact::Vanished { id: id.clone() });
+            // Asked for as it was, the same came back, and still nobody sees it: somebody took all its names off it.
+            if !self.vanished.insert(id) {
+                self.renounce(&whose);
+            }
         }
     }
 
@@ -67,14 +106,13 @@ impl Drive<'_, '_> {
     /// Follows who lives from look to look, and awaits what a listing leaves out: absence from one of them
     /// never counts as gone.
     pub(super) fn follow(&mut self, observation: &Observation) {
-        let is_new = self
-            .observation
-            .as_ref()
-            .is_none_or(|before| before.cloud_asked_at != observation.cloud_asked_at);
-        if is_new {
+        // An answer that comes between two looks leads to a new plan on the same one.
+        if self.followed != Some(observation.cloud_asked_at) {
+            self.followed = Some(observation.cloud_asked_at);
             let seen = seen(observation);
             self.note_seen(&seen);
             self.miss(&seen, observation.cloud_asked_at);
+            self.await_on(observation.cloud_asked_at);
             self.settle(observation);
         }
         self.give_up(observation.cloud_asked_at);
@@ -87,21 +125,23 @@ impl Drive<'_, '_> {
         for (id, subject) in &seen.living {
             self.lives(subject.clone(), id.clone());
         }
-        // What has a node's volume lives, though it is not listed. Once: of another's machine no more is heard.
+        // What has a node's volume lives, though it was never listed. Once: of another's machine no more is heard.
         for (id, subject) in &seen.vouched {
-            if self.vouched.insert(id.clone()) && !self.memory.ended.contains_key(id) {
+            if self.known.insert(id.clone()) && !self.memory.ended.contains_key(id) {
                 self.lives(subject.clone(), id.clone());
             }
         }
+        // It is there, and somebody took the name off it: its token would bring it back for ever.
         for id in &seen.estranged {
-            if self.memory.living.remove(id).is_some() {
+            if let Some(whose) = self.memory.living.remove(id) {
                 self.record(Fact::Vanished { id: id.clone() });
+                self.renounce(&whose);
             }
         }
-        for memory in self.memory.subjects.values_mut() {
-            // It is there, and somebody took the name off it: its token would bring it back for ever.
+        let mut renounced = Vec::new();
+        for (whose, memory) in &mut self.memory.subjects {
             if memory.awaited.iter().any(|awaited| seen.estranged.contains(&awaited.what)) {
-                memory.token_generation += 1;
+                renounced.push(whose.clone());
             }
             memory.awaited.retain(|awaited| {
                 !seen.living.contains_key(&awaited.what)
@@ -110,9 +150,21 @@ impl Drive<'_, '_> {
                     && !seen.estranged.contains(&awaited.what)
             });
         }
+        for whose in renounced {
+            self.renounce(&whose);
+        }
         if self.now().since(self.recorded_at) >= HEARD_AGAIN {
             self.record(Fact::Looked);
         }
+    }
+
+    /// Makes the next creation for a subject another one than the last.
+    fn renounce(&mut self, whose: &Subject) {
+        let memory = self.memory.subjects.entry(whose.clone()).or_default();
+        memory.token_generation += 1;
+        memory.made = None;
+        self.is_no_repetition(whose);
+        self.record(Fact::Renounced { subject: whose.clone() });
     }
 
     fn miss(&mut self, seen: &Seen, since: Timestamp) {
@@ -126,20 +178,14 @@ impl Drive<'_, '_> {
             .filter(|(id, _)| !seen.living.contains_key(*id))
             .map(|(id, subject)| (id.clone(), subject.clone()))
             .collect();
-        let until = since.after(self.engine.cloud.limits().visibility_lag_max);
+        let lag = self.engine.cloud.limits().visibility_lag_max;
         let mut doubted = BTreeSet::new();
         for (what, subject) in missed {
-            let was_doubted = self.doubted.contains(&what) || until == since;
-            if self.dying.contains(&what) && matches!(what, AwaitedId::Volume(_)) {
-                // A deleted volume is not listed for long: the second look that lacks it will do.
-                if was_doubted {
-                    self.ends(what);
-                } else {
-                    doubted.insert(what);
-                }
-                continue;
-            }
+            let was_doubted = self.doubted.contains(&what) || lag.is_zero();
             let is_ending = self.was_ending(&subject, &what);
+            // A deleted volume is not listed for long; what is asked for in its place waits a moment.
+            let is_deleted = self.dying.contains(&what) && matches!(what, AwaitedId::Volume(_));
+            let until = since.after(if is_deleted { lag.min(SECOND_THOUGHT) } else { lag });
             let memory = self.memory.subjects.entry(subject).or_default();
             if memory.awaited.iter().all(|known| known.what != what) {
                 if !was_doubted {
@@ -151,16 +197,35 @@ impl Drive<'_, '_> {
         self.doubted = doubted;
     }
 
+    /// Awaits on what few looks have left out so far, however long ago it was last seen: where looks are slow or fail,
+    /// time passes without saying anything.
+    fn await_on(&mut self, seen_at: Timestamp) {
+        if self.engine.cloud.limits().visibility_lag_max.is_zero() {
+            return;
+        }
+        let mut absent = BTreeMap::new();
+        for awaited in self.memory.subjects.values_mut().flat_map(|memory| &mut memory.awaited) {
+            let looks = self.absent.get(&awaited.what).map_or(1, |looks| looks + 1);
+            if looks < ABSENT_LOOKS_MIN {
+                awaited.until = awaited.until.max(seen_at.after(Duration::from_millis(1)));
+            }
+            absent.insert(awaited.what.clone(), looks);
+        }
+        self.absent = absent;
+    }
+
     /// Says whether something was on its way out when it was last seen, by our own doing or another's.
     fn was_ending(&self, subject: &Subject, what: &AwaitedId) -> bool {
+        if self.dying.contains(what) {
+            return true;
+        }
         let (Subject::Node(name), AwaitedId::Instance(id)) = (subject, what) else { return false };
         let before = self.observation.as_ref().and_then(|before| before.node(name));
-        self.dying.contains(what)
-            || before.is_some_and(|node| {
-                node.instances
-                    .iter()
-                    .any(|one| &one.id == id && one.state == InstanceState::ShuttingDown)
-            })
+        before.is_some_and(|node| {
+            node.instances
+                .iter()
+                .any(|one| &one.id == id && one.state == InstanceState::ShuttingDown)
+        })
     }
 
     /// Takes for gone what a look does not show that was begun after the provider may have hidden it. However long
@@ -177,9 +242,7 @@ impl Drive<'_, '_> {
             });
         }
         for id in vanished {
-            if self.memory.living.remove(&id).is_some() {
-                self.record(Fact::Vanished { id });
-            }
+            self.is_gone(id);
         }
     }
 }

@@ -41,6 +41,8 @@ impl Drive<'_, '_> {
         // What lost its name may be mounted in the place of a mount.
         let has_stranger =
             observation.strangers.iter().any(|stranger| stranger.held_by.contains(&instance.id));
+        let is_unasked =
+            observation.mounts_of(name).any(|mount| observation.unasked_about(mount).is_some());
         match self.pursuit.demand {
             Demand::Instantiated => false,
             // What is on its way off must be off first, and only the node can tell what keeps it.
@@ -59,13 +61,14 @@ impl Drive<'_, '_> {
                 node.is_defined && (is_attached || is_checked && !self.has_mounts(name))
             }
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => {
-                is_attached || has_stranger || self.had_devices_in_use(name)
+                is_attached || has_stranger || is_unasked || self.had_devices_in_use(name)
             }
             // What the listing does not show may be mounted all the same: the node is asked before it ends.
             Demand::Away => true,
             Demand::Haltable => {
                 is_attached
                     || has_stranger
+                    || is_unasked
                     || self.had_devices_in_use(name)
                     || hooks.is_some_and(|hooks| !hooks.before_halt.is_empty())
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::ids::{NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Request, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Unsure};
+use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Made, Unsure};
 use wucluster_core::observation::{FilesystemState, Observed};
 use wucluster_core::policy::Guard;
 use wucluster_core::ports::{CloudError, ErrorClass, Receipt, ShellError, ShellReceipt};
@@ -15,7 +15,7 @@ use super::open_requests::ended_by;
 use super::{Done, Drive};
 use crate::event::EventKind;
 use crate::pace;
-use crate::records::Fact;
+use crate::records::{Fact, creates};
 
 impl Drive<'_, '_> {
     /// Makes requests: what weighs more only once it is cleared again on a newer look.
@@ -181,7 +181,13 @@ impl Drive<'_, '_> {
 
     pub(super) fn note_asked(&mut self, subject: &Subject, action: &Action) {
         let name = action.name();
-        self.memory.subjects.entry(subject.clone()).or_default().in_flight = Some(name);
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        memory.in_flight = Some(name);
+        if let Action::Cloud(action) = action
+            && creates(action)
+        {
+            memory.made = Some(Made { request: action.clone(), id: None });
+        }
         match action {
             Action::Cloud(action) => {
                 self.note_open(subject, action);
@@ -277,12 +283,16 @@ impl Drive<'_, '_> {
                 if spent {
                     memory.token_generation += 1;
                     memory.unsure = None;
+                    memory.made = None;
                 } else if is_creation && error.class == ErrorClass::Ambiguous {
                     let until = now.after(lag.max(late));
                     memory.unsure = Some(Unsure { action: action.clone(), until });
                 }
                 if is_creation && memory.unsure.is_none() {
                     self.record(Fact::Refused { subject: subject.clone() });
+                }
+                if spent {
+                    self.record(Fact::Renounced { subject: subject.clone() });
                 }
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use wucluster_core::ports::Clock;
+use wucluster_core::ports::{Clock, Uptime};
 use wucluster_core::time::Timestamp;
 
 use super::shared::Sim;
@@ -85,5 +85,10 @@ impl Clock for SteadyClock {
         let millis = span.as_millis().saturating_mul(100).div_ceil(rate);
         let scaled = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
         tokio::time::sleep(if rate == 100 { span } else { scaled }).await;
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        let span = self.sim.now().since(crate::EPOCH);
+        Some(Uptime { boot: "simulated".to_owned(), span })
     }
 }

@@ -100,9 +100,12 @@ impl World {
     /// Says whether the cloud would accept a request as things are.
     pub(super) fn would_accept(&self, action: &CloudAction) -> bool {
         match action {
-            CloudAction::RunInstance { .. }
-            | CloudAction::CreateVolume { .. }
-            | CloudAction::CreateSnapshot { .. } => true,
+            // A token that is known is answered from memory, and makes nothing now or later.
+            CloudAction::RunInstance { zone, token, .. }
+            | CloudAction::CreateVolume { zone, token, .. } => {
+                !self.knows_token(action, zone.as_deref(), token)
+            }
+            CloudAction::CreateSnapshot { .. } => true,
             CloudAction::StartInstance { instance, .. } => {
                 self.instance_state(instance) == Some(InstanceState::Stopped)
             }

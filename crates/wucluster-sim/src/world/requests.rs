@@ -327,6 +327,16 @@ impl World {
         ))
     }
 
+    /// Says whether a token was used before, and that is not forgotten.
+    pub(super) fn knows_token(
+        &self,
+        action: &CloudAction,
+        zone: Option<&str>,
+        token: &str,
+    ) -> bool {
+        self.zone(zone).is_ok_and(|zone| self.tokens.contains_key(&token_key(action, &zone, token)))
+    }
+
     /// Remembers what a token was used for.
     pub(super) fn burn(&mut self, action: &CloudAction, zone: &str, token: &str, id: &str) {
         let used = TokenUse { action: action.clone(), id: id.to_owned(), used_at: self.now };

@@ -40,6 +40,7 @@ impl World {
         }
         self.release_grips();
         self.recover_binned();
+        self.events.retain(|_, event| !matches!(event, Event::SpotEnds { .. }));
         let stuck: Vec<(VolumeId, AttachmentState, u64)> = self
             .volumes
             .values_mut()

@@ -59,7 +59,12 @@ impl World {
     pub fn has_new_namesake(&self, subject: &Subject, late: Duration, before: Timestamp) -> bool {
         let is_it = |maker: Maker, owner: Option<&Owner>, since: Option<Timestamp>| {
             maker == Maker::Human
-                && owner.is_some_and(|owner| &owner.subject() == subject)
+                && owner.is_some_and(|owner| {
+                    let named = owner.subject();
+                    // Of which machine a mount is, is not known either.
+                    &named == subject
+                        || matches!(&named, Subject::Node(node) if Some(node) == subject.node())
+                })
                 && since.is_some_and(|since| since.after(late) >= before)
         };
         let mut instances = self.instances.values();

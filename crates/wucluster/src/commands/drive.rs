@@ -50,7 +50,8 @@ pub(crate) async fn drive(
     let site = Site::open(&definition, &dirs)?;
     let ourselves = Driver::ourselves(&demand.command(), site.now());
     let _lock = lock::take(session, &site.store, &ourselves, || site.now()).await?;
-    let records = site.store.records()?;
+    let mut records = site.store.records()?;
+    records.begin(site.clock());
     let mut consent = BTreeSet::new();
     if demand == Demand::Away {
         let observation = site.look_at_cloud(&definition).await?;
