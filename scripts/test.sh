@@ -19,7 +19,7 @@ started=$SECONDS
 echo "== building"
 cargo test --workspace --all-features --no-run --quiet
 echo "== node image in $WUCLUSTER_CACHE"
-"$target/debug/wucluster" local image --progress plain
+WUCLUSTER_STATE=$target/wucluster-state "$target/debug/wucluster" local image --progress plain
 echo "== tests"
 cargo test --workspace --all-features --no-fail-fast 2>&1 | tee "$log" | grep -vE '^test .* ok$|^$|^running [0-9]+ tests?$|^ +Running|Doc-tests' || true
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
