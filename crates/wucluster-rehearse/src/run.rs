@@ -143,8 +143,8 @@ impl Trial {
             // A human gave it another name: it is kept, under that name.
             let is_renamed = matches!(&harm.subject, Subject::Mount(mount)
                 if !bench.cast.mounts.contains(mount));
-            // Or edited the tags of its snapshots, so that another one counts as the newest.
-            let is_edited = harm.kind == HarmKind::RestoredOlder
+            // Or gave it another's name, or edited the tags of its snapshots, so that another one counts as the newest.
+            let is_edited = matches!(harm.kind, HarmKind::RestoredOlder | HarmKind::WrongNode)
                 && bench.sim.peek(|world| world.was_struck(FaultKind::HumanTags, &harm.subject));
             if looks_blank || is_missed || is_renamed || is_edited || is_unseen {
                 self.excused += 1;

@@ -1,8 +1,10 @@
 //! Humans: what they do by other means than wucluster.
 
-use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
+use wucluster_core::ids::{
+    InstanceId, MountKey, MountName, NodeName, SnapshotId, Subject, VolumeId,
+};
 use wucluster_core::observation::{AttachmentState, VolumeState};
-use wucluster_core::tags::{KEY_NAME, Tags};
+use wucluster_core::tags::{KEY_MOUNT, KEY_NAME, KEY_NODE, Tags};
 
 use super::event::Event;
 use super::harm::Cause;
@@ -132,6 +134,25 @@ impl Human {
         matches!(self, Self::ForceDetach(_)) || self.kind() != FaultKind::HumanHands
     }
 
+    /// Returns the node or mount whose name it gives to what was another's.
+    fn heir(&self) -> Option<Subject> {
+        let mount_named = |node: &str, mount: &str| {
+            let node = NodeName::new(node).ok()?;
+            Some(Subject::Mount(MountKey { node, mount: MountName::new(mount).ok()? }))
+        };
+        match self {
+            Self::TagVolume(of, key, value) | Self::TagSnapshot(of, key, value) => match &**key {
+                KEY_NODE => mount_named(value, of.mount.as_str()),
+                KEY_MOUNT => mount_named(of.node.as_str(), value),
+                _ => None,
+            },
+            Self::TagInstance(_, key, value) if key == KEY_NODE => {
+                Some(Subject::Node(NodeName::new(value).ok()?))
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the node or mount that it touches.
     #[must_use]
     pub fn subject(&self) -> Subject {
@@ -177,6 +198,13 @@ impl World {
             }
             if what.robs() {
                 self.faults.note_struck(self.now, what.kind(), subject);
+                // Whoever gets the name is as little to be known as whoever loses it.
+                if let Some(heir) = what.heir() {
+                    if let Some(node) = heir.node() {
+                        self.touch(node, Cause::Human, what.excuses());
+                    }
+                    self.faults.note_struck(self.now, what.kind(), heir);
+                }
             }
             if let Human::Write(mount, _) = what {
                 // Whoever did not put it there cannot know of it before a node shows it.
