@@ -20,7 +20,7 @@ use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Context, Hold};
-use wucluster_core::memory::{AwaitedId, Memory, OpenRequest};
+use wucluster_core::memory::{Awaited, AwaitedId, Memory, OpenRequest};
 use wucluster_core::observation::{
     AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeViews,
     Observation, Observed,
@@ -36,7 +36,6 @@ use crate::budget::Budgets;
 use crate::engine::{Ending, Engine, Outcome, Pursuit};
 use crate::event::{EngineEvent, EventKind, Progress};
 use crate::pace;
-use crate::records::Fact;
 use crate::stop::Stop;
 use contents::is_foreign;
 
@@ -65,8 +64,6 @@ pub(crate) struct Drive<'a, 'e> {
     pursuit: Pursuit,
     stop: Stop,
     emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
-    /// What the next drive is told of this one's beginning.
-    began: Option<Fact>,
     tasks: FuturesUnordered<BoxFuture<'a, Done>>,
     view: Option<CloudView>,
     answers: NodeViews,
@@ -118,8 +115,6 @@ pub(crate) struct Drive<'a, 'e> {
     answered_told: BTreeMap<InstanceId, Timestamp>,
     /// What we asked to be ended, and were answered well.
     dying: BTreeSet<AwaitedId>,
-    /// What the last look left out for the first time: one more has to.
-    doubted: BTreeSet<AwaitedId>,
 }
 
 impl<'a, 'e> Drive<'a, 'e> {
@@ -130,7 +125,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
     ) -> Self {
         let limits = engine.cloud.limits();
-        let began = pursuit.records.begin(engine.clock).map(|record| record.fact);
+        pursuit.records.begin(engine.clock);
         let memory = pursuit.records.memory(engine.clock.now(), &limits);
         let known = memory.living.keys().cloned().collect();
         Self {
@@ -138,7 +133,6 @@ impl<'a, 'e> Drive<'a, 'e> {
             pursuit,
             stop,
             emit,
-            began,
             tasks: FuturesUnordered::new(),
             view: None,
             answers: NodeViews::new(),
@@ -174,7 +168,6 @@ impl<'a, 'e> Drive<'a, 'e> {
             followed: None,
             answered_told: BTreeMap::new(),
             dying: BTreeSet::new(),
-            doubted: BTreeSet::new(),
         }
     }
 
@@ -185,8 +178,8 @@ impl<'a, 'e> Drive<'a, 'e> {
             cluster: self.pursuit.definition.name.clone(),
             demand: self.pursuit.demand,
         });
-        if let Some(fact) = self.began.take() {
-            self.record(fact);
+        if let Some(record) = self.pursuit.records.begin(self.engine.clock) {
+            self.record(record.fact);
         }
         let outcome = loop {
             if self.stop.is_wished() {
@@ -343,30 +336,32 @@ impl<'a, 'e> Drive<'a, 'e> {
             matches!(end.action, CloudAction::AttachVolume { .. })
                 && end.asked_at.after(lag) > seen_at
         };
-        !self.doubted.is_empty()
-            || self.memory.subjects.values().any(|memory| {
-                memory.unsure.as_ref().is_some_and(|unsure| unsure.until > seen_at)
-                    || (is_apart && memory.open_requests.iter().any(attaches))
-                    || memory.awaited_at(seen_at).any(|awaited| {
-                        !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))
-                    })
-            })
+        // What is on its way out is awaited by nobody, but one look without it is no proof that it has ended.
+        let is_doubted =
+            |one: &Awaited| one.is_ending && self.absent.get(&one.what).copied() == Some(1);
+        self.memory.subjects.values().any(|memory| {
+            memory.unsure.as_ref().is_some_and(|unsure| unsure.until > seen_at)
+                || (is_apart && memory.open_requests.iter().any(attaches))
+                || memory.awaited.iter().any(is_doubted)
+                || memory.awaited_at(seen_at).any(|awaited| {
+                    !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))
+                })
+        })
     }
 
     /// Says whether a node does not show, for no longer than answers lack things, the device of a volume that is attached
     /// to it: what is not shown is not known to be unmounted. Its node is asked again.
     fn misses_a_device(&mut self) -> bool {
-        let now = self.now();
-        let patience = self.pursuit.policy.attachment_patience;
+        let policy = &self.pursuit.policy;
+        if self.pursuit.demand != Demand::Unmounted || !policy.guards(Guard::MissingDevice) {
+            return false;
+        }
+        let (now, patience) = (self.now(), policy.attachment_patience);
         let missing = self.memory.deviceless_since.iter();
         let missing = missing.filter(|(_, since)| now.since(**since) < patience);
-        let nodes: BTreeSet<NodeName> = missing.map(|(key, _)| key.node.clone()).collect();
-        let is_missed = self.pursuit.demand == Demand::Unmounted
-            && self.pursuit.policy.guards(Guard::MissingDevice)
-            && !nodes.is_empty();
-        if is_missed {
-            self.awaited.extend(nodes);
-        }
+        let nodes: Vec<NodeName> = missing.map(|(key, _)| key.node.clone()).collect();
+        let is_missed = !nodes.is_empty();
+        self.awaited.extend(nodes);
         is_missed
     }
 

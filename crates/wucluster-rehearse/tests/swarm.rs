@@ -3,30 +3,15 @@
 //! `WUCLUSTER_SEEDS` changes how many.
 #![allow(clippy::print_stdout, reason = "a test tells what it did")]
 
-use std::collections::BTreeMap;
-
 use wucluster_rehearse::generate;
 use wucluster_rehearse::run::Manner;
-use wucluster_rehearse::swarm::swarm;
+use wucluster_rehearse::swarm::{Debt, open_seeds, swarm};
 use wucluster_rehearse::verdict::Rule;
 use wucluster_sim::HarmKind;
 
 fn seeds() -> u64 {
     let asked = std::env::var("WUCLUSTER_SEEDS").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(10_000)
-}
-
-/// Seeds that break a rule, found and not mended yet, each with the rule: a debt that is shown in every run
-/// that comes to them, and that can only get smaller.
-const OPEN: &str = include_str!("open-seeds.txt");
-
-fn open_seeds(below: u64) -> BTreeMap<u64, &'static str> {
-    let lines = OPEN.lines().filter(|line| !line.starts_with('#'));
-    let read = |line: &'static str| {
-        let (seed, rule) = line.split_once(' ')?;
-        Some((seed.parse().ok()?, rule))
-    };
-    lines.filter_map(read).filter(|(seed, _)| *seed < below).collect()
 }
 
 /// No open seed may be about bytes: these rules are kept on every seed. A second instance or volume costs
@@ -49,20 +34,13 @@ fn bad_days_end_well_or_are_known_not_to() {
     });
     println!("{}", table.to_text());
     assert_eq!(table.seeds, count);
-    let open = open_seeds(count);
-    let rule = |what: &str| what.split(' ').next().unwrap_or_default().to_owned();
     for (seed, what) in &table.guilty {
-        println!("open: {seed} {}", rule(what));
+        println!("open: {seed} {}", what.split(' ').next().unwrap_or_default());
     }
-    let new: Vec<_> = table
-        .guilty
-        .iter()
-        .filter(|(seed, what)| open.get(*seed).copied() != Some(rule(what).as_str()))
-        .collect();
+    let Debt { known: _, new, mended } = table.debt();
     assert!(new.is_empty(), "{} seeds broke a rule: {new:#?}", new.len());
-    let mended: Vec<_> = open.keys().filter(|seed| !table.guilty.contains_key(*seed)).collect();
     assert!(mended.is_empty(), "these seeds are mended: take them off the list: {mended:?}");
-    let all = open_seeds(u64::MAX);
+    let all = open_seeds();
     let about_bytes: Vec<_> = all.iter().filter(|(_, rule)| is_never_open(rule)).collect();
     assert!(
         about_bytes.is_empty(),

@@ -4,7 +4,7 @@ use super::{Cleared, Hold, Interlock, Refusal, data, halt, order, ownership};
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
 use crate::demand::Demand;
-use crate::ids::{MountKey, Subject, VolumeId};
+use crate::ids::{InstanceId, MountKey, Subject, VolumeId};
 use crate::memory::Memory;
 use crate::observation::{
     FilesystemState, InstanceState, NodeObservation, Observation, Observed, VolumeSeen, VolumeState,
@@ -35,6 +35,11 @@ impl Context<'_> {
     /// begun then does not show it: while the cloud cannot be looked at, time alone proves nothing.
     pub(crate) fn seen_at(&self) -> Timestamp {
         self.observation.cloud_asked_at
+    }
+
+    /// Says whether a machine answered so shortly ago that a listing may still show it as it was before.
+    pub(crate) fn has_answered(&self, instance: &InstanceId) -> bool {
+        self.memory.answered.get(instance).is_some_and(|until| *until > self.seen_at())
     }
 
     /// Says whether a rule is switched on: always, but in tests that show what is lost without it.

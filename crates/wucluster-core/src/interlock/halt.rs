@@ -92,9 +92,7 @@ pub(super) fn nothing_in_use(
         return Ok(());
     }
     // A listing that goes back in time shows as pending what has long had something mounted.
-    let answered = ctx.memory.answered.get(&instance.id);
-    let is_new = instance.state == InstanceState::Pending
-        && answered.is_none_or(|until| *until <= ctx.seen_at());
+    let is_new = instance.state == InstanceState::Pending && !ctx.has_answered(&instance.id);
     let probe = match &node.probe {
         Observed::Present(probe) => probe,
         Observed::Absent | Observed::Unknown(_) if is_new => return Ok(()),

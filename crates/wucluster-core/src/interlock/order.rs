@@ -122,16 +122,10 @@ pub(crate) fn used_nowhere(ctx: &Context<'_>, mount: &MountObservation) -> Resul
     if let Some((node, gap)) = ctx.observation.unasked_about(mount) {
         return Err(silent(ctx, &subject, &node.name, gap));
     }
-    let is_nowhere = matches!(mount.filesystem, Observed::Absent);
-    let used = mount.volumes.iter().find(|volume| ctx.observation.has_in_use(&key.node, volume));
-    match used.filter(|_| is_nowhere) {
-        Some(volume) => {
-            let what =
-                format!("{} has {} in use, though it is listed as free", key.node, volume.id);
-            Err(Refusal::wait(subject, WaitOn::Cloud, what))
-        }
-        None => Ok(()),
+    if !matches!(mount.filesystem, Observed::Absent) {
+        return Ok(());
     }
+    mount.volumes.iter().try_for_each(|volume| not_in_use(ctx, key, volume))
 }
 
 /// Passes a machine that is listed as halted, unless it answered so shortly ago that the listing may be from before:
@@ -144,8 +138,8 @@ pub(super) fn has_halted(
     let instance = ctx.observation.node(node).and_then(NodeObservation::instance);
     let halted = instance
         .filter(|seen| matches!(seen.state, InstanceState::Stopped | InstanceState::Stopping));
-    let answered = halted.and_then(|seen| ctx.memory.answered.get(&seen.id));
-    if answered.is_some_and(|until| *until > ctx.seen_at()) && ctx.policy.guards(Guard::NodesWord) {
+    let has_answered = halted.is_some_and(|seen| ctx.has_answered(&seen.id));
+    if has_answered && ctx.policy.guards(Guard::NodesWord) {
         let what = format!("{node} answered a while ago, and is listed as halted");
         return Err(Refusal::wait(subject.clone(), WaitOn::Cloud, what));
     }

@@ -159,7 +159,7 @@ impl Drive<'_, '_> {
     }
 
     /// Makes the next creation for a subject another one than the last.
-    fn renounce(&mut self, whose: &Subject) {
+    pub(super) fn renounce(&mut self, whose: &Subject) {
         let memory = self.memory.subjects.entry(whose.clone()).or_default();
         memory.token_generation += 1;
         memory.made = None;
@@ -179,22 +179,16 @@ impl Drive<'_, '_> {
             .map(|(id, subject)| (id.clone(), subject.clone()))
             .collect();
         let lag = self.engine.cloud.limits().visibility_lag_max;
-        let mut doubted = BTreeSet::new();
         for (what, subject) in missed {
-            let was_doubted = self.doubted.contains(&what) || lag.is_zero();
             let is_ending = self.was_ending(&subject, &what);
             // A deleted volume is not listed for long; what is asked for in its place waits a moment.
             let is_deleted = self.dying.contains(&what) && matches!(what, AwaitedId::Volume(_));
             let until = since.after(if is_deleted { lag.min(SECOND_THOUGHT) } else { lag });
             let memory = self.memory.subjects.entry(subject).or_default();
             if memory.awaited.iter().all(|known| known.what != what) {
-                if !was_doubted {
-                    doubted.insert(what.clone());
-                }
                 memory.await_for(Awaited { what, since, until, is_ending });
             }
         }
-        self.doubted = doubted;
     }
 
     /// Awaits on what few looks have left out so far, however long ago it was last seen: where looks are slow or fail,

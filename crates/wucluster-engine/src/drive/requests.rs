@@ -281,9 +281,7 @@ impl Drive<'_, '_> {
                     CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. }
                 );
                 if spent {
-                    memory.token_generation += 1;
                     memory.unsure = None;
-                    memory.made = None;
                 } else if is_creation && error.class == ErrorClass::Ambiguous {
                     let until = now.after(lag.max(late));
                     memory.unsure = Some(Unsure { action: action.clone(), until });
@@ -292,7 +290,7 @@ impl Drive<'_, '_> {
                     self.record(Fact::Refused { subject: subject.clone() });
                 }
                 if spent {
-                    self.record(Fact::Renounced { subject: subject.clone() });
+                    self.renounce(&subject);
                 }
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);

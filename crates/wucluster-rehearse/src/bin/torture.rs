@@ -1,7 +1,6 @@
 //! Torments the engine by the seed for as long as it takes, and replays and shrinks what was found.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program speaks to its user")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -120,31 +119,15 @@ fn torment(seeds: Result<u64, String>, state: &Path) -> Result<bool, String> {
         eprintln!("{to} of {seeds} seeds, {} guilty", table.guilty.len());
     }
     print!("{}", table.to_text());
-    let open = open_seeds();
-    let (known, new): (Vec<_>, Vec<_>) = table
-        .guilty
-        .iter()
-        .partition(|(seed, what)| open.get(*seed).is_some_and(|rule| what.starts_with(rule)));
-    for (seed, what) in &new {
+    let debt = table.debt();
+    for (seed, what) in &debt.new {
         println!("seed {seed}: {what}\n   torture replay --seed {seed}");
     }
-    let ran = open.range(..table.seeds).filter(|(seed, _)| !table.guilty.contains_key(*seed));
-    let mended: Vec<&u64> = ran.map(|(seed, _)| seed).collect();
-    println!("open and listed: {} {known:?}; new: {}", known.len(), new.len());
-    println!("listed and not open any more: {mended:?}");
+    println!("open and listed: {:?}; new: {}", debt.known, debt.new.len());
+    println!("listed and not open any more: {:?}", debt.mended);
     let is_covered = covers(&table);
-    let is_listed = new.is_empty() && mended.is_empty();
+    let is_listed = debt.new.is_empty() && debt.mended.is_empty();
     Ok(is_listed && (is_covered || table.seeds < SEEDS_WITH_ALL_PAIRS))
-}
-
-/// Seeds that break a rule, found and not mended yet, each with the rule.
-fn open_seeds() -> BTreeMap<u64, &'static str> {
-    let lines = include_str!("../../tests/open-seeds.txt").lines();
-    let read = |line: &'static str| {
-        let (seed, rule) = line.split_once(' ')?;
-        Some((seed.parse().ok()?, rule))
-    };
-    lines.filter(|line| !line.starts_with('#')).filter_map(read).collect()
 }
 
 /// Says whether every kind, and every pair of kinds, was felt as often as it has to be in so many seeds;

@@ -327,7 +327,7 @@ impl World {
         ))
     }
 
-    /// Says whether a token was used before, and that is not forgotten.
+    /// Says whether a token is on record, be it one that nobody would be answered from any more.
     pub(super) fn knows_token(
         &self,
         action: &CloudAction,

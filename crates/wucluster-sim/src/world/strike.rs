@@ -40,6 +40,7 @@ impl World {
         }
         self.release_grips();
         self.recover_binned();
+        // What was announced in the storm would end machines in calm.
         self.events.retain(|_, event| !matches!(event, Event::SpotEnds { .. }));
         let stuck: Vec<(VolumeId, AttachmentState, u64)> = self
             .volumes
