@@ -83,7 +83,7 @@ pub struct SubjectMemory {
     pub failure: Option<Failure>,
     /// What was confirmed as made, or was there, and is not seen in a listing.
     pub awaited: Vec<Awaited>,
-    /// Requests that attach, detach, delete or terminate, and whose effect was not seen: they may yet come.
+    /// Requests that attach, detach, delete, terminate or start, and whose effect was not seen: they may yet come.
     pub open_requests: Vec<OpenRequest>,
     /// A creation whose answer was lost: what it made may show itself late. Until something of the
     /// subject is seen it is asked again as it was, so that its token tells the provider that it is
@@ -116,7 +116,7 @@ impl SubjectMemory {
     }
 }
 
-/// A request that attaches, detaches, deletes or terminates, whose effect was not seen.
+/// A request that attaches, detaches, deletes, terminates or starts, whose effect was not seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenRequest {
     /// The request.

@@ -396,6 +396,26 @@ fn detach_does_not_wait_for_the_word_of_a_machine_that_has_halted() {
 }
 
 #[test]
+fn detach_waits_while_the_start_of_a_halted_machine_may_still_come() {
+    let second = std::time::Duration::from_secs(1);
+    let mut halted = attached();
+    halted.view.instances[0].state = InstanceState::Stopped;
+    let instance = halted.view.instances[0].id.clone();
+    let node = home().node;
+    let mut asked = |instance, until| {
+        let action = CloudAction::StartInstance { node: node.clone(), instance };
+        let open = OpenRequest { action, times: 1, asked_at: NOW, until };
+        let memory = SubjectMemory { open_requests: vec![open], ..SubjectMemory::default() };
+        halted.memory.subjects.insert(Subject::Node(node.clone()), memory);
+        refused(&halted, detach())
+    };
+    let while_open = asked(instance.clone(), NOW.after(second));
+    assert!(matches!(while_open, Some(Refusal::Wait(_))), "{while_open:?}");
+    assert_eq!(asked(instance, NOW), None, "it can come no more");
+    assert_eq!(asked(InstanceId::new("i-other"), NOW.after(second)), None, "of another machine");
+}
+
+#[test]
 fn delete_is_held_while_attached() {
     let world = attached().snapshot("chief/home", "snap-1", "completed", 1);
     assert_blocks(&world, delete(), Interlock::DetachStuck);

@@ -74,7 +74,7 @@ pub enum Fact {
         /// For whom.
         subject: Subject,
     },
-    /// An attachment, detachment, deletion or termination is about to be asked for. It may come late.
+    /// An attachment, detachment, deletion, termination or start is about to be asked for. It may come late.
     Open {
         /// Of whom.
         subject: Subject,
@@ -472,7 +472,7 @@ impl Records {
 }
 
 /// Says whether a request changes what is there so that it matters when it comes late: it takes something away
-/// from whoever uses it by then, or attaches what was reported to be detached.
+/// from whoever uses it by then, attaches what was reported to be detached, or starts a machine that mounts what it has.
 pub(crate) fn may_come_late(request: &CloudAction) -> bool {
     matches!(
         request,
@@ -480,6 +480,7 @@ pub(crate) fn may_come_late(request: &CloudAction) -> bool {
             | CloudAction::DeleteVolume { .. }
             | CloudAction::TerminateInstance { .. }
             | CloudAction::AttachVolume { .. }
+            | CloudAction::StartInstance { .. }
     )
 }
 

@@ -128,8 +128,8 @@ pub(crate) fn used_nowhere(ctx: &Context<'_>, mount: &MountObservation) -> Resul
     mount.volumes.iter().try_for_each(|volume| not_in_use(ctx, key, volume))
 }
 
-/// Passes a machine that is listed as halted, unless it answered so shortly ago that the listing may be from before:
-/// then what it has mounted is not known.
+/// Passes a machine that is listed as halted, unless it answered so shortly ago that the listing may be from before, or its
+/// start was asked for and may have come since: then what it has mounted is not known.
 pub(super) fn has_halted(
     ctx: &Context<'_>,
     node: &NodeName,
@@ -138,12 +138,21 @@ pub(super) fn has_halted(
     let instance = ctx.observation.node(node).and_then(NodeObservation::instance);
     let halted = instance
         .filter(|seen| matches!(seen.state, InstanceState::Stopped | InstanceState::Stopping));
-    let has_answered = halted.is_some_and(|seen| ctx.has_answered(&seen.id));
-    if has_answered && ctx.policy.guards(Guard::NodesWord) {
-        let what = format!("{node} answered a while ago, and is listed as halted");
-        return Err(Refusal::wait(subject.clone(), WaitOn::Cloud, what));
-    }
-    Ok(())
+    let Some(halted) = halted else { return Ok(()) };
+    let what = if ctx.has_answered(&halted.id) && ctx.policy.guards(Guard::NodesWord) {
+        format!("{node} answered a while ago, and is listed as halted")
+    } else if may_start(ctx, node, &halted.id) && ctx.policy.guards(Guard::MayYetCome) {
+        format!("the start of {node} was asked for before, and may still come")
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::wait(subject.clone(), WaitOn::Cloud, what))
+}
+
+fn may_start(ctx: &Context<'_>, node: &NodeName, instance: &InstanceId) -> bool {
+    let memory = ctx.memory.of(&Subject::Node(node.clone()));
+    let mut open = memory.into_iter().flat_map(|memory| memory.open_requests_at(ctx.seen_at()));
+    open.any(|action| matches!(action, CloudAction::StartInstance { instance: id, .. } if id == instance))
 }
 
 /// Passes a volume that its node has not shown for so long that it has no device there. Answers may lack

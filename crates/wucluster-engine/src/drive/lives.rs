@@ -127,7 +127,7 @@ impl Drive<'_, '_> {
         }
         // What has a node's volume lives, though it was never listed. Once: of another's machine no more is heard.
         for (id, subject) in &seen.vouched {
-            if self.known.insert(id.clone()) && !self.memory.ended.contains_key(id) {
+            if !self.known.contains(id) && !self.memory.ended.contains_key(id) {
                 self.lives(subject.clone(), id.clone());
             }
         }

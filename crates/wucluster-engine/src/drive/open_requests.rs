@@ -1,7 +1,7 @@
 //! Requests that may come late: what they would take away is not used meanwhile.
 
 use wucluster_core::action::CloudAction;
-use wucluster_core::ids::Subject;
+use wucluster_core::ids::{InstanceId, NodeName, Subject};
 use wucluster_core::memory::{AwaitedId, OpenRequest};
 use wucluster_core::observation::{
     AttachmentState, InstanceSeen, InstanceState, NodeViews, Observation, VolumeState,
@@ -63,7 +63,7 @@ impl Drive<'_, '_> {
             memory.open_requests.retain(|end| {
                 let is_over = end.times == 1
                     && is_done(&end.action, observation)
-                    && has_let_go(end, observation, answers);
+                    && its_machine_says_so(end, observation, answers);
                 if is_over {
                     settled.push((subject.clone(), end.action.clone()));
                 }
@@ -106,21 +106,30 @@ fn is_done(action: &CloudAction, observation: &Observation) -> bool {
                         .is_some_and(|seen| seen.state == InstanceState::ShuttingDown)
             })
         }
+        // No listing tells the start that was asked for from one of before.
+        CloudAction::StartInstance { .. } => true,
         _ => false,
     }
 }
 
-/// Says whether the machine that a volume was to be detached from has let go of it: a listing that goes back in time
-/// shows as detached what was not attached yet, and a machine knows what it has.
-fn has_let_go(end: &OpenRequest, observation: &Observation, answers: &NodeViews) -> bool {
-    let CloudAction::DetachVolume { mount, volume, instance } = &end.action else { return true };
-    let node = observation.node(&mount.node);
-    let runs = node.into_iter().flat_map(|node| &node.instances).any(|seen| &seen.id == instance);
-    let word = answers.get(&mount.node).filter(|word| &word.instance == instance);
-    let has_none = word.filter(|word| word.asked_at > end.asked_at).is_some_and(|word| {
-        word.probe.as_ref().is_ok_and(|probe| !probe.devices.contains_key(&volume.serial()))
-    });
-    !runs || has_none
+/// Says whether the machine that a volume was to be detached from has let go of it, or one that was to be started has
+/// answered: a listing that goes back in time shows what was before the request, and a machine knows what it does.
+fn its_machine_says_so(end: &OpenRequest, observation: &Observation, answers: &NodeViews) -> bool {
+    let word = |name: &NodeName, instance: &InstanceId| {
+        let word = answers.get(name).filter(|word| &word.instance == instance);
+        word.filter(|word| word.asked_at > end.asked_at)?.probe.as_ref().ok()
+    };
+    match &end.action {
+        CloudAction::StartInstance { node, instance } => word(node, instance).is_some(),
+        CloudAction::DetachVolume { mount, volume, instance } => {
+            let node = observation.node(&mount.node);
+            let mut living = node.into_iter().flat_map(|node| &node.instances);
+            !living.any(|seen| &seen.id == instance)
+                || word(&mount.node, instance)
+                    .is_some_and(|probe| !probe.devices.contains_key(&volume.serial()))
+        }
+        _ => true,
+    }
 }
 
 /// Returns what a request ends.
