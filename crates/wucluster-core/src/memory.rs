@@ -33,6 +33,9 @@ pub struct Memory {
     /// Per mount, since when its node answers each time that it has no device of the volume, which the
     /// provider calls attached to it.
     pub deviceless_since: BTreeMap<MountKey, Timestamp>,
+    /// Per machine, the serial numbers of devices that it had in use when it last showed them, and since when its answers
+    /// leave each of them out. What an answer leaves out may be in use all the same.
+    pub in_use: BTreeMap<InstanceId, BTreeMap<String, Option<Timestamp>>>,
     /// Per node, since when its running instance has not answered.
     pub silent_since: BTreeMap<NodeName, Timestamp>,
     /// Per node, since when its readiness checks say no.

@@ -500,6 +500,27 @@ fn terminate_waits_for_the_word_of_a_machine_that_answered_and_is_listed_as_pend
 }
 
 #[test]
+fn terminate_waits_while_answers_leave_out_what_the_machine_had_in_use() {
+    let mut world = World::new(SOLO).instance("chief", "running");
+    let id = world.view.instances[0].id.clone();
+    let patience = world.policy.attachment_patience;
+    let left_out = |since| [("vol1".to_owned(), since)].into();
+    world.memory.in_use.insert(id.clone(), left_out(Some(NOW)));
+    assert_waits(&world, terminate());
+    let mut unguarded = world;
+    unguarded.policy.unguarded.insert(wucluster_core::policy::Guard::MissingDevice);
+    assert_permits(&unguarded, terminate());
+    let mut world = World::new(SOLO).instance("chief", "running");
+    // It is shown again, and by that word it is not in use.
+    world.memory.in_use.insert(id.clone(), left_out(None));
+    assert_permits(&world, terminate());
+    let long_ago =
+        Timestamp::from_millis(NOW.as_millis() - i64::try_from(patience.as_millis()).unwrap());
+    world.memory.in_use.insert(id, left_out(Some(long_ago)));
+    assert_permits(&world, terminate());
+}
+
+#[test]
 fn terminate_needs_no_word_of_a_stopped_machine() {
     assert_permits(&World::new(SOLO).instance("chief", "stopped"), terminate());
 }

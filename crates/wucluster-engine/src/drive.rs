@@ -412,6 +412,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         for (mount, epoch) in seen {
             self.knows_data(mount, epoch);
         }
+        self.note_in_use(observation);
         for node in &observation.nodes {
             let asks = self.wants_probe(observation, &node.name);
             match &node.probe {

@@ -9,6 +9,7 @@ use crate::observation::{
 };
 use crate::plan::WaitOn;
 use crate::policy::Guard;
+use crate::time::Timestamp;
 
 /// Passes an instance to which no volume of the cluster's is attached, also none that fits no mount:
 /// whatever is mounted of it would be cut off, and it may be marked to go with the instance.
@@ -103,6 +104,7 @@ pub(super) fn nothing_in_use(
         Observed::Unknown(gap) => return Err(silent(ctx, &subject, &node.name, gap)),
     };
     let Some((serial, device)) = probe.devices.iter().find(|(_, device)| device.is_in_use()) else {
+        nothing_left_out(ctx, node, &instance.id)?;
         return nothing_unlisted(ctx, node, probe);
     };
     let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
@@ -117,6 +119,25 @@ pub(super) fn nothing_in_use(
         .fix(format!("unmount it by hand, and repeat:    wucluster ssh {}", node.name))
         .may_clear()
         .refuse())
+}
+
+/// Passes a machine whose answers have left out nothing lately that it had in use: an answer may be torn, as any listing.
+fn nothing_left_out(
+    ctx: &Context<'_>,
+    node: &NodeObservation,
+    instance: &InstanceId,
+) -> Result<(), Refusal> {
+    if !ctx.policy.guards(Guard::MissingDevice) {
+        return Ok(());
+    }
+    let devices = ctx.memory.in_use.get(instance).into_iter().flatten();
+    let is_recent = |since: &Timestamp| ctx.now.since(*since) < ctx.policy.attachment_patience;
+    let mut left_out = devices.filter(|(_, since)| since.as_ref().is_some_and(is_recent));
+    let Some((serial, _)) = left_out.next() else { return Ok(()) };
+    let what =
+        format!("kept up for device {serial}, which was in use there and is not shown any more");
+    let subject = Subject::Node(node.name.clone());
+    Err(Refusal::wait(subject, WaitOn::Node(node.name.clone()), what))
 }
 
 /// Passes a machine whose devices are all listed. A volume that somebody took the name off is in no listing of

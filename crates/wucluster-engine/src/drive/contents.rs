@@ -60,6 +60,35 @@ impl Drive<'_, '_> {
         probe.is_some_and(|probe| probe.devices.values().any(DeviceSeen::is_in_use))
     }
 
+    /// Remembers what each machine has in use, and since when it leaves that out.
+    pub(super) fn note_in_use(&mut self, observation: &Observation) {
+        let now = self.now();
+        for node in &observation.nodes {
+            let (Some(instance), Some(probe)) = (node.instance(), node.probe.present()) else {
+                continue;
+            };
+            let of_machine = self.memory.in_use.entry(instance.id.clone()).or_default();
+            for (serial, since) in of_machine.iter_mut() {
+                let is_shown = probe.devices.contains_key(serial);
+                *since = if is_shown { None } else { since.or(Some(now)) };
+            }
+            for (serial, device) in &probe.devices {
+                if device.is_in_use() {
+                    of_machine.insert(serial.clone(), None);
+                } else {
+                    of_machine.remove(serial);
+                }
+            }
+        }
+    }
+
+    /// Remembers that a machine has let go of a device, by its own word.
+    pub(super) fn let_go(&mut self, serial: &str) {
+        for of_machine in self.memory.in_use.values_mut() {
+            of_machine.remove(serial);
+        }
+    }
+
     /// Remembers that a node found something on a mount's volume that it would not format over.
     pub(super) fn note_refused_format(&mut self, mount: &MountKey) {
         let volume = self.observation.as_ref().and_then(|seen| seen.mount(mount)?.volume());

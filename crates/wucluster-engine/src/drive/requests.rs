@@ -322,6 +322,7 @@ impl Drive<'_, '_> {
                 }
                 if let ShellAction::Unmount { serial, .. } = action {
                     self.memory.fenced.insert(serial.clone());
+                    self.let_go(serial);
                 }
                 self.done.insert(subject.clone(), Action::Shell(action.clone()));
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: None });
