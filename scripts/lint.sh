@@ -12,7 +12,8 @@ cargo clippy --workspace --quiet -- -D warnings
 echo "== cargo doc"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
 echo "== the direction of dependencies"
-# Inward only: the core knows nobody; engine, sim and local know the core only; tests may use sim.
+# Inward only: the core knows nobody; engine, sim and local know the core only; the store implements the engine's
+# port; tests may use sim.
 known() { cargo tree --package "$1" --edges normal --prefix none --depth 1 | awk '{print $1}' | grep '^wucluster' | sort -u | grep -vx "$1" || true; }
 expect() {
     local seen
@@ -26,6 +27,7 @@ expect wucluster-core ""
 expect wucluster-engine "wucluster-core "
 expect wucluster-sim "wucluster-core "
 expect wucluster-local "wucluster-core "
+expect wucluster-store "wucluster-core wucluster-engine "
 expect wucluster-rehearse "wucluster-core wucluster-engine wucluster-sim "
 echo "== dependency rules"
 if command -v cargo-deny >/dev/null; then

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that machines on this host need, if any is missing, and says so.
-# With `test`: also those that the tests need.
+# With `test`: also those that the tests need, and moto, a server that speaks S3, below target/.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 # program:package
 needs=(
@@ -14,7 +15,8 @@ needs=(
     ssh-keygen:openssh-client
     cc:gcc
 )
-[ "${1:-}" != test ] || needs+=(sshd:openssh-server mkfs.xfs:xfsprogs fuser:psmisc python3:python3 losetup:mount)
+purpose=${1:-}
+[ "$purpose" != test ] || needs+=(sshd:openssh-server mkfs.xfs:xfsprogs fuser:psmisc python3:python3 losetup:mount)
 [ "$(id -u)" -eq 0 ] || needs+=(newuidmap:uidmap)
 
 # find_missing: sets `missing` to the packages of the programs that are not here.
@@ -24,6 +26,8 @@ find_missing() {
     for need in "${needs[@]}"; do
         PATH="$PATH:/usr/sbin:/sbin" command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
     done
+    # Debian has what makes a virtual environment in a package of its own.
+    [ "$purpose" != test ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     [ "${#missing[@]}" -eq 0 ] || mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
 }
 find_missing
@@ -33,34 +37,53 @@ if ! command -v cargo >/dev/null; then
     exit 1
 fi
 
-[ "${#missing[@]}" -eq 0 ] && exit 0
-
-echo "Installing Debian packages: ${missing[*]}"
-if ! command -v apt-get >/dev/null; then
-    echo "This is no Debian machine: install these by your own means, then repeat." >&2
-    exit 1
-fi
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { echo "Neither root nor sudo: ask an administrator to install them." >&2; exit 1; }
-    as_root=(sudo)
-fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$log" 2>&1; }
-# Nothing that is here is removed to make room: apt would do so unasked.
-install() { apt install -y --no-install-recommends --no-remove "$@" "${missing[@]}"; }
 give_up() {
     cat "$log" >&2
-    echo "$1; nothing else was done." >&2
+    echo "$1." >&2
     exit 1
 }
-apt update || true
-if ! install; then
-    # qemu-utils of another release than the qemu-system of this one stand in each other's way.
-    version=$(apt-cache policy qemu-system-x86 | awk '/Candidate:/ { print $2 }')
-    echo "That failed; trying once more with qemu-utils of the same release, $version"
-    install --allow-downgrades "qemu-utils=$version" || give_up "The packages could not be installed"
-fi
-find_missing
-[ "${#missing[@]}" -eq 0 ] || give_up "They are installed, and still there is nothing of: ${missing[*]}"
+
+install_packages() {
+    echo "Installing Debian packages: ${missing[*]}"
+    if ! command -v apt-get >/dev/null; then
+        echo "This is no Debian machine: install these by your own means, then repeat." >&2
+        exit 1
+    fi
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || { echo "Neither root nor sudo: ask an administrator to install them." >&2; exit 1; }
+        as_root=(sudo)
+    fi
+    apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q "$@" >>"$log" 2>&1; }
+    # Nothing that is here is removed to make room: apt would do so unasked.
+    install() { apt install -y --no-install-recommends --no-remove "$@" "${missing[@]}"; }
+    apt update || true
+    if ! install; then
+        # qemu-utils of another release than the qemu-system of this one stand in each other's way.
+        version=$(apt-cache policy qemu-system-x86 | awk '/Candidate:/ { print $2 }')
+        echo "That failed; trying once more with qemu-utils of the same release, $version"
+        install --allow-downgrades "qemu-utils=$version" || give_up "The packages could not be installed; nothing else was done"
+    fi
+    find_missing
+    [ "${#missing[@]}" -eq 0 ] || give_up "They are installed, and still there is nothing of: ${missing[*]}; nothing else was done"
+}
+
+# install_moto: into a virtual environment of its own, which nothing but the tests use.
+install_moto() {
+    local target=${CARGO_TARGET_DIR:-target} wanted=crates/wucluster-store/tests/moto/requirements.txt venv
+    venv=$target/moto-venv
+    cmp -s "$wanted" "$venv/installed.txt" && "$venv/bin/python3" -c '' 2>/dev/null && return
+    echo "Installing Python packages for the tests of buckets into $venv: $(grep -c == "$wanted"), for $(grep ^moto== "$wanted")"
+    mkdir -p "$target"
+    rm -rf "$venv"
+    python3 -m venv "$venv" >>"$log" 2>&1 || give_up "No virtual environment could be made"
+    "$venv/bin/python3" -m pip install --quiet --requirement "$wanted" >>"$log" 2>&1 ||
+        give_up "The Python packages could not be installed"
+    # Last: what is cut short is begun anew.
+    cp "$wanted" "$venv/installed.txt"
+}
+
+[ "${#missing[@]}" -eq 0 ] || install_packages
+[ "$purpose" != test ] || install_moto

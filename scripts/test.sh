@@ -10,6 +10,7 @@ target=${CARGO_TARGET_DIR:-target}
 case $target in /*) ;; *) target=$PWD/$target ;; esac
 export WUCLUSTER_CACHE=${WUCLUSTER_CACHE:-$target/wucluster-cache}
 mkdir -p "$WUCLUSTER_CACHE"
+export WUCLUSTER_MOTO=$target/moto-venv/bin/moto_server
 export INSTA_UPDATE=no
 
 log=$(mktemp)

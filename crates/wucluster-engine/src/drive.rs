@@ -5,6 +5,7 @@
 //! about it that was asked before is answered and seen.
 
 mod contents;
+mod keeping;
 mod lives;
 mod looks;
 mod open_requests;
@@ -37,6 +38,7 @@ use crate::engine::{Ending, Engine, Outcome, Pursuit};
 use crate::event::{EngineEvent, EventKind, Progress};
 use crate::pace;
 use crate::stop::Stop;
+use crate::store::Dismissed;
 use contents::is_foreign;
 
 /// After an interrupt, how long answers that are due are waited for.
@@ -53,10 +55,34 @@ const HOLD_GRACE: Duration = Duration::from_secs(5);
 const BLIND_MAX: Duration = Duration::from_secs(300);
 
 enum Done {
-    Looked { asked_at: Timestamp, result: Result<CloudView, CloudError> },
-    Probed { address: NodeAddress, asked_at: Timestamp, result: Result<NodeProbe, Gap> },
-    Cloud { actions: Vec<CloudAction>, results: Vec<Result<Receipt, CloudError>> },
-    Shell { actions: Vec<ShellAction>, results: Vec<Result<ShellReceipt, ShellError>> },
+    Looked {
+        asked_at: Timestamp,
+        result: Result<CloudView, CloudError>,
+    },
+    Probed {
+        address: NodeAddress,
+        asked_at: Timestamp,
+        result: Result<NodeProbe, Gap>,
+    },
+    Cloud {
+        actions: Vec<CloudAction>,
+        results: Vec<Result<Receipt, CloudError>>,
+    },
+    Shell {
+        actions: Vec<ShellAction>,
+        results: Vec<Result<ShellReceipt, ShellError>>,
+    },
+    /// The lease was renewed, or not.
+    Beat(Result<(), Dismissed>),
+    /// The journal was written, or not.
+    Wrote(Result<(), Dismissed>),
+}
+
+impl Done {
+    /// Says whether it tells nothing that could be planned on.
+    fn is_bookkeeping(&self) -> bool {
+        matches!(self, Self::Beat(Ok(())) | Self::Wrote(Ok(())))
+    }
 }
 
 pub(crate) struct Drive<'a, 'e> {
@@ -115,6 +141,10 @@ pub(crate) struct Drive<'a, 'e> {
     answered_told: BTreeMap<InstanceId, Timestamp>,
     /// What we asked to be ended, and were answered well.
     dying: BTreeSet<AwaitedId>,
+    /// Why nothing may be asked any more.
+    dismissed: Option<Dismissed>,
+    /// Whether the journal is being written without anybody waiting for it.
+    is_writing: bool,
 }
 
 impl<'a, 'e> Drive<'a, 'e> {
@@ -168,6 +198,8 @@ impl<'a, 'e> Drive<'a, 'e> {
             followed: None,
             answered_told: BTreeMap::new(),
             dying: BTreeSet::new(),
+            dismissed: None,
+            is_writing: false,
         }
     }
 
@@ -181,7 +213,12 @@ impl<'a, 'e> Drive<'a, 'e> {
         if let Some(record) = self.pursuit.records.begin(self.engine.clock) {
             self.record(record.fact);
         }
+        self.beat_when_due();
         let outcome = loop {
+            if let Some(dismissed) = self.dismissed.clone() {
+                self.drain().await;
+                break Outcome::Dismissed(dismissed);
+            }
             if self.stop.is_wished() {
                 self.drain().await;
                 break Outcome::Interrupted;
@@ -194,6 +231,7 @@ impl<'a, 'e> Drive<'a, 'e> {
                 break outcome;
             }
             self.look_about();
+            self.write_news();
             self.next(deadline).await;
             if let Some(outcome) = self.blinded() {
                 break outcome;
@@ -201,6 +239,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         };
         let requests = self.requests;
         self.tell(EventKind::Finished { outcome: outcome.word().to_owned(), requests });
+        self.give_back(outcome.word()).await;
         let progress = self.progress();
         Ending { outcome, progress, observation: self.observation, requests }
     }
@@ -211,6 +250,7 @@ impl<'a, 'e> Drive<'a, 'e> {
 
     fn tell(&mut self, kind: EventKind) {
         let event = EngineEvent { at: self.engine.clock.now(), kind };
+        self.note_down(&event);
         (self.emit)(&event);
     }
 
@@ -493,13 +533,20 @@ impl<'a, 'e> Drive<'a, 'e> {
         let clock = self.engine.clock;
         let rows = self.observation.as_ref().map_or(0, |seen| seen.nodes.len() + seen.mounts.len());
         let gather = pace::gather(rows);
-        let pause = wake.since(clock.now()).max(gather).max(Duration::from_millis(1));
         let mut stop = self.stop.clone();
-        let done = tokio::select! {
-            biased;
-            () = stop.wished() => None,
-            Some(done) = self.tasks.next(), if !self.tasks.is_empty() => Some(done),
-            () = clock.sleep(pause) => None,
+        let done = loop {
+            let pause = wake.since(clock.now()).max(gather).max(Duration::from_millis(1));
+            let done = tokio::select! {
+                biased;
+                () = stop.wished() => None,
+                Some(done) = self.tasks.next(), if !self.tasks.is_empty() => Some(done),
+                () = clock.sleep(pause) => None,
+            };
+            match done {
+                // Nothing new is known: what was planned holds.
+                Some(done) if done.is_bookkeeping() => self.take(done),
+                done => break done,
+            }
         };
         let Some(done) = done else { return };
         self.take(done);
@@ -546,6 +593,15 @@ impl<'a, 'e> Drive<'a, 'e> {
                     self.busy_nodes.remove(&action.mount().node);
                     self.took_shell(&action, result);
                 }
+            }
+            Done::Beat(result) => {
+                self.keep(result);
+                self.beat_when_due();
+            }
+            Done::Wrote(result) => {
+                self.is_writing = false;
+                self.keep(result);
+                self.write_news();
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The engine: looks, plans, asks, looks again, until a demand holds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,6 +17,7 @@ use crate::drive::Drive;
 use crate::event::{EngineEvent, Progress};
 use crate::records::Records;
 use crate::stop::Stop;
+use crate::store::{Dismissed, Tenure};
 
 /// Everything that one drive needs to know.
 #[derive(Debug, Clone)]
@@ -32,6 +34,9 @@ pub struct Pursuit {
     pub wait: Duration,
     /// What earlier drives left.
     pub records: Records,
+    /// The right to drive, where it is shared with others: what is done is written there first. `None`: nobody else
+    /// drives, and nothing is written.
+    pub tenure: Option<Arc<Tenure>>,
 }
 
 /// How a drive ended.
@@ -47,6 +52,8 @@ pub enum Outcome {
     Interrupted,
     /// The cloud cannot be looked at.
     Failed(CloudError),
+    /// The right to drive was lost: nothing is asked any more; what is under way goes on by itself.
+    Dismissed(Dismissed),
 }
 
 impl Outcome {
@@ -59,6 +66,7 @@ impl Outcome {
             Self::Stalled => "stalled",
             Self::Interrupted => "interrupted",
             Self::Failed(_) => "failed",
+            Self::Dismissed(_) => "dismissed",
         }
     }
 }

@@ -8,7 +8,8 @@ use wucluster_core::interlock::Hold;
 use wucluster_core::plan::Row;
 use wucluster_core::time::Timestamp;
 
-use crate::records::Fact;
+use crate::records::{Fact, Record};
+use crate::store::journal::Damage;
 
 /// One thing that happened, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +106,15 @@ pub enum EventKind {
     },
     /// A fact that the next drive has to know, whatever becomes of this one.
     Recorded(Fact),
+    /// What earlier runs left, told at the beginning of each journal.
+    Carried {
+        /// The facts.
+        records: Vec<Record>,
+        /// Which runs may still be written to, and up to which batch they are in the facts.
+        read: Vec<(u64, u64)>,
+        /// What was wrong with what they left.
+        damage: Vec<Damage>,
+    },
     /// No new requests from here on; answers that are due are taken.
     Stopping {
         /// How many answers are due.

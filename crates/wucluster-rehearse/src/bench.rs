@@ -1,6 +1,7 @@
 //! A world on the bench: an operator who drives it, users who work in it, and what is heard.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -9,9 +10,13 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
+use wucluster_core::ports::Clock as _;
 use wucluster_core::time::Timestamp;
-use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Stop};
-use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, World};
+use wucluster_engine::store::lease::{self, Holder, Purpose, Taking};
+use wucluster_engine::store::objects::{MemoryObjects, Objects};
+use wucluster_engine::store::{Tenure, journal};
+use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop};
+use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World};
 
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
@@ -39,6 +44,8 @@ pub struct Bench {
     scenario: Scenario,
     cloud: WiredCloud,
     shell: WiredShell,
+    /// Where the operator keeps leases and journals.
+    objects: Arc<dyn Objects>,
     policy: Policy,
     watches: bool,
 }
@@ -91,7 +98,8 @@ impl Bench {
         let mut policy = Policy { consent: Consent::Everything, ..Policy::default() };
         ablation.apply(&mut policy);
         let scenario = scenario.clone();
-        Self { sim, ear, notes, cast, scenario, cloud, shell, policy, watches: false }
+        let objects = Arc::new(MemoryObjects::default());
+        Self { sim, ear, notes, cast, scenario, cloud, shell, objects, policy, watches: false }
     }
 
     /// Says whether nobody said yes to any deletion.
@@ -137,13 +145,18 @@ impl Bench {
         timeout: Duration,
     ) -> Result<Driven, String> {
         let definition = self.definition()?;
+        // The engine reads the time of day once, and counts on from there.
+        let clock = self.sim.begin_operator();
+        let rate_percent = clock.rate_percent();
+        let tenure = self.begin_tenure(&clock, demand).await?;
         let pursuit = Pursuit {
             definition: definition.clone(),
             demand,
             policy: self.policy.clone(),
             timeout: Some(timeout),
             wait: Duration::ZERO,
-            records: self.notes.open().records.clone(),
+            records: tenure.1,
+            tenure: Some(Arc::new(tenure.0)),
         };
         self.ear.log().begin();
         let from = self.sim.now();
@@ -153,9 +166,6 @@ impl Bench {
         let mut changes = Vec::new();
         let notes = self.notes.clone();
         let mut watched = Vec::new();
-        // The engine reads the time of day once, and counts on from there.
-        let clock = self.sim.begin_operator();
-        let rate_percent = clock.rate_percent();
         let ending = {
             let engine = Engine::new(&self.cloud, &self.shell, &clock);
             let mut emit = |event: &EngineEvent| {
@@ -218,6 +228,34 @@ impl Bench {
             Some(ending) => format!("-- {}", ending.outcome.word()),
         });
         Ok(Driven { definition, ending, from, to, rate_percent, changes, watched })
+    }
+
+    /// Takes the lease: whoever had it is dead, or has given it back.
+    async fn begin_tenure(
+        &self,
+        clock: &SteadyClock,
+        demand: Demand,
+    ) -> Result<(Tenure, Records), String> {
+        let failed = |error: &dyn std::fmt::Display| format!("the store failed: {error}");
+        let taking = Taking {
+            holder: Holder::default(),
+            purpose: Purpose { command: demand.command(), demand: Some(demand) },
+            nonce: format!("{:?}", clock.now()),
+            patience: Duration::ZERO,
+            is_gone: &|_| true,
+            run_min: 0,
+            calendar: clock,
+        };
+        let taken = lease::take(&self.objects, clock, &taking, &mut |_| ()).await;
+        let taken = taken.map_err(|error| failed(&error))?;
+        let mut left =
+            journal::left(self.objects.as_ref()).await.map_err(|error| failed(&error))?;
+        if let Some(damage) = left.damage.first() {
+            return Err(failed(damage));
+        }
+        left.records.begin(clock);
+        let tenure = Tenure::new(taken, &left, Arc::new(clock.clone()), clock.now());
+        Ok((tenure, left.records))
     }
 
     /// Looks at the truth each time that something may have changed.
@@ -437,7 +475,6 @@ fn say(world: &mut World, node: &NodeName, hook: &HookShape, noes: usize) {
 
 fn note(notes: &Notebook, now: Timestamp, event: &EngineEvent) {
     let mut notes = notes.open();
-    notes.records.take(event);
     if notes.story.is_some()
         && let Some(words) = in_words(&event.kind)
     {
@@ -463,6 +500,7 @@ fn in_words(event: &EventKind) -> Option<String> {
         EventKind::PassedOver { subject, hook, .. } => format!("{subject}: `{hook}` said no"),
         EventKind::Answered { .. }
         | EventKind::Recorded(_)
+        | EventKind::Carried { .. }
         | EventKind::Planned(_)
         | EventKind::Started { .. }
         | EventKind::Finished { .. } => return None,

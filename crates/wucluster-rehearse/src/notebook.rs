@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wucluster_core::ids::MountKey;
 use wucluster_core::time::Timestamp;
-use wucluster_engine::Records;
 use wucluster_sim::EPOCH;
 
 use crate::scenario::LeftOut;
@@ -17,8 +16,6 @@ pub struct Notes {
     pub written: BTreeMap<MountKey, Vec<String>>,
     /// What has left the definition.
     pub left_out: LeftOut,
-    /// What drives left for the next, as the store keeps it.
-    pub records: Records,
     /// What happened, line by line, if it is kept.
     pub story: Option<Vec<String>>,
 }

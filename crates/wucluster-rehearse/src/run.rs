@@ -272,6 +272,7 @@ impl Trial {
                 Outcome::Stalled => "stalled",
                 Outcome::Interrupted => "interrupted",
                 Outcome::Failed(_) => "failed",
+                Outcome::Dismissed(_) => "dismissed",
             },
         });
         let found = bench.sim.peek(|world| judge::wire(driven, &bench.ear.log(), demand, world));

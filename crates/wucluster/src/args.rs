@@ -45,6 +45,9 @@ pub(crate) struct Globals {
     /// The cluster's definition [default: the one `*.cluster.toml` in this folder]
     #[arg(short, long, global = true, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+    /// Where leases and journals are: a folder, or `s3://BUCKET/PREFIX` for a team [default: STATE/clusters]
+    #[arg(long, global = true, value_name = "URL", env = "WUCLUSTER_STORE", hide_env = true)]
+    pub(crate) store: Option<String>,
     /// Says yes to what is about to be deleted; the list is printed all the same
     #[arg(long, global = true)]
     pub(crate) yes: bool,
@@ -134,6 +137,15 @@ pub(crate) enum Command {
     /// Tells everything about one node or mount
     #[command(after_help = topics::EXPLAIN)]
     Explain(ExplainArgs),
+    /// Lists the runs: who drove the cluster where, and how it ended
+    #[command(after_help = topics::HISTORY)]
+    History(HistoryArgs),
+    /// Tells what one run did, and what keeps the data of what it deleted
+    #[command(after_help = topics::LOG)]
+    Log(LogArgs),
+    /// Says who drives the cluster now
+    #[command(after_help = topics::LEASE)]
+    Lease(LeaseArgs),
     /// Lists the snapshots that keep the cluster's data
     #[command(after_help = topics::SNAPSHOTS)]
     Snapshots(SnapshotsArgs),
@@ -279,6 +291,43 @@ pub(crate) struct ExplainArgs {
     pub(crate) subject: String,
 }
 
+/// What `history` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct HistoryArgs {
+    /// How many runs to list
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    pub(crate) last: usize,
+    /// Lists all runs
+    #[arg(long, conflicts_with = "last")]
+    pub(crate) all: bool,
+}
+
+/// What `log` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogArgs {
+    /// The run's number [default: the last run]
+    pub(crate) run: Option<u64>,
+    /// Goes on telling while the run goes on, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+/// What `lease` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LeaseArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub(crate) command: Option<LeaseCommand>,
+}
+
+/// What can be done with a lease.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum LeaseCommand {
+    /// Takes it from somebody who is silent for 90 s, and gives it back
+    #[command(after_help = topics::LEASE_TAKE)]
+    Take,
+}
+
 /// What `snapshots` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SnapshotsArgs {
@@ -403,6 +452,13 @@ mod tests {
             "status --watch --failing",
             "status --is launched -q",
             "explain chief/home",
+            "history",
+            "history -n 5 --json",
+            "history --all",
+            "log",
+            "log 42 --follow",
+            "lease",
+            "lease take",
             "snapshots chief",
             "ssh chief -- df -h",
             "run worker-1 worker-2 -- uptime -p",

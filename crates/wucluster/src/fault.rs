@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::Path;
 
 use wucluster_core::ports::{CloudError, ErrorClass};
-use wucluster_engine::store::StoreError;
 
 use crate::exit::Exit;
 
@@ -61,12 +60,6 @@ impl From<CloudError> for Fault {
     }
 }
 
-impl From<StoreError> for Fault {
-    fn from(error: StoreError) -> Self {
-        Self::failed(with_sources(&error))
-    }
-}
-
 /// Returns how a command ends that such an error of the cloud ends.
 pub(crate) const fn exit_of(class: ErrorClass) -> Exit {
     match class {
@@ -107,9 +100,11 @@ mod tests {
 
     #[test]
     fn a_source_is_said_once() {
-        let io = std::io::Error::other("disk full");
-        let error = StoreError::Io { what: "write", path: "a/b".into(), source: io };
-        assert_eq!(Fault::from(error).message, "cannot write a/b: disk full");
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot write a/b")]
+        struct Outer(#[source] std::io::Error);
+        let error = Outer(std::io::Error::other("disk full"));
+        assert_eq!(with_sources(&error), "cannot write a/b: disk full");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod exit;
 mod fault;
 mod forecast;
 mod history;
+mod holder;
 mod input;
 #[cfg(feature = "local")]
 mod local_cloud;
@@ -20,6 +21,7 @@ mod render;
 mod signals;
 mod sim_cloud;
 mod site;
+mod store;
 #[cfg(test)]
 mod testing;
 mod topics;

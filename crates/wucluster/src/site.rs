@@ -12,12 +12,14 @@ use wucluster_core::planner::Ask;
 use wucluster_core::ports::{Clock, Cloud, NodeShell};
 use wucluster_core::time::Timestamp;
 use wucluster_engine::ssh::{SshOptions, SshShell};
-use wucluster_engine::store::Store;
 use wucluster_engine::{Engine, SystemClock};
 
+use crate::commands::Session;
 use crate::dirs::Dirs;
 use crate::fault::{Fault, with_sources};
+use crate::history::{self, Lately};
 use crate::sim_cloud::{Pace, SimAccount};
+use crate::store::ClusterStore;
 
 /// How long `status` waits for nodes that do not answer: a person looks at the screen.
 ///
@@ -35,8 +37,8 @@ pub(crate) struct Site {
     cloud: Box<dyn Cloud>,
     /// How nodes are spoken to.
     pub(crate) nodes: Nodes,
-    /// The cluster's folder.
-    pub(crate) store: Store,
+    /// The cluster's place in the store.
+    pub(crate) store: ClusterStore,
     clock: Box<dyn Clock>,
 }
 
@@ -62,12 +64,17 @@ impl Site {
     ///
     /// # Errors
     /// A usage fault when this build has no such cloud: nothing was touched.
-    pub(crate) fn open(definition: &ClusterDefinition, dirs: &Dirs) -> Result<Self, Fault> {
-        Self::open_at(definition, dirs, pace()?)
+    pub(crate) fn open(
+        session: &Session,
+        definition: &ClusterDefinition,
+        dirs: &Dirs,
+    ) -> Result<Self, Fault> {
+        Self::open_at(session, definition, dirs, pace()?)
     }
 
     /// Does the same for somebody who watches: simulated time then passes, and never leaps.
     pub(crate) fn open_to_watch(
+        session: &Session,
         definition: &ClusterDefinition,
         dirs: &Dirs,
     ) -> Result<Self, Fault> {
@@ -75,14 +82,19 @@ impl Site {
             Pace::Leaps => Pace::DEFAULT,
             times @ Pace::Times(_) => times,
         };
-        Self::open_at(definition, dirs, pace)
+        Self::open_at(session, definition, dirs, pace)
     }
 
-    fn open_at(definition: &ClusterDefinition, dirs: &Dirs, pace: Pace) -> Result<Self, Fault> {
+    fn open_at(
+        session: &Session,
+        definition: &ClusterDefinition,
+        dirs: &Dirs,
+        pace: Pace,
+    ) -> Result<Self, Fault> {
         if definition.provider == Provider::Sim {
             let account = SimAccount::open(dirs, pace)
                 .map_err(|error| Fault::failed(with_sources(&error)))?;
-            let store = Store::open(&dirs.state, definition.provider, &definition.name)?;
+            let store = ClusterStore::open(definition, dirs, session.globals.store.as_deref())?;
             return Ok(Self {
                 cloud: Box::new(account.clone()),
                 clock: Box::new(account.clone()),
@@ -91,7 +103,7 @@ impl Site {
             });
         }
         let cloud = cloud_of(definition.provider, dirs)?;
-        let store = Store::open(&dirs.state, definition.provider, &definition.name)?;
+        let store = ClusterStore::open(definition, dirs, session.globals.store.as_deref())?;
         let options = SshOptions::new(
             definition.name.clone(),
             dirs.runtime.clone(),
@@ -143,12 +155,23 @@ impl Site {
         Ok(Observation::assemble(definition, &view, &NodeViews::new()))
     }
 
-    /// Returns where data was seen, for forecasts; a damaged record is told by `warn`.
-    pub(crate) fn data_epochs(&self, warn: impl FnOnce(String)) -> BTreeMap<MountKey, u64> {
-        self.store.records().map(|records| records.data_epochs).unwrap_or_else(|error| {
+    /// Finds out what the last run was and who drives now; what cannot be read is told by `warn`.
+    pub(crate) async fn lately(&self, warn: impl FnOnce(String)) -> Lately {
+        history::lately(self.store.objects().as_ref()).await.unwrap_or_else(|error| {
             warn(with_sources(&error));
-            BTreeMap::new()
+            Lately::default()
         })
+    }
+
+    /// Returns where data was seen, for forecasts; what cannot be read is told by `warn`.
+    pub(crate) async fn data_epochs(&self, warn: impl FnOnce(String)) -> BTreeMap<MountKey, u64> {
+        match self.store.left().await {
+            Ok(left) => left.records.data_epochs,
+            Err(fault) => {
+                warn(fault.message);
+                BTreeMap::new()
+            }
+        }
     }
 }
 

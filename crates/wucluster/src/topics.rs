@@ -107,6 +107,40 @@ Examples:
 Looks, and changes nothing; it may be used while another command drives the cluster.
 Exit codes: 0, 3 with --is: it is not so, 6 not permitted.";
 
+pub(crate) const HISTORY: &str = "\
+Examples:
+  wucluster history              the last 20 runs, newest first
+  wucluster history --all --json
+
+A run without an end is going on, or was ended from outside: what it had asked for is in its log.
+Exit codes: 0, 1 the store cannot be read.";
+
+pub(crate) const LOG: &str = "\
+Examples:
+  wucluster log                  what the last run did
+  wucluster log 42               what run 42 did
+  wucluster log --follow         look on while another command drives
+  wucluster log 42 --json        its journal, an event each line
+  wucluster log 42 --quiet       without the requests
+
+At its end stands what it deleted, and the snapshot that keeps the data of each volume.
+Exit codes: 0, 1 the store cannot be read, 2 there was no such run, 130 interrupted.";
+
+pub(crate) const LEASE: &str = "\
+Examples:
+  wucluster lease                who drives, what for, since when, when last heard
+  wucluster lease take           take over from somebody who is silent
+
+One command at a time drives a cluster. It renews its lease every 10 s, and asks for nothing more once \
+it could not for 30 s. Looking, `ssh` and `run` need no lease. A command whose process is gone is never \
+waited for.
+Exit codes: 0, 1 the store cannot be read or written.";
+
+pub(crate) const LEASE_TAKE: &str = "\
+Watches the holder for 90 s. Who renews the lease meanwhile keeps it; end that process if it hangs. \
+What a silent holder has asked for may still come: the next drive waits for that before it deletes anything.
+Exit codes: 0 it is free, 1 the store cannot be written, 5 its holder is there.";
+
 pub(crate) const EXPLAIN: &str = "\
 Examples:
   wucluster explain chief
@@ -318,8 +352,8 @@ const FILES: &str = "\
 What wucluster reads and keeps on this machine:
 
   *.cluster.toml      the definition: the one in this folder, or that of `-f`
-  STATE/clusters/...  per cluster: who drives it, the events of each run,
-                      where data was seen
+  STATE/clusters/...  per cluster: leases and journals, unless `--store` or
+                      WUCLUSTER_STORE names another place; host keys
   STATE/local/...     the local cloud: machines, volumes and snapshots.
                       This is your data.
   STATE/sim/world     the simulated cloud, if one is used

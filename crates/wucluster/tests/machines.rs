@@ -99,7 +99,7 @@ impl Site {
 
     /// Starts a drive and kills it, with -9, as soon as its journal tells of that request.
     fn kill_when_asked(&self, arguments: &[&str], request: &str) {
-        let before = self.runs();
+        let before = self.batches();
         let mut child: Child = self
             .command(arguments)
             .stdout(Stdio::null())
@@ -110,8 +110,8 @@ impl Site {
         let name = format!("\"name\":\"{request}\"");
         let started = Instant::now();
         loop {
-            let told = self.runs().difference(&before).any(|run| {
-                let text = fs::read_to_string(run).unwrap_or_default();
+            let told = self.batches().difference(&before).any(|batch| {
+                let text = fs::read_to_string(batch).unwrap_or_default();
                 text.lines().any(|line| line.contains(wanted) && line.contains(&name))
             });
             if told {
@@ -131,9 +131,14 @@ impl Site {
         println!("$ wucluster {} -> killed at {request}", arguments.join(" "));
     }
 
-    fn runs(&self) -> std::collections::BTreeSet<PathBuf> {
+    /// Lists the batches of all journals.
+    fn batches(&self) -> std::collections::BTreeSet<PathBuf> {
         let folder = self.state().join("clusters/local/gibbon/runs");
-        fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+        let inside = |folder: PathBuf| {
+            let entries = fs::read_dir(folder).into_iter().flatten();
+            entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+        };
+        inside(folder).into_iter().flat_map(inside).collect()
     }
 
     /// The process ids of the machines of this folder.

@@ -87,13 +87,22 @@ impl Drive<'_, '_> {
         }
         renewing.extend(put_off);
         self.renewing = renewing;
+        let permit = if cloud.is_empty() && shell.is_empty() { None } else { self.permit() };
         for requests in cloud.into_values() {
             self.asking += 1;
             self.requests += requests.len() as u64;
             let port = self.engine.cloud;
+            let permit = permit.clone();
             self.tasks.push(Box::pin(async move {
+                let actions: Vec<CloudAction> =
+                    requests.iter().map(|request| request.action().clone()).collect();
+                if let Some(permit) = permit
+                    && let Err(not_asked) = permit.await
+                {
+                    let results = vec![Err(not_asked.of_cloud()); actions.len()];
+                    return Done::Cloud { actions, results };
+                }
                 let results = port.issue(&requests).await;
-                let actions = requests.iter().map(|request| request.action().clone()).collect();
                 Done::Cloud { actions, results }
             }));
         }
@@ -108,9 +117,17 @@ impl Drive<'_, '_> {
             self.asking += 1;
             self.busy_nodes.insert(node);
             let port = self.engine.shell;
+            let permit = permit.clone();
             self.tasks.push(Box::pin(async move {
+                let actions: Vec<ShellAction> =
+                    requests.iter().map(|request| request.action().clone()).collect();
+                if let Some(permit) = permit
+                    && let Err(not_asked) = permit.await
+                {
+                    let results = vec![Err(not_asked.of_shell()); actions.len()];
+                    return Done::Shell { actions, results };
+                }
                 let results = port.issue(&address, &requests).await;
-                let actions = requests.iter().map(|request| request.action().clone()).collect();
                 Done::Shell { actions, results }
             }));
         }

@@ -80,6 +80,7 @@ impl Operator {
             timeout: self.timeout,
             wait: self.wait,
             records: self.records.clone(),
+            tenure: None,
         }
     }
 

@@ -120,7 +120,9 @@ fn one(stage: &Stage, demand: Demand, seed: u64) -> Result<(u64, u64), NoEstimat
             || "nothing tells by what".to_owned(),
             |hold| format!("{}: {}", hold.subject, hold.what),
         ))),
-        Outcome::Stalled | Outcome::Interrupted | Outcome::Failed(_) => Err(NoEstimate::Endless),
+        Outcome::Stalled | Outcome::Interrupted | Outcome::Failed(_) | Outcome::Dismissed(_) => {
+            Err(NoEstimate::Endless)
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl From<Outcome> for Ended {
         match outcome {
             Outcome::Reached => Self::Reached,
             Outcome::Held(holds) => Self::Held { holds },
-            Outcome::Stalled | Outcome::Interrupted => Self::Stalled,
+            Outcome::Stalled | Outcome::Interrupted | Outcome::Dismissed(_) => Self::Stalled,
             Outcome::Failed(error) => Self::Blind { error: error.to_string() },
         }
     }
@@ -255,5 +255,6 @@ pub(crate) fn pursuit(stage: &Stage, demand: Demand, day: &Day) -> Pursuit {
         timeout: Some(TIME_MAX),
         wait: day.wait,
         records: stage.records.clone(),
+        tenure: None,
     }
 }

@@ -105,9 +105,10 @@ impl Stage {
         match run.ending.outcome {
             Outcome::Reached => Ok(()),
             Outcome::Held(holds) => Err(Obstacle { on_the_way_to: demand, holds }),
-            Outcome::Stalled | Outcome::Interrupted | Outcome::Failed(_) => {
-                Err(Obstacle { on_the_way_to: demand, holds: Vec::new() })
-            }
+            Outcome::Stalled
+            | Outcome::Interrupted
+            | Outcome::Failed(_)
+            | Outcome::Dismissed(_) => Err(Obstacle { on_the_way_to: demand, holds: Vec::new() }),
         }
     }
 

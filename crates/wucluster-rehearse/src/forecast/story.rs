@@ -74,6 +74,7 @@ impl Story {
             | EventKind::LookFailed { .. }
             | EventKind::DataSeen { .. }
             | EventKind::Recorded(_)
+            | EventKind::Carried { .. }
             | EventKind::Held(_)
             | EventKind::Released { .. }
             | EventKind::Stopping { .. }

@@ -11,19 +11,21 @@ use wucluster_core::demand::Demand;
 use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::Observation;
 use wucluster_core::policy::{Consent, Policy};
-use wucluster_engine::store::{Journal, RecordLog, Store};
-use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop, Stopper};
+use wucluster_engine::store::{Dismissed, Tenure};
+use wucluster_engine::{
+    Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper, SystemClock,
+};
 
 use super::{Session, admission, confirm, lock, plan};
 use crate::args::{DriveArgs, PlanArgs, ProgressKind};
 use crate::dirs::Dirs;
 use crate::exit::Exit;
-use crate::fault::{Fault, exit_of, with_sources};
-use crate::history::Driver;
+use crate::fault::{Fault, exit_of};
 use crate::output::Output;
 use crate::progress::{About, Reporter};
 use crate::render::ending::{reached, still_open, tally, under_way, way_back};
-use crate::render::hold::holds;
+use crate::render::hold::{holds, part};
+use crate::render::look::Tone;
 use crate::render::words::span;
 use crate::signals::Interrupts;
 use crate::site::{Nodes, Site};
@@ -47,10 +49,9 @@ pub(crate) async fn drive(
         return Err(Fault::usage(format!("`--lose {stranger}` names no mount of the definition")));
     }
     let dirs = Dirs::find()?;
-    let site = Site::open(&definition, &dirs)?;
-    let ourselves = Driver::ourselves(&demand.command(), site.now());
-    let _lock = lock::take(session, &site.store, &ourselves, || site.now()).await?;
-    let mut records = site.store.records()?;
+    let site = Site::open(session, &definition, &dirs)?;
+    lock::glance(session, &site, demand).await?;
+    let mut records = site.store.left().await?.records;
     records.begin(site.clock());
     let mut consent = BTreeSet::new();
     if demand == Demand::Away {
@@ -71,17 +72,16 @@ pub(crate) async fn drive(
     if let (Nodes::Sim(account), false) = (&site.nodes, is_silent) {
         output.aside(&format!("simulated: nothing is real, and {}\n", account.pace()));
     }
-    let journal = begin_run(&site.store, output);
-    let log = begin_records(&site, &records, output);
-    let run = journal.as_ref().map_or(0, Journal::run);
+    let taken = lock::take(session, &site, demand).await?;
+    let run = taken.run();
+    // Read once more: whoever drove meanwhile, or was taken over, may have written since.
+    let mut left = site.store.left().await?;
+    left.records.begin(site.clock());
+    let tenure = Tenure::new(taken, &left, Arc::new(SystemClock), site.now());
     let about = About::new(&definition, demand, run, site.now(), session.globals.verbose);
     let record = Arc::new(Mutex::new(Record {
         reporter: Reporter::new(&session.globals, output, about),
-        journal,
-        log,
-        records: records.clone(),
         output: output.clone(),
-        has_warned: false,
         has_asked: false,
     }));
     let pursuit = Pursuit {
@@ -94,7 +94,8 @@ pub(crate) async fn drive(
         },
         timeout: session.globals.timeout,
         wait: session.globals.wait.unwrap_or_default(),
-        records,
+        records: left.records,
+        tenure: Some(Arc::new(tenure)),
     };
     let begun = site.now();
     let ending = pursue(&site, pursuit, &record, &mut interrupts).await;
@@ -175,44 +176,15 @@ fn interrupted(stopper: &Stopper, record: &Arc<Mutex<Record>>, is_stopping: &mut
 /// Everything that is done with events.
 struct Record {
     reporter: Reporter,
-    journal: Option<Journal>,
-    log: Option<RecordLog>,
-    records: Records,
     output: Output,
-    has_warned: bool,
     has_asked: bool,
 }
 
 impl Record {
     fn take(&mut self, event: &EngineEvent) {
-        // Where everything is, told anew at each look, can be made again of the changes; what is for the
-        // next drive only has a file of its own.
-        let is_history = !matches!(event.kind, EventKind::Planned(_) | EventKind::Recorded(_));
-        if let Some(journal) = self.journal.as_mut().filter(|_| is_history)
-            && let Err(error) = journal.write(event)
-        {
-            self.journal = None;
-            self.warn(&format!("this run's history is not written: {}", with_sources(&error)));
-        }
-        if let Some(record) = self.records.take(event)
-            && let Some(log) = &mut self.log
-            && let Err(error) = log.write(&record)
-        {
-            self.log = None;
-            let text = with_sources(&error);
-            self.warn(&format!("what the next command should know is not written down: {text}"));
-        }
         self.has_asked |= matches!(event.kind, EventKind::Asked { .. });
-        if !matches!(event.kind, EventKind::Recorded(_)) {
+        if !matches!(event.kind, EventKind::Recorded(_) | EventKind::Carried { .. }) {
             self.reporter.event(event);
-        }
-    }
-
-    fn warn(&mut self, text: &str) {
-        if !self.has_warned {
-            self.has_warned = true;
-            self.reporter.step_aside();
-            self.output.warn(text);
         }
     }
 }
@@ -220,27 +192,6 @@ impl Record {
 /// Takes the record; a panic elsewhere does not keep us from telling how things stand.
 fn lock_of(record: &Arc<Mutex<Record>>) -> std::sync::MutexGuard<'_, Record> {
     record.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn begin_run(store: &Store, output: &Output) -> Option<Journal> {
-    match store.begin_run() {
-        Ok(journal) => Some(journal),
-        Err(error) => {
-            output.warn(format!("this run's history is not written: {}", with_sources(&error)));
-            None
-        }
-    }
-}
-
-fn begin_records(site: &Site, records: &Records, output: &Output) -> Option<RecordLog> {
-    match site.store.begin_records(records, site.now()) {
-        Ok(log) => Some(log),
-        Err(error) => {
-            let text = with_sources(&error);
-            output.warn(format!("what the next command should know is not written down: {text}"));
-            None
-        }
-    }
 }
 
 /// Asks whether the cloud can carry the cluster, and gets ready what launching needs.
@@ -319,6 +270,16 @@ impl Finished<'_> {
                 }
                 Ok(Exit::Interrupted)
             }
+            Outcome::Dismissed(why) => {
+                self.dismissed(ending, why);
+                Ok(match why {
+                    Dismissed::TakenOver { .. }
+                    | Dismissed::Silent(_)
+                    | Dismissed::Foreign { .. } => Exit::Locked,
+                    Dismissed::Store(error) if error.is_denied => Exit::Denied,
+                    Dismissed::Store(_) => Exit::Failed,
+                })
+            }
             Outcome::Failed(error) => Err(Fault::new(
                 exit_of(error.class),
                 format!("the cloud cannot be looked at: {error}"),
@@ -384,6 +345,32 @@ impl Finished<'_> {
             under_way(progress, ending.observation.as_ref(), &output.err),
             self.again(),
         ));
+    }
+
+    /// Says that somebody else may drive now, or that nothing can be written down any more.
+    fn dismissed(&self, ending: &Ending, why: &Dismissed) {
+        let look = &self.output().err;
+        let head = look.paint(Tone::Bad, "stopped");
+        let mut text =
+            format!("\n{head} {} after {}: {why}\n", self.definition.name, span(self.took));
+        let reason = match why {
+            Dismissed::TakenOver { .. } => "two drivers could undo each other's steps",
+            Dismissed::Silent(_) => "somebody else may have taken over meanwhile",
+            Dismissed::Store(_) => "what cannot be written down first is not asked",
+            Dismissed::Foreign { .. } => "the store was copied, or put back to an earlier state",
+        };
+        part("why", &[reason.to_owned()], look, &mut text);
+        let so = "nothing more was asked, and nothing is undone".to_owned();
+        part("so", &[so], look, &mut text);
+        let fix = match why {
+            Dismissed::TakenOver { .. } => format!("look on:  {} status --watch", look.program),
+            Dismissed::Store(_) | Dismissed::Silent(_) | Dismissed::Foreign { .. } => {
+                format!("when the store can be written to again:  {}", self.again())
+            }
+        };
+        part("fix", &[fix], look, &mut text);
+        text.push_str(&under_way(ending.progress.as_ref(), ending.observation.as_ref(), look));
+        self.output().aside(&text);
     }
 
     fn interrupted(&self, ending: &Ending) {

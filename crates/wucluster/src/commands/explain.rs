@@ -12,7 +12,7 @@ use super::Session;
 use crate::args::ExplainArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
-use crate::fault::Fault;
+use crate::fault::{Fault, with_sources};
 use crate::forecast::forecast;
 use crate::history;
 use crate::render::explain::{Subjects, mount, node};
@@ -41,16 +41,23 @@ struct Document<'a> {
 pub(crate) async fn explain(session: &Session, args: &ExplainArgs) -> Result<Exit, Fault> {
     let output = &session.output;
     let definition = session.definition()?;
-    let site = Site::open(&definition, &Dirs::find()?)?;
-    let last_run = history::last_run(&site.store);
+    let site = Site::open(session, &definition, &Dirs::find()?)?;
+    let last_run = site.lately(|text| output.warn(text)).await.last_run;
     let observation = site.look(&definition, Ask::State, PATIENCE).await?;
     let subject = subject_named(&observation, &args.subject)?;
     let now = site.now();
-    let plan = last_run.map(|run| {
-        let data_epochs = site.data_epochs(|text| output.warn(text));
-        forecast(&definition, run.demand, &observation, data_epochs, now)
+    let plan = match last_run {
+        None => None,
+        Some(run) => {
+            let data_epochs = site.data_epochs(|text| output.warn(text)).await;
+            Some(forecast(&definition, run.demand, &observation, data_epochs, now))
+        }
+    };
+    let events = history::about(site.store.objects().as_ref(), &subject, EVENTS).await;
+    let events = events.unwrap_or_else(|error| {
+        output.warn(with_sources(&error));
+        Vec::new()
     });
-    let events = history::about(&site.store, &subject, EVENTS);
     if output.is_json {
         let holds = plan.iter().flat_map(|plan| &plan.holds);
         let holds = holds.filter(|hold| hold.subject == subject).collect();

@@ -85,7 +85,7 @@ fn listed(removed: &Removed) -> String {
 async fn machine(session: &Session, name: &str) -> Result<(LocalCloud, InstanceId), Fault> {
     let definition = session.definition()?;
     let dirs = Dirs::find()?;
-    let site = Site::open(&definition, &dirs)?;
+    let site = Site::open(session, &definition, &dirs)?;
     let observation = site.look_at_cloud(&definition).await?;
     let node = node_named(&observation, name)?;
     match node.instances.as_slice() {

@@ -2,77 +2,107 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
-use wucluster_core::time::Timestamp;
-use wucluster_engine::store::{DriveLock, Store, StoreError};
+use wucluster_core::demand::Demand;
+use wucluster_core::ports::Clock as _;
+use wucluster_engine::SystemClock;
+use wucluster_engine::store::lease::{self, LeaseError, Newest, Purpose, Taken, Taking};
 
 use super::Session;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::history::{self, Driver};
+use crate::history::Driver;
+use crate::holder::{is_gone, ourselves};
 use crate::render::hold::part;
 use crate::render::look::Tone;
 use crate::render::status;
 use crate::render::text::clean;
+use crate::site::Site;
 
-/// How long a lock that is held is tried in any case: whoever only looks whether somebody drives
-/// holds it for a moment.
-const GLANCE: Duration = Duration::from_millis(250);
-
-/// Pause between two tries while waiting for another driver.
-const PAUSE: Duration = Duration::from_millis(500);
+/// Says who drives, if somebody does and is not to be waited for, before a person is asked anything.
+///
+/// # Errors
+/// [`Exit::Locked`], after saying who drives, what, and since when.
+pub(crate) async fn glance(session: &Session, site: &Site, demand: Demand) -> Result<(), Fault> {
+    if session.globals.wait.is_some() {
+        return Ok(());
+    }
+    match lease::newest(site.store.objects().as_ref()).await? {
+        Newest::Held(held) if !is_gone(&held.lease.holder) => {
+            tell(session, site, &Driver::from(&held), demand);
+            Err(Fault::told(Exit::Locked))
+        }
+        Newest::Held(_) | Newest::Ended(..) | Newest::None => Ok(()),
+    }
+}
 
 /// Takes the right to drive, waiting for it as long as `--wait` says.
 ///
 /// # Errors
 /// [`Exit::Locked`], after saying who drives, what, and since when.
-pub(crate) async fn take(
-    session: &Session,
-    store: &Store,
-    ourselves: &Driver,
-    now: impl Fn() -> Timestamp,
-) -> Result<DriveLock, Fault> {
-    let begun = Instant::now();
-    let patience = session.globals.wait.unwrap_or_default();
-    let mut is_told = false;
-    loop {
-        let holder = match store.lock(&ourselves.to_lock()) {
-            Ok(lock) => return Ok(lock),
-            Err(StoreError::Locked { holder, .. }) => holder.unwrap_or_default(),
-            Err(error) => return Err(error.into()),
-        };
-        let waited = begun.elapsed();
-        if waited < GLANCE {
-            sleep(Duration::from_millis(25)).await;
-            continue;
-        }
-        let last = history::last_run(store);
-        let driver = Driver::from_lock(&holder).with_run(last.as_ref());
-        if waited >= patience {
-            tell(session, store, &driver, ourselves, now());
-            return Err(Fault::told(Exit::Locked));
-        }
-        if !is_told && !session.output.is_quiet {
-            is_told = true;
-            let text = status::driver(&driver, now());
+pub(crate) async fn take(session: &Session, site: &Site, demand: Demand) -> Result<Taken, Fault> {
+    let mut is_told = session.output.is_quiet;
+    let mut on_wait = |held: &lease::Held| {
+        if !std::mem::replace(&mut is_told, true) {
+            let text = status::driver(&Driver::from(held), site.now());
             session.output.aside(&format!("waiting: {}\n", clean(&text)));
         }
-        sleep(PAUSE).await;
+    };
+    let purpose = Purpose { command: demand.command(), demand: Some(demand) };
+    let patience = session.globals.wait.unwrap_or(Duration::ZERO);
+    match try_take(site, purpose, patience, &mut on_wait).await {
+        Err(LeaseError::Held(held)) => {
+            tell(session, site, &Driver::from(&*held), demand);
+            Err(Fault::told(Exit::Locked))
+        }
+        taken => Ok(taken?),
     }
 }
 
-fn tell(session: &Session, store: &Store, driver: &Driver, ourselves: &Driver, now: Timestamp) {
+/// Takes the lease for a purpose, waiting for others as long as `patience` says.
+///
+/// # Errors
+/// [`LeaseError`]; nothing was taken.
+pub(crate) async fn try_take(
+    site: &Site,
+    purpose: Purpose,
+    patience: Duration,
+    on_wait: &mut (dyn FnMut(&lease::Held) + Send),
+) -> Result<Taken, LeaseError> {
+    let taking = Taking {
+        holder: ourselves(),
+        purpose,
+        nonce: nonce(),
+        patience,
+        is_gone: &is_gone,
+        run_min: 0,
+        calendar: site.clock(),
+    };
+    // Silence is measured in real time, also where the cloud's is simulated.
+    lease::take(site.store.objects(), &SystemClock, &taking, on_wait).await
+}
+
+/// Makes a word that nobody else would choose: no two processes have number and beginning in common, and no two tries of
+/// one process the instant.
+fn nonce() -> String {
+    let ourselves = ourselves();
+    let now = SystemClock.uptime().map(|up| up.span.as_nanos()).unwrap_or_default();
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), now);
+    format!("{random:016x}-{}-{now:x}", ourselves.pid)
+}
+
+fn tell(session: &Session, site: &Site, driver: &Driver, demand: Demand) {
     let look = &session.output.err;
     let head = look.paint(Tone::Bad, "held[locked]");
-    let cluster = store.folder().file_name().unwrap_or_default().to_string_lossy();
-    let mut text = format!("{head} {cluster} is {}\n", clean(&status::driver(driver, now)));
-    let pid = driver.pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
-    part("why", &[format!("two drivers could undo each other's steps{pid}")], look, &mut text);
+    let cluster = site.store.folder().file_name().unwrap_or_default().to_string_lossy();
+    let mut text = format!("{head} {cluster} is {}\n", clean(&status::driver(driver, site.now())));
+    let why = format!("two drivers could undo each other's steps (process {})", driver.pid);
+    part("why", &[why], look, &mut text);
     part("so", &["nothing was asked".to_owned()], look, &mut text);
     let program = &look.program;
     let fix = [
         format!("look on:      {program} status --watch"),
-        format!("wait for it:  {program} {} --wait 10m", ourselves.command),
+        format!("wait for it:  {program} {} --wait 10m", demand.command()),
+        format!("if it hangs:  {program} lease take"),
     ];
     part("fix", &fix, look, &mut text);
     session.output.aside(&text);

@@ -7,7 +7,9 @@ mod confirm;
 mod drive;
 mod explain;
 mod help;
+mod history;
 mod init;
+mod lease;
 #[cfg(feature = "local")]
 mod local;
 mod lock;
@@ -63,6 +65,9 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::PutAway(args) => block_on(drive::drive(session, Demand::Away, &args)),
         Command::Status(args) => block_on(status::status(session, &args)),
         Command::Explain(args) => block_on(explain::explain(session, &args)),
+        Command::History(args) => block_on(history::history(session, &args)),
+        Command::Log(args) => block_on(history::log(session, &args)),
+        Command::Lease(args) => block_on(lease::lease(session, &args)),
         Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),
         Command::Ssh(args) => block_on(ssh::ssh(session, &args)),
         Command::Run(args) => block_on(run::run(session, &args)),

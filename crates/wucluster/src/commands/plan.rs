@@ -57,10 +57,10 @@ struct FirstRequest {
 pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fault> {
     let output = &session.output;
     let definition = session.definition()?;
-    let site = Site::open(&definition, &Dirs::find()?)?;
+    let site = Site::open(session, &definition, &Dirs::find()?)?;
     let observation = site.look(&definition, Ask::For(args.state), PATIENCE).await?;
     let now = site.now();
-    let data_epochs = site.data_epochs(|text| output.warn(text));
+    let data_epochs = site.data_epochs(|text| output.warn(text)).await;
     let made = forecast(&definition, args.state, &observation, data_epochs.clone(), now);
     let guess = guess(&definition, &made, &observation, data_epochs);
     let list = match args.state {

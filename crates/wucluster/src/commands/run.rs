@@ -28,7 +28,7 @@ const LINE_MAX: usize = 64 << 10;
 pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<Exit, Fault> {
     let output = &session.output;
     let definition = session.definition()?;
-    let site = Site::open(&definition, &Dirs::find()?)?;
+    let site = Site::open(session, &definition, &Dirs::find()?)?;
     let observation = site.look_at_cloud(&definition).await?;
     let chosen = choose(&observation, &args.nodes)?;
     let Some(line) = command_line(&args.command)? else {

@@ -26,7 +26,7 @@ struct Document<'a> {
 pub(crate) async fn snapshots(session: &Session, args: &SnapshotsArgs) -> Result<Exit, Fault> {
     let output = &session.output;
     let definition = session.definition()?;
-    let site = Site::open(&definition, &Dirs::find()?)?;
+    let site = Site::open(session, &definition, &Dirs::find()?)?;
     let observation = site.look_at_cloud(&definition).await?;
     let only = args.subject.as_deref().map(|name| subject_named(&observation, name)).transpose()?;
     let mounts = observation.mounts.iter().filter(|mount| match &only {

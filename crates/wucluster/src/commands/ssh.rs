@@ -15,7 +15,7 @@ use crate::site::{Nodes, Site, address, node_named};
 /// Becomes the user's ssh, so that its exit code is ours.
 pub(crate) async fn ssh(session: &Session, args: &SshArgs) -> Result<Exit, Fault> {
     let definition = session.definition()?;
-    let site = Site::open(&definition, &Dirs::find()?)?;
+    let site = Site::open(session, &definition, &Dirs::find()?)?;
     let observation = site.look_at_cloud(&definition).await?;
     let node = node_named(&observation, &args.node)?;
     let address = address(node).map_err(|why| {

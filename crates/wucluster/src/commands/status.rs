@@ -12,7 +12,6 @@ use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::forecast::forecast;
-use crate::history;
 use crate::output::size;
 use crate::render::status as screen;
 use crate::signals::Interrupts;
@@ -27,9 +26,9 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit,
     let definition = session.definition()?;
     let dirs = Dirs::find()?;
     let site = if args.watch {
-        Site::open_to_watch(&definition, &dirs)?
+        Site::open_to_watch(session, &definition, &dirs)?
     } else {
-        Site::open(&definition, &dirs)?
+        Site::open(session, &definition, &dirs)?
     };
     if let Some(demand) = args.is {
         return is(session, &site, &definition, demand).await;
@@ -56,14 +55,18 @@ async fn look(
     site: &Site,
     definition: &ClusterDefinition,
 ) -> Result<Status, Fault> {
-    let last_run = history::last_run(&site.store);
+    let lately = site.lately(|text| session.output.warn(text)).await;
+    let last_run = lately.last_run;
     let observation = site.look(definition, Ask::State, GLANCE).await?;
     let now = site.now();
-    let plan = last_run.as_ref().map(|run| {
-        let data_epochs = site.data_epochs(|text| session.output.warn(text));
-        forecast(definition, run.demand, &observation, data_epochs, now)
-    });
-    let driver = history::driver(&site.store, last_run.as_ref());
+    let plan = match &last_run {
+        None => None,
+        Some(run) => {
+            let data_epochs = site.data_epochs(|text| session.output.warn(text)).await;
+            Some(forecast(definition, run.demand, &observation, data_epochs, now))
+        }
+    };
+    let driver = lately.driver;
     Ok(view::status(definition, &observation, plan.as_ref(), last_run, driver, now))
 }
 

@@ -83,6 +83,7 @@ impl LiveTree {
             | EventKind::Released { .. }
             | EventKind::DataSeen { .. }
             | EventKind::Recorded(_)
+            | EventKind::Carried { .. }
             | EventKind::Finished { .. } => {}
         }
     }

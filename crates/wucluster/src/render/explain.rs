@@ -365,6 +365,7 @@ fn event_text(kind: &EventKind) -> String {
         | EventKind::LookFailed { .. }
         | EventKind::DataSeen { .. }
         | EventKind::Recorded(_)
+        | EventKind::Carried { .. }
         | EventKind::Stopping { .. }
         | EventKind::Finished { .. } => String::new(),
     }

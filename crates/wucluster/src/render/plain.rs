@@ -94,6 +94,7 @@ impl Lines {
             | EventKind::Answered { .. }
             | EventKind::DataSeen { .. }
             | EventKind::Recorded(_)
+            | EventKind::Carried { .. }
             | EventKind::Finished { .. } => None,
         }
     }

@@ -108,13 +108,10 @@ pub(crate) fn last(run: &LastRun, now: Timestamp) -> String {
 
 /// Writes who drives the cluster.
 pub(crate) fn driver(driver: &Driver, now: Timestamp) -> String {
-    let since = driver
-        .since
-        .map_or_else(String::new, |since| format!(", {} so far", span(now.since(since))));
-    let heard = driver
-        .heard_at
-        .map_or_else(String::new, |heard| format!(", last heard {}", ago(heard, now)));
-    format!("driven by {}: {}{since}{heard}", driver.who, driver.what())
+    let since = format!(", {} so far", span(now.since(driver.since)));
+    let heard = format!(", last heard {}", ago(driver.heard_at, now));
+    let what = format!("run {}, {}", driver.run, driver.command);
+    format!("driven by {}: {what}{since}{heard}", driver.who)
 }
 
 fn table(status: &Status, is_failing_only: bool, now: Timestamp, look: &Look) -> Table {

@@ -1,0 +1,122 @@
+//! What a drive does for its right to drive: it beats, writes down before it asks, and gives it back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use wucluster_core::ports::{CloudError, ErrorClass, ShellError};
+
+use super::{Done, Drive, STOP_GRACE};
+use crate::event::{EngineEvent, EventKind};
+use crate::store::Dismissed;
+use crate::store::lease::LeaseEnd;
+
+/// How long it may take to write down what is about to be asked.
+///
+/// Source: what is asked that much later than it was written is later than what counts from the writing down says. It
+/// is little beside the quarter of an hour that a request may be late anyway.
+const WRITING_MAX: Duration = Duration::from_secs(10);
+
+/// Why something was not asked that was written down.
+#[derive(Debug, Clone)]
+pub(super) struct NotAsked(String);
+
+impl NotAsked {
+    /// Returns the word for requests to the cloud.
+    pub(super) fn of_cloud(&self) -> CloudError {
+        CloudError {
+            class: ErrorClass::Retry,
+            code: "NotAsked".to_owned(),
+            message: self.0.clone(),
+        }
+    }
+
+    /// Returns the word for requests to nodes.
+    pub(super) fn of_shell(&self) -> ShellError {
+        ShellError::Failed { status: 0, message: format!("not asked: {}", self.0) }
+    }
+}
+
+/// Comes when what is about to be asked is written down.
+pub(super) type Permit<'a> = Shared<BoxFuture<'a, Result<(), NotAsked>>>;
+
+impl<'a> Drive<'a, '_> {
+    /// Puts an event down for the journal. Where everything is, told anew at each look, can be made again of the changes.
+    pub(super) fn note_down(&self, event: &EngineEvent) {
+        if let Some(tenure) = &self.pursuit.tenure
+            && !matches!(event.kind, EventKind::Planned(_))
+        {
+            tenure.tell(event);
+        }
+    }
+
+    /// Writes down all that was told, for the requests of one wave.
+    pub(super) fn permit(&self) -> Option<Permit<'a>> {
+        let tenure = Arc::clone(self.pursuit.tenure.as_ref()?);
+        let clock = self.engine.clock;
+        let told_at = clock.now();
+        let stop = self.stop.clone();
+        let permit = async move {
+            tenure.permit().await.map_err(|dismissed| NotAsked(dismissed.to_string()))?;
+            let took = clock.now().since(told_at);
+            if took > WRITING_MAX {
+                return Err(NotAsked(format!("it took {} s to write it down", took.as_secs())));
+            }
+            if stop.is_wished() {
+                return Err(NotAsked("interrupted before it was asked".to_owned()));
+            }
+            Ok(())
+        };
+        Some(permit.boxed().shared())
+    }
+
+    /// Begins to write down what was told, unless that is being done.
+    pub(super) fn write_news(&mut self) {
+        let Some(tenure) = &self.pursuit.tenure else { return };
+        if self.is_writing || self.dismissed.is_some() || !tenure.has_news() {
+            return;
+        }
+        self.is_writing = true;
+        let tenure = Arc::clone(tenure);
+        self.tasks.push(Box::pin(async move { Done::Wrote(tenure.commit().await) }));
+    }
+
+    /// Renews the lease when it is due.
+    pub(super) fn beat_when_due(&mut self) {
+        let Some(tenure) = &self.pursuit.tenure else { return };
+        if self.dismissed.is_some() {
+            return;
+        }
+        let (tenure, clock) = (Arc::clone(tenure), self.engine.clock);
+        self.tasks.push(Box::pin(async move {
+            // Simulated time may leap, and the lease is a real one: it is looked at again how long it is.
+            while let due = tenure.beat_due()
+                && !due.is_zero()
+            {
+                clock.sleep(due).await;
+            }
+            Done::Beat(tenure.beat(clock.now()).await)
+        }));
+    }
+
+    /// Takes what came of renewing or writing.
+    pub(super) fn keep(&mut self, result: Result<(), Dismissed>) {
+        if let Err(dismissed) = result {
+            self.dismissed.get_or_insert(dismissed);
+        }
+    }
+
+    /// Writes what is left to be written and gives the right to drive back; not for longer than a person would wait.
+    pub(super) async fn give_back(&mut self, outcome: &str) {
+        let Some(tenure) = self.pursuit.tenure.clone() else { return };
+        let clock = self.engine.clock;
+        let end =
+            LeaseEnd { outcome: outcome.to_owned(), at: clock.now(), requests: self.requests };
+        tokio::select! {
+            // What cannot be given back is taken over after silence.
+            _ = tenure.end(&end) => {}
+            () = clock.sleep(STOP_GRACE) => {}
+        }
+    }
+}

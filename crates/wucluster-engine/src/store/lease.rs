@@ -1,0 +1,388 @@
+//! The lease: who drives the cluster, told by write-once objects, and taken over only after silence.
+//!
+//! ```text
+//! leases/000000000042        who took it, made once; its number is the number of the run
+//! leases/000000000042.beat   a counter, written by its holder alone every 10 s
+//! leases/000000000042.end    how its run ended, made once
+//! ```
+//!
+//! It saves work and tells people who drives. It keeps no data safe by itself: no cloud heeds it, and a paused holder
+//! may wake up at any time. What it rests on is that each clock goes at about the rate of the others; no two clocks
+//! are ever compared. A lease is never deleted: whoever takes over makes the next one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use wucluster_core::demand::Demand;
+use wucluster_core::ports::Clock;
+use wucluster_core::time::Timestamp;
+
+use super::objects::{Created, Listed, Objects, ObjectsError, create};
+
+/// Pause between two beats of a holder.
+///
+/// Source: a third of [`SELF_FENCE`], so that two lost ones do no harm.
+pub const BEAT: Duration = Duration::from_secs(10);
+
+/// How long after its last beat that succeeded a holder goes on asking for things.
+///
+/// Source: a third of [`SILENCE`]: clocks may go at rates that differ threefold.
+pub const SELF_FENCE: Duration = Duration::from_secs(30);
+
+/// How long a holder has to be silent, by the clock of whoever waits, before its lease is taken over.
+///
+/// Source: as long as anybody at a screen would wait for a cluster whose operator's laptop fell asleep.
+pub const SILENCE: Duration = Duration::from_secs(90);
+
+/// Pause between two looks of one who waits for a lease.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// Where leases are.
+const LEASES: &str = "leases";
+
+/// Who drives, or drove.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// The version of this format, `wucluster/lease/1`.
+    pub schema: String,
+    /// Its number, which is the number of the run.
+    pub run: u64,
+    /// Makes the object one that nobody else would have written.
+    pub nonce: String,
+    /// Who.
+    pub holder: Holder,
+    /// What for.
+    pub purpose: Purpose,
+    /// Since when, by the holder's clock.
+    pub since: Timestamp,
+    /// Why the one before was not awaited; `None` when there was none, or it had ended.
+    pub took_over: Option<TookOver>,
+}
+
+/// What a lease is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purpose {
+    /// The command, such as `launch`.
+    pub command: String,
+    /// The state that is demanded, if the command demands one.
+    pub demand: Option<Demand>,
+}
+
+/// Somebody who drives: enough to find them, and to tell whether their process is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Holder {
+    /// User and host, such as `ann@mill`.
+    pub who: String,
+    /// The process.
+    pub pid: u32,
+    /// When the process began, in its system's own measure: a number is used again, and this is not.
+    pub began: Option<u64>,
+    /// Which start of which machine, and which of its sets of process numbers: what has another one cannot be told.
+    pub boot: Option<String>,
+}
+
+/// Why a lease was taken that had not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "how")]
+pub enum TookOver {
+    /// The holder's process is gone: it was killed, or its machine started anew.
+    Gone {
+        /// Whose.
+        run: u64,
+    },
+    /// The holder was silent.
+    Silent {
+        /// Whose.
+        run: u64,
+        /// For how long, by the clock of the one who took over.
+        watched: Duration,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseEnd {
+    /// In a word, as [`crate::Outcome::word`] has it.
+    pub outcome: String,
+    /// When, by the holder's clock.
+    pub at: Timestamp,
+    /// How many requests it made, looks included.
+    pub requests: u64,
+}
+
+/// A lease that somebody else has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// It.
+    pub lease: Lease,
+    /// When its holder last wrote, by the holder's clock.
+    pub heard_at: Timestamp,
+    /// For how long it was silent while we looked.
+    pub silent: Duration,
+}
+
+/// The newest lease of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Newest {
+    /// Nobody ever drove it.
+    None,
+    /// The last one has ended.
+    Ended(Lease, LeaseEnd),
+    /// Somebody has it, or had it and was killed.
+    Held(Held),
+}
+
+/// A lease could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Somebody else has it.
+    #[error("{} drives the cluster (run {})", .0.lease.holder.who, .0.lease.run)]
+    Held(Box<Held>),
+    /// An object of it makes no sense.
+    #[error("`{key}` in {place} is damaged: {why}")]
+    Damaged {
+        /// Its key.
+        key: String,
+        /// The store.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The store did not do what it was asked.
+    #[error(transparent)]
+    Store(#[from] ObjectsError),
+}
+
+/// Returns the key of a lease.
+pub(super) fn key_of(run: u64) -> String {
+    format!("{LEASES}/{run:012}")
+}
+
+/// How to take a lease.
+pub struct Taking<'a> {
+    /// Who takes it.
+    pub holder: Holder,
+    /// What for.
+    pub purpose: Purpose,
+    /// A word that nobody else would choose: random, and new each time.
+    pub nonce: String,
+    /// How long to wait for another holder to end or fall silent.
+    pub patience: Duration,
+    /// Says whether a holder's process is known to be gone.
+    pub is_gone: &'a (dyn Fn(&Holder) -> bool + Send + Sync),
+    /// Numbers of runs up to this one are used up.
+    pub run_min: u64,
+    /// The clock by which people are told since when: the simulated one, where the cloud is simulated.
+    pub calendar: &'a dyn Clock,
+}
+
+/// Finds out who has the newest lease.
+///
+/// # Errors
+/// [`LeaseError::Store`] and [`LeaseError::Damaged`].
+pub async fn newest(objects: &dyn Objects) -> Result<Newest, LeaseError> {
+    let listed = objects.list(LEASES).await?;
+    let Some(run) = newest_run(&listed) else { return Ok(Newest::None) };
+    look_at(objects, run).await
+}
+
+/// Reads from a beat when it was made.
+fn heard_at(beat: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(beat).ok()?;
+    text.split_whitespace().nth(1)?.parse().ok().map(Timestamp::from_millis)
+}
+
+/// Lists all leases, oldest first, with how they ended.
+///
+/// # Errors
+/// [`LeaseError::Store`] and [`LeaseError::Damaged`].
+pub async fn all(
+    objects: &dyn Objects,
+    most: usize,
+) -> Result<Vec<(Lease, Option<LeaseEnd>)>, LeaseError> {
+    let listed = objects.list(LEASES).await?;
+    let mut runs: Vec<u64> = listed.iter().filter_map(|one| run_of(&one.key)).collect();
+    runs.sort_unstable();
+    let skipped = runs.len().saturating_sub(most);
+    let read = runs.into_iter().skip(skipped).map(|run| async move {
+        let Some(lease) = read::<Lease>(objects, &key_of(run)).await? else { return Ok(None) };
+        let end = read::<LeaseEnd>(objects, &format!("{}.end", key_of(run))).await?;
+        Ok(Some((lease, end)))
+    });
+    let read: Vec<Result<_, LeaseError>> = {
+        use futures_util::StreamExt as _;
+        futures_util::stream::iter(read).buffered(16).collect().await
+    };
+    read.into_iter().filter_map(Result::transpose).collect()
+}
+
+/// Tells how a run ended; `None` when no end was written.
+///
+/// # Errors
+/// [`LeaseError::Store`] and [`LeaseError::Damaged`].
+pub async fn end_of(objects: &dyn Objects, run: u64) -> Result<Option<LeaseEnd>, LeaseError> {
+    read(objects, &format!("{}.end", key_of(run))).await
+}
+
+fn newest_run(listed: &[Listed]) -> Option<u64> {
+    listed.iter().filter_map(|one| run_of(&one.key)).max()
+}
+
+fn run_of(key: &str) -> Option<u64> {
+    let name = key.strip_prefix(LEASES)?.strip_prefix('/')?;
+    if name.contains('.') { None } else { name.parse().ok() }
+}
+
+async fn look_at(objects: &dyn Objects, run: u64) -> Result<Newest, LeaseError> {
+    let key = key_of(run);
+    let Some(lease) = read::<Lease>(objects, &key).await? else {
+        return Err(LeaseError::Damaged {
+            key,
+            place: objects.place(),
+            why: "it is listed and not there".to_owned(),
+        });
+    };
+    if let Some(end) = read::<LeaseEnd>(objects, &format!("{key}.end")).await? {
+        return Ok(Newest::Ended(lease, end));
+    }
+    let beat = objects.get(&format!("{key}.beat")).await?.unwrap_or_default();
+    let heard_at = heard_at(&beat).unwrap_or(lease.since);
+    Ok(Newest::Held(Held { lease, heard_at, silent: Duration::ZERO }))
+}
+
+async fn read<T: for<'de> Deserialize<'de>>(
+    objects: &dyn Objects,
+    key: &str,
+) -> Result<Option<T>, LeaseError> {
+    let Some(body) = objects.get(key).await? else { return Ok(None) };
+    let damaged = |error: serde_json::Error| LeaseError::Damaged {
+        key: key.to_owned(),
+        place: objects.place(),
+        why: error.to_string(),
+    };
+    serde_json::from_slice(&body).map(Some).map_err(damaged)
+}
+
+/// Takes the lease: at once where nobody has it or its holder's process is gone, else after waiting.
+///
+/// Silence is measured by `clock`. `on_wait` is told whom is waited for, each time that it is looked.
+///
+/// # Errors
+/// [`LeaseError::Held`] when the patience is over; nothing was written then.
+pub async fn take(
+    objects: &Arc<dyn Objects>,
+    clock: &dyn Clock,
+    taking: &Taking<'_>,
+    on_wait: &mut (dyn FnMut(&Held) + Send),
+) -> Result<Taken, LeaseError> {
+    let begun = clock.now();
+    let mut watched: Option<(u64, Vec<u8>, Timestamp)> = None;
+    loop {
+        let (run, took_over) = match newest(objects.as_ref()).await? {
+            Newest::None => (taking.run_min + 1, None),
+            Newest::Ended(lease, _) => (lease.run.max(taking.run_min) + 1, None),
+            Newest::Held(held) if (taking.is_gone)(&held.lease.holder) => {
+                let run = held.lease.run;
+                (run.max(taking.run_min) + 1, Some(TookOver::Gone { run }))
+            }
+            Newest::Held(mut held) => {
+                let run = held.lease.run;
+                // A beat that cannot be read is no silence.
+                let beat = objects.get(&format!("{}.beat", key_of(run))).await?;
+                let beat = beat.unwrap_or_default();
+                let now = clock.now();
+                let since = match &watched {
+                    Some((of, counter, since)) if *of == run && *counter == beat => *since,
+                    _ => now,
+                };
+                watched = Some((run, beat, since));
+                held.silent = now.since(since);
+                if held.silent < SILENCE {
+                    if now.since(begun) >= taking.patience {
+                        return Err(LeaseError::Held(Box::new(held)));
+                    }
+                    on_wait(&held);
+                    clock.sleep(LOOK_AGAIN).await;
+                    continue;
+                }
+                let watched = held.silent;
+                (run.max(taking.run_min) + 1, Some(TookOver::Silent { run, watched }))
+            }
+        };
+        let since = taking.calendar.now();
+        let lease = Lease {
+            schema: "wucluster/lease/1".to_owned(),
+            run,
+            nonce: taking.nonce.clone(),
+            holder: taking.holder.clone(),
+            purpose: taking.purpose.clone(),
+            since,
+            took_over,
+        };
+        let body = serde_json::to_vec(&lease).unwrap_or_default();
+        match create(objects.as_ref(), &key_of(run), &body).await? {
+            Created::Ours => return Ok(Taken { objects: Arc::clone(objects), lease }),
+            // Somebody was faster: it is looked at who.
+            Created::Theirs(_) => {}
+        }
+    }
+}
+
+/// A lease that is ours.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    objects: Arc<dyn Objects>,
+    lease: Lease,
+}
+
+impl Taken {
+    /// Returns it.
+    #[must_use]
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Returns the number of the run.
+    #[must_use]
+    pub fn run(&self) -> u64 {
+        self.lease.run
+    }
+
+    /// Returns the store that it is in.
+    #[must_use]
+    pub fn objects(&self) -> &Arc<dyn Objects> {
+        &self.objects
+    }
+
+    /// Writes that we are there, for the `beat`-th time; `at` is for people.
+    ///
+    /// # Errors
+    /// The store's; somebody may take over if it stays so.
+    pub async fn beat(&self, beat: u64, at: Timestamp) -> Result<(), ObjectsError> {
+        let body = format!("{beat} {} {}\n", at.as_millis(), self.lease.nonce);
+        self.objects.put(&format!("{}.beat", key_of(self.run())), body.as_bytes()).await
+    }
+
+    /// Finds out who took over, if anybody did.
+    ///
+    /// # Errors
+    /// The store's, when it cannot be told.
+    pub async fn successor(&self) -> Result<Option<String>, ObjectsError> {
+        let body = self.objects.get(&key_of(self.run() + 1)).await?;
+        Ok(body.map(|body| {
+            let lease = serde_json::from_slice::<Lease>(&body);
+            lease.map_or_else(|_| "somebody".to_owned(), |lease| lease.holder.who)
+        }))
+    }
+
+    /// Gives it back: whoever comes next need not wait.
+    ///
+    /// # Errors
+    /// The store's; the next one then waits for silence, or sees that our process is gone.
+    pub async fn end(&self, end: &LeaseEnd) -> Result<(), ObjectsError> {
+        let body = serde_json::to_vec(end).unwrap_or_default();
+        create(self.objects.as_ref(), &format!("{}.end", key_of(self.run())), &body).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,15 @@
+//! The cluster's place in a store that operators share: who drives it now, and what runs did.
+//!
+//! ```text
+//! PLACE/leases/...   who drives, see [`lease`]
+//! PLACE/runs/...     what each run did, see [`journal`]
+//! ```
+//!
+//! It is never the truth about the cloud: the tags are.
+
+pub mod journal;
+pub mod lease;
+pub mod objects;
+mod tenure;
+
+pub use tenure::{Dismissed, Tenure};

@@ -1,0 +1,377 @@
+//! The store's protocols: who drives, and what is written before it is asked.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::{ClusterName, MountKey, MountName, NodeName};
+use wucluster_core::ports::Clock;
+use wucluster_core::time::Timestamp;
+use wucluster_engine::store::journal::{self, Damage};
+use wucluster_engine::store::lease::{
+    self, BEAT, Holder, LeaseEnd, LeaseError, Newest, Purpose, SELF_FENCE, SILENCE, Taken, Taking,
+    TookOver,
+};
+use wucluster_engine::store::objects::{
+    Created, Listed, MemoryObjects, Objects, ObjectsError, create,
+};
+use wucluster_engine::store::{Dismissed, Tenure};
+use wucluster_engine::{EngineEvent, EventKind};
+use wucluster_sim::{Sim, World};
+
+/// A store that can be out of reach, and whose answers can be lost.
+#[derive(Debug, Default)]
+struct Shaky {
+    inner: MemoryObjects,
+    is_down: AtomicBool,
+    loses_answers: AtomicBool,
+    lies: AtomicBool,
+}
+
+impl Shaky {
+    fn error(&self, key: &str) -> ObjectsError {
+        ObjectsError {
+            what: "make",
+            key: key.to_owned(),
+            place: self.place(),
+            why: "no route to host".to_owned(),
+            is_denied: false,
+        }
+    }
+
+    fn reach(&self, key: &str) -> Result<(), ObjectsError> {
+        if self.is_down.load(Ordering::Relaxed) { Err(self.error(key)) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Objects for Shaky {
+    async fn put_new(&self, key: &str, body: &[u8]) -> Result<bool, ObjectsError> {
+        self.reach(key)?;
+        let is_new = self.inner.put_new(key, body).await?;
+        if self.loses_answers.load(Ordering::Relaxed) {
+            return Err(self.error(key));
+        }
+        Ok(is_new && !self.lies.load(Ordering::Relaxed))
+    }
+
+    async fn put(&self, key: &str, body: &[u8]) -> Result<(), ObjectsError> {
+        self.reach(key)?;
+        self.inner.put(key, body).await
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectsError> {
+        self.reach(key)?;
+        self.inner.get(key).await
+    }
+
+    async fn list(&self, folder: &str) -> Result<Vec<Listed>, ObjectsError> {
+        self.reach(folder)?;
+        self.inner.list(folder).await
+    }
+
+    fn place(&self) -> String {
+        "a shaky place".to_owned()
+    }
+}
+
+/// A store with a clock, in virtual time.
+struct Place {
+    shaky: Arc<Shaky>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Place {
+    fn new() -> Self {
+        let sim = Sim::new(World::new(1));
+        Self { shaky: Arc::new(Shaky::default()), clock: Arc::new(sim.begin_operator()) }
+    }
+
+    fn objects(&self) -> Arc<dyn Objects> {
+        Arc::clone(&self.shaky) as Arc<dyn Objects>
+    }
+
+    async fn take(&self, who: &str, patience: Duration) -> Result<Taken, LeaseError> {
+        self.take_if_gone(who, patience, &|_| false).await
+    }
+
+    async fn take_if_gone(
+        &self,
+        who: &str,
+        patience: Duration,
+        is_gone: &(dyn Fn(&Holder) -> bool + Send + Sync),
+    ) -> Result<Taken, LeaseError> {
+        let taking = Taking {
+            holder: Holder { who: who.to_owned(), ..Holder::default() },
+            purpose: Purpose { command: "launch".to_owned(), demand: Some(Demand::Launched) },
+            nonce: format!("{who} {:?}", self.clock.now()),
+            patience,
+            is_gone,
+            run_min: 0,
+            calendar: &*self.clock,
+        };
+        lease::take(&self.objects(), &*self.clock, &taking, &mut |_| ()).await
+    }
+
+    async fn tenure(&self, who: &str) -> Tenure {
+        let left = journal::left(self.objects().as_ref()).await.unwrap();
+        let taken = self.take_if_gone(who, Duration::ZERO, &|_| true).await.unwrap();
+        Tenure::new(taken, &left, Arc::clone(&self.clock), self.clock.now())
+    }
+
+    fn seen(&self, epoch: u64) -> EngineEvent {
+        EngineEvent { at: self.clock.now(), kind: EventKind::DataSeen { mount: home(), epoch } }
+    }
+
+    async fn epoch_left(&self) -> Option<u64> {
+        let left = journal::left(self.objects().as_ref()).await.unwrap();
+        left.records.data_epochs.get(&home()).copied()
+    }
+}
+
+fn home() -> MountKey {
+    MountKey { node: NodeName::new("chief").unwrap(), mount: MountName::new("home").unwrap() }
+}
+
+fn end(place: &Place) -> LeaseEnd {
+    LeaseEnd { outcome: "reached".to_owned(), at: place.clock.now(), requests: 3 }
+}
+
+#[test]
+fn one_drives_at_a_time_and_runs_are_numbered() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        assert_eq!(lease::newest(place.objects().as_ref()).await.unwrap(), Newest::None);
+        let ann = place.take("ann", Duration::ZERO).await.unwrap();
+        assert_eq!(ann.run(), 1);
+        match place.take("bob", Duration::ZERO).await {
+            Err(LeaseError::Held(held)) => assert_eq!(held.lease.holder.who, "ann"),
+            other => panic!("{other:?}"),
+        }
+        ann.end(&end(&place)).await.unwrap();
+        let bob = place.take("bob", Duration::ZERO).await.unwrap();
+        assert_eq!((bob.run(), &bob.lease().took_over), (2, &None));
+        let all = lease::all(place.objects().as_ref(), 10).await.unwrap();
+        let told: Vec<_> = all
+            .iter()
+            .map(|(lease, end)| (lease.run, end.as_ref().map(|end| end.requests)))
+            .collect();
+        assert_eq!(told, [(1, Some(3)), (2, None)]);
+    });
+}
+
+#[test]
+fn whose_process_is_gone_is_not_waited_for() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        place.take("ann", Duration::ZERO).await.unwrap();
+        let is_gone = |holder: &Holder| holder.who == "ann";
+        let bob = place.take_if_gone("bob", Duration::ZERO, &is_gone).await.unwrap();
+        assert_eq!(bob.lease().took_over, Some(TookOver::Gone { run: 1 }));
+        assert!(place.take_if_gone("eve", Duration::ZERO, &is_gone).await.is_err());
+    });
+}
+
+#[test]
+fn who_is_silent_is_taken_over_after_silence_and_who_beats_never() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.take("ann", Duration::ZERO).await.unwrap();
+        let begun = place.clock.now();
+        let beats = async {
+            for beat in 0..30 {
+                ann.beat(beat, place.clock.now()).await.unwrap();
+                place.clock.sleep(BEAT).await;
+            }
+            place.clock.now()
+        };
+        let bob = place.take("bob", Duration::from_secs(3600));
+        let (last, bob) = tokio::join!(beats, bob);
+        let bob = bob.unwrap();
+        let taken_after = bob.lease().since.since(begun);
+        let beaten_for = last.since(begun);
+        assert!(taken_after >= beaten_for - BEAT + SILENCE, "{taken_after:?} {beaten_for:?}");
+        assert!(taken_after < beaten_for + SILENCE + BEAT, "{taken_after:?}");
+        assert!(matches!(bob.lease().took_over, Some(TookOver::Silent { run: 1, .. })));
+    });
+}
+
+#[test]
+fn nothing_may_be_asked_once_somebody_took_over() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        ann.tell(&place.seen(1));
+        ann.permit().await.unwrap();
+        let bob = place.tenure("bob").await;
+        ann.tell(&place.seen(2));
+        let taken_over = Err(Dismissed::TakenOver { by: "bob".to_owned() });
+        assert_eq!(ann.permit().await, taken_over);
+        assert_eq!(ann.permit().await, taken_over, "and never again");
+        bob.permit().await.unwrap();
+    });
+}
+
+#[test]
+fn nothing_may_be_asked_by_who_could_not_renew_for_too_long() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        ann.beat(place.clock.now()).await.unwrap();
+        place.shaky.is_down.store(true, Ordering::Relaxed);
+        place.clock.sleep(BEAT).await;
+        ann.beat(place.clock.now()).await.unwrap();
+        place.shaky.is_down.store(false, Ordering::Relaxed);
+        ann.permit().await.unwrap();
+        place.clock.sleep(SELF_FENCE).await;
+        assert!(matches!(ann.permit().await, Err(Dismissed::Silent(_))));
+        // A beat that comes after the silence does not make up for it.
+        assert!(matches!(ann.beat(place.clock.now()).await, Err(Dismissed::Silent(_))));
+    });
+}
+
+#[test]
+fn nothing_may_be_asked_that_could_not_be_written() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        place.shaky.is_down.store(true, Ordering::Relaxed);
+        ann.tell(&place.seen(1));
+        assert!(matches!(ann.permit().await, Err(Dismissed::Store(_))));
+        place.shaky.is_down.store(false, Ordering::Relaxed);
+        assert!(matches!(ann.permit().await, Err(Dismissed::Store(_))), "for good");
+        assert_eq!(place.epoch_left().await, None);
+    });
+}
+
+#[test]
+fn whose_object_it_is_is_told_by_its_body_and_not_by_the_answer() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let store = place.objects();
+        for switch in [&place.shaky.loses_answers, &place.shaky.lies] {
+            switch.store(true, Ordering::Relaxed);
+            let key = format!("leases/{switch:p}");
+            assert_eq!(create(store.as_ref(), &key, b"ann").await.unwrap(), Created::Ours);
+            let theirs = Created::Theirs(b"ann".to_vec());
+            assert_eq!(create(store.as_ref(), &key, b"bob").await.unwrap(), theirs);
+            switch.store(false, Ordering::Relaxed);
+        }
+        place.shaky.is_down.store(true, Ordering::Relaxed);
+        assert!(create(store.as_ref(), "x", b"ann").await.is_err());
+    });
+}
+
+#[test]
+fn what_a_run_tells_is_left_for_the_next_and_carried_on() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        ann.tell(&place.seen(4));
+        ann.commit().await.unwrap();
+        // Told and never written: whoever was killed before did not ask for anything after it either.
+        ann.tell(&place.seen(9));
+        let bob = place.tenure("bob").await;
+        assert_eq!(place.epoch_left().await, Some(4));
+        bob.permit().await.unwrap();
+        let left = journal::left(place.objects().as_ref()).await.unwrap();
+        assert_eq!(left.read.get(&1), Some(&1));
+        // Who was taken over is slow, and writes once more: it is not lost on the one after next.
+        ann.commit().await.unwrap();
+        assert_eq!(place.epoch_left().await, Some(9));
+        let eve = place.tenure("eve").await;
+        eve.commit().await.unwrap();
+        assert_eq!(place.epoch_left().await, Some(9));
+        let read = journal::read(place.objects().as_ref(), 1, 0).await.unwrap();
+        assert_eq!((read.events.len(), read.damage), (3, None));
+    });
+}
+
+/// Damages one batch of three, in each way, and returns what is said of it.
+#[test]
+fn damage_is_told_and_the_words_before_it_count() {
+    wucluster_sim::run(async {
+        for seq in 1..=3_u64 {
+            let place = Place::new();
+            let ann = place.tenure("ann").await;
+            for epoch in 1..=3 {
+                ann.tell(&place.seen(epoch));
+                ann.commit().await.unwrap();
+            }
+            let store = place.objects();
+            let key = format!("runs/{:012}/{seq:012}", 1);
+            let whole = store.get(&key).await.unwrap().unwrap();
+            let before = (seq > 1).then_some(seq - 1);
+            for cut in 0..whole.len() {
+                store.put(&key, &whole[..cut]).await.unwrap();
+                let left = journal::left(store.as_ref()).await.unwrap();
+                let expected = match seq {
+                    3 => Damage::Torn { run: 1, seq },
+                    _ => Damage::Broken { run: 1, seq, why: "it is not whole".to_owned() },
+                };
+                assert_eq!(left.damage, [expected], "cut at {cut}");
+                assert_eq!(place.epoch_left().await, before);
+            }
+            for at in 0..whole.len() {
+                let mut changed = whole.clone();
+                changed[at] ^= 1;
+                store.put(&key, &changed).await.unwrap();
+                let left = journal::left(store.as_ref()).await.unwrap();
+                assert_eq!(left.damage.len(), 1, "changed at {at}");
+                assert_eq!(place.epoch_left().await, before);
+            }
+            store.put(&key, &vec![0; whole.len()]).await.unwrap();
+            assert_eq!(journal::left(store.as_ref()).await.unwrap().damage.len(), 1);
+        }
+    });
+}
+
+#[test]
+fn a_missing_or_foreign_batch_is_damage() {
+    wucluster_sim::run(async {
+        let (place, other) = (Place::new(), Place::new());
+        let ann = place.tenure("ann").await;
+        let bob = other.tenure("bob").await;
+        for epoch in 1..=2 {
+            ann.tell(&place.seen(epoch));
+            ann.commit().await.unwrap();
+            bob.tell(&other.seen(epoch));
+            bob.commit().await.unwrap();
+        }
+        let key = |seq: u64| format!("runs/{:012}/{seq:012}", 1);
+        let foreign = other.objects().get(&key(2)).await.unwrap().unwrap();
+        place.objects().put(&key(2), &foreign).await.unwrap();
+        let left = journal::left(place.objects().as_ref()).await.unwrap();
+        assert!(matches!(left.damage[..], [Damage::Broken { run: 1, seq: 2, .. }]), "{left:?}");
+        let third = other.objects().get(&key(1)).await.unwrap().unwrap();
+        other.objects().put(&key(4), &third).await.unwrap();
+        let left = journal::left(other.objects().as_ref()).await.unwrap();
+        assert!(matches!(left.damage[..], [Damage::Broken { run: 1, seq: 3, .. }]), "{left:?}");
+    });
+}
+
+#[test]
+fn who_writes_under_our_name_dismisses_us() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        ann.commit().await.unwrap();
+        place.objects().put_new(&format!("runs/{:012}/{:012}", 1, 2), b"x").await.unwrap();
+        ann.tell(&place.seen(1));
+        assert!(matches!(ann.commit().await, Err(Dismissed::Foreign { .. })));
+    });
+}
+
+#[test]
+fn a_lease_that_makes_no_sense_is_an_error() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        place.objects().put_new("leases/000000000007", b"{").await.unwrap();
+        assert!(matches!(place.take("ann", Duration::ZERO).await, Err(LeaseError::Damaged { .. })));
+        let _ = (Timestamp::default(), ClusterName::new("gibbon"));
+    });
+}

@@ -1,0 +1,236 @@
+//! Several commands on one cluster, and commands that are killed: the program itself, on the simulated cloud.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long anything here may take before the test says that it hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many commands are killed.
+const KILLS: u64 = 40;
+
+/// A folder with a definition and a state of its own.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let definition = "[cluster]\nname = \"gibbon\"\nprovider = \"sim\"\n\n\
+            [node.chief]\nmount.home = { at = \"/mnt/home\", size = \"2 GiB\" }\n\n\
+            [node.worker]\ncount = 2\nmount.scratch = { at = \"/mnt/scratch\", size = \"1 GiB\" }\n";
+        fs::write(folder.path().join("gibbon.cluster.toml"), definition).unwrap();
+        Self { folder }
+    }
+
+    fn command(&self, speed: &str, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wucluster"));
+        command
+            .args(line.split(' '))
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("WUCLUSTER_STATE", self.folder.path().join("state"))
+            .env("WUCLUSTER_SIM_SPEED", speed)
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, line: &str) -> Output {
+        self.command("fast", line).output().unwrap()
+    }
+
+    /// Runs a command that has to do what it says, and returns what it printed.
+    fn does(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert!(output.status.success(), "{line}: {}", words(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn start(&self, speed: &str, line: &str) -> Started {
+        let child =
+            self.command(speed, line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Started(child)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("state/clusters/sim/gibbon")
+    }
+
+    fn runs(&self) -> u64 {
+        fs::read_dir(self.store().join("leases")).map_or(0, |entries| {
+            let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            names.filter_map(|name| name.parse::<u64>().ok()).max().unwrap_or(0)
+        })
+    }
+
+    fn has_batch(&self, run: u64, seq: u64) -> bool {
+        self.store().join(format!("runs/{run:012}/{seq:012}")).exists()
+    }
+}
+
+/// A command that ends with the test.
+struct Started(Child);
+
+impl Started {
+    fn has_ended(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
+    /// Kills it as `kill -9` does.
+    fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn words(output: &Output) -> String {
+    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn a_second_command_is_told_who_drives_and_a_killed_one_is_not_waited_for() {
+    let place = Place::new();
+    let mut first = place.start("1x", "launch");
+    wait_until("the first command drives", || place.has_batch(1, 2));
+    let second = place.run("put-away --yes");
+    assert_eq!(second.status.code(), Some(5), "{}", words(&second));
+    for part in ["held[locked]", "run 1, launch", "nothing was asked", "lease take"] {
+        assert!(words(&second).contains(part), "{part}: {}", words(&second));
+    }
+    assert!(place.does("lease").contains("run 1, launch"));
+    assert!(place.does("status").contains("chief"));
+    first.kill();
+    assert!(place.does("lease").contains("was ended from outside"));
+    place.does("put-away --yes");
+    let history = place.does("history");
+    let ended: Vec<&str> = history.lines().filter_map(|line| line.rsplit('\t').next()).collect();
+    assert_eq!(ended, ["reached", "no end recorded"], "{history}");
+}
+
+#[test]
+fn who_waits_drives_next() {
+    let place = Place::new();
+    let mut first = place.start("20x", "launch");
+    wait_until("the first command drives", || place.has_batch(1, 2));
+    let second = place.command("20x", "launch --wait 1m").output().unwrap();
+    assert!(second.status.success(), "{}", words(&second));
+    assert!(words(&second).contains("waiting:"), "{}", words(&second));
+    assert!(first.has_ended());
+    assert_eq!(place.runs(), 2);
+}
+
+#[test]
+fn killed_anywhere_and_repeated_it_reaches_what_was_demanded_with_all_data() {
+    let place = Place::new();
+    place.does("launch");
+    place.does("ssh chief -- echo precious >/mnt/home/file && sync");
+    let mut luck: u64 = 7;
+    println!("seed {luck}");
+    let mut killed = 0;
+    for round in 0..KILLS {
+        let line = if round % 2 == 0 { "put-away --yes" } else { "launch" };
+        luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let seq = 1 + (luck >> 33) % 60;
+        let before = place.runs();
+        let mut command = place.start("fast", line);
+        wait_until("it comes so far, or ends", || {
+            place.has_batch(before + 1, seq) || command.has_ended()
+        });
+        killed += u64::from(!command.has_ended());
+        command.kill();
+        if round % 4 == 3 {
+            place.does("launch");
+            let read = place.does("ssh chief -- cat /mnt/home/file");
+            assert_eq!(read.trim(), "precious", "round {round}");
+        }
+    }
+    assert!(killed * 2 > KILLS, "only {killed} of {KILLS} were killed before they ended");
+    place.does("launch");
+    let status = place.does("status");
+    assert_eq!(
+        status.lines().count(),
+        6,
+        "three nodes with a mount each, and nothing beside: {status}"
+    );
+    assert!(status.lines().all(|line| !line.contains("(not defined)")), "{status}");
+    place.does("put-away --yes");
+    place.does("launch");
+    assert_eq!(place.does("ssh chief -- cat /mnt/home/file").trim(), "precious");
+}
+
+#[test]
+fn what_cannot_be_written_is_not_asked_and_looking_goes_on() {
+    let place = Place::new();
+    place.does("launch");
+    let before = place.does("status");
+    // No batch can be made where a file stands in the way of its folder.
+    fs::write(place.store().join(format!("runs/{:012}", 2)), "in the way").unwrap();
+    let stopped = place.run("put-away --yes");
+    assert_eq!(stopped.status.code(), Some(1), "{}", words(&stopped));
+    assert!(words(&stopped).contains("nothing more was asked"), "{}", words(&stopped));
+    let kinds = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split('\t').take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    assert_eq!(kinds(&place.does("status")), kinds(&before));
+    fs::remove_file(place.store().join(format!("runs/{:012}", 2))).unwrap();
+    place.does("put-away --yes");
+}
+
+#[test]
+fn nothing_is_driven_on_a_damaged_journal() {
+    let place = Place::new();
+    place.does("launch");
+    let batch = place.store().join(format!("runs/{:012}/{:012}", 1, 3));
+    let whole = fs::read(&batch).unwrap();
+    fs::write(&batch, &whole[..whole.len() / 2]).unwrap();
+    let refused = place.run("put-away --yes");
+    assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
+    for part in ["batch 3 of run 1: it is not whole", "nothing was asked"] {
+        assert!(words(&refused).contains(part), "{part}: {}", words(&refused));
+    }
+    assert!(place.does("status").contains("running"));
+    let log = place.run("log 1");
+    assert!(words(&log).contains("cannot be read"), "{}", words(&log));
+    fs::write(&batch, whole).unwrap();
+    place.does("put-away --yes");
+}
+
+#[test]
+fn a_log_tells_what_was_deleted_and_what_keeps_it() {
+    let place = Place::new();
+    place.does("launch");
+    place.does("put-away --yes");
+    let log = place.does("log");
+    let kept = log.lines().filter(|line| line.contains("vol-") && line.contains("snap-"));
+    let ledger: Vec<&str> = kept.filter(|line| !line.contains("asks to")).collect();
+    assert!(ledger.iter().any(|line| line.starts_with("chief/home")), "{log}");
+    assert!(log.contains("root disk not kept") && log.contains("run 2 reached"), "{log}");
+    let events = place.does("log 2 --json");
+    for line in events.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(event["at"].is_i64() && event["event"].is_string(), "{line}");
+    }
+    assert_eq!(place.run("log 9").status.code(), Some(2));
+}
