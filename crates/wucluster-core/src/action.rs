@@ -366,4 +366,7 @@ pub struct NodeAddress {
     pub instance: InstanceId,
     /// Where it is reached.
     pub ssh: SshEndpoint,
+    /// The run for which it is spoken to: from then on it refuses whatever an earlier run asks of it. `None`: somebody only
+    /// looks, and changes nothing.
+    pub run: Option<u64>,
 }

@@ -128,7 +128,8 @@ pub trait NodeShell: Send + Sync {
 
     /// Carries out requests on one node in their order, in one round trip, each answered.
     ///
-    /// What was not answered may still be carried out, minutes later. A node that has carried out an unmount
+    /// What was not answered may still be carried out, minutes later. A node that was spoken to for a later run
+    /// ([`NodeAddress::run`]), looks included, refuses it, until it is started anew. One that has carried out an unmount
     /// refuses a mount that rests on a look from before that one's ([`Cleared::seen_at`]), for at least
     /// [`FENCE_KEPT`].
     async fn issue(

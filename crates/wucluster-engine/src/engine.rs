@@ -136,8 +136,12 @@ impl<'a> Engine<'a> {
                 if round > 0 && (!has_checks || node.probe.present().is_none()) {
                     return None;
                 }
-                let address =
-                    NodeAddress { node: node.name.clone(), instance: instance.id.clone(), ssh };
+                let address = NodeAddress {
+                    node: node.name.clone(),
+                    instance: instance.id.clone(),
+                    ssh,
+                    run: None,
+                };
                 Some(async move {
                     let asked_at = self.clock.now();
                     let probe = tokio::select! {

@@ -20,7 +20,7 @@ use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, Stea
 
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
-use crate::scenario::{Act, Ends, HookShape, LeftOut, NodeShape, Scenario};
+use crate::scenario::{Act, Ends, HookShape, LeftOut, NodeShape, Scenario, Step};
 use crate::trouble::Cast;
 use crate::truth::{Shortfalls, Stage};
 use crate::wire::{Ear, WiredCloud, WiredShell, wire};
@@ -30,6 +30,9 @@ const NOES_MAX: usize = 1_000;
 
 /// Numbers from here on are those of the processes of users, one for each mount.
 const USER_PID_MIN: u32 = 5_000;
+
+/// How long somebody waits for a lease.
+const TAKEOVER_MAX: Duration = Duration::from_secs(3600);
 
 /// A world with an operator.
 pub struct Bench {
@@ -144,11 +147,23 @@ impl Bench {
         beside: &[(u64, Act)],
         timeout: Duration,
     ) -> Result<Driven, String> {
+        self.drive_as(demand, None, ends, beside, timeout).await
+    }
+
+    /// Drives to a demand; who has the lease is waited for that long.
+    async fn drive_as(
+        &self,
+        demand: Demand,
+        waits: Option<Duration>,
+        ends: Option<Ends>,
+        beside: &[(u64, Act)],
+        timeout: Duration,
+    ) -> Result<Driven, String> {
         let definition = self.definition()?;
         // The engine reads the time of day once, and counts on from there.
         let clock = self.sim.begin_operator();
         let rate_percent = clock.rate_percent();
-        let tenure = self.begin_tenure(&clock, demand).await?;
+        let tenure = self.begin_tenure(&clock, demand, waits).await?;
         let pursuit = Pursuit {
             definition: definition.clone(),
             demand,
@@ -230,19 +245,92 @@ impl Bench {
         Ok(Driven { definition, ending, from, to, rate_percent, changes, watched })
     }
 
-    /// Takes the lease: whoever had it is dead, or has given it back.
+    /// Lets an operator fall asleep on the way, others take over, and the first one wake up; tells of the last drive.
+    ///
+    /// # Errors
+    /// As [`Scenario::definition`].
+    pub async fn asleep(
+        &self,
+        first: Demand,
+        (asleep_after, asleep_for): (Duration, Duration),
+        meanwhile: &[Step],
+        timeout: Duration,
+    ) -> Result<Option<(Driven, Demand)>, String> {
+        let definition = self.definition()?;
+        let ear = Ear::default();
+        let (cloud, shell) = wire(&self.sim, &ear);
+        let clock = self.sim.begin_operator();
+        let (tenure, records) = self.begin_tenure(&clock, first, None).await?;
+        let pursuit = Pursuit {
+            definition,
+            demand: first,
+            policy: self.policy.clone(),
+            timeout: Some(timeout),
+            wait: Duration::ZERO,
+            records,
+            tenure: Some(Arc::new(tenure)),
+        };
+        let began = Instant::now();
+        self.tell(&format!("-- the first operator drives to {first}"));
+        let notes = self.notes.clone();
+        let mut emit = |event: &EngineEvent| {
+            let mut notes = notes.open();
+            if let Some(words) = in_words(&event.kind) {
+                let now = self.sim.now();
+                notes.tell(now, || format!("first: {words}"));
+            }
+        };
+        let engine = Engine::new(&cloud, &shell, &clock);
+        let drive = engine.pursue(pursuit, Stop::never(), &mut emit);
+        let sleeper = async {
+            tokio::pin!(drive);
+            let asleep_at = began + asleep_after;
+            tokio::select! {
+                biased;
+                ending = &mut drive => return ending.outcome,
+                () = sleep_until(asleep_at) => {}
+            }
+            self.tell("-- the first operator falls asleep");
+            sleep_until(asleep_at + asleep_for).await;
+            self.sim.with(|world| world.count_fault(FaultKind::OperatorPaused));
+            self.tell("-- the first operator wakes up");
+            drive.await.outcome
+        };
+        let other = async {
+            sleep_until(began + asleep_after).await;
+            let mut last = None;
+            for step in meanwhile {
+                match step {
+                    Step::Do(act) => self.act(act).await,
+                    Step::Drive { demand, ends, beside } => {
+                        let waits = Some(TAKEOVER_MAX);
+                        let driven = self.drive_as(*demand, waits, *ends, beside, timeout).await?;
+                        last = Some((driven, *demand));
+                    }
+                    Step::Asleep { .. } => return Err("one sleeper at a time".to_owned()),
+                }
+            }
+            Ok(last)
+        };
+        let (outcome, driven) = tokio::join!(sleeper, other);
+        self.tell(&format!("-- the first operator ended: {}", outcome.word()));
+        driven
+    }
+
+    /// Takes the lease: whoever had it is dead, or has given it back; or is waited for.
     async fn begin_tenure(
         &self,
         clock: &SteadyClock,
         demand: Demand,
+        waits: Option<Duration>,
     ) -> Result<(Tenure, Records), String> {
         let failed = |error: &dyn std::fmt::Display| format!("the store failed: {error}");
         let taking = Taking {
             holder: Holder::default(),
             purpose: Purpose { command: demand.command(), demand: Some(demand) },
-            nonce: format!("{:?}", clock.now()),
-            patience: Duration::ZERO,
-            is_gone: &|_| true,
+            nonce: format!("{demand} {:?}", clock.now()),
+            patience: waits.unwrap_or_default(),
+            is_gone: &|_| waits.is_none(),
             run_min: 0,
             calendar: clock,
         };

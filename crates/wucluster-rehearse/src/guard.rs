@@ -18,6 +18,8 @@ pub enum AnyGuard {
     Other(Guard),
     /// The node's: it examines a device once more before it makes a file system on it.
     Examination,
+    /// The node's: it refuses what an earlier run asks than one that has spoken to it.
+    RunFence,
     /// None: a bug that is planted in a test, so that it is known that the judges would see one.
     Canary,
 }
@@ -46,7 +48,7 @@ impl AnyGuard {
             .into_iter()
             .map(Self::Interlock)
             .chain(Guard::ALL.into_iter().map(Self::Other))
-            .chain([Self::Examination, Self::Canary])
+            .chain([Self::Examination, Self::RunFence, Self::Canary])
             .collect()
     }
 
@@ -62,6 +64,8 @@ impl AnyGuard {
             Self::Other(Guard::SoleName) => Some(Self::Interlock(Interlock::IdentityConflict)),
             Self::Other(Guard::SecondLook) => Some(Self::Other(Guard::MissingDevice)),
             Self::Other(Guard::MissingDevice) => Some(Self::Other(Guard::SecondLook)),
+            Self::Other(Guard::NodeFence) => Some(Self::RunFence),
+            Self::RunFence => Some(Self::Examination),
             Self::Interlock(_) | Self::Other(_) | Self::Examination | Self::Canary => None,
         }
     }
@@ -101,6 +105,7 @@ impl AnyGuard {
             Self::Interlock(Interlock::NotBlank) | Self::Examination => {
                 &[Rule::Harm(HarmKind::FormattedOverContent)]
             }
+            Self::RunFence => &[Rule::Harm(HarmKind::FormattedOverContent), Rule::LostData],
             Self::Other(Guard::StableToken | Guard::Missed) => {
                 &[Rule::Harm(HarmKind::TwoInstances), Rule::Harm(HarmKind::TwoVolumes)]
             }
@@ -121,6 +126,7 @@ impl AnyGuard {
             Self::Interlock(interlock) => interlock.code(),
             Self::Other(guard) => guard.as_str(),
             Self::Examination => "examination",
+            Self::RunFence => "run-fence",
             Self::Canary => "canary",
         }
     }
@@ -182,7 +188,7 @@ impl Ablation {
                     policy.unguarded.insert(*guard);
                 }
                 // It is the node's: its world is told.
-                AnyGuard::Examination => {}
+                AnyGuard::Examination | AnyGuard::RunFence => {}
                 // An epoch that is neither raised nor heeded: the oldest of all mistakes.
                 AnyGuard::Canary => {
                     policy.ablated.insert(Interlock::SnapshotOlder);

@@ -66,7 +66,9 @@ pub fn run(scenario: &Scenario, manner: &Manner) -> Report {
 fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
     wucluster_sim::run(async {
         let examines_before_format = !manner.ablation.is_off(AnyGuard::Examination);
-        let limits = Limits { keeps_trace: false, examines_before_format, ..Limits::default() };
+        let fences_runs = !manner.ablation.is_off(AnyGuard::RunFence);
+        let limits =
+            Limits { keeps_trace: false, examines_before_format, fences_runs, ..Limits::default() };
         let world =
             World::new(scenario.seed).with_limits(limits).with_durations(durations(scenario.seed));
         let mut bench = Bench::new(scenario, world, &manner.ablation, manner.tells);
@@ -165,6 +167,16 @@ impl Trial {
         for step in &scenario.steps {
             match step {
                 Step::Do(act) => bench.act(act).await,
+                Step::Asleep { first, asleep_after, asleep_for, meanwhile } => {
+                    let asleep =
+                        (Duration::from_millis(*asleep_after), Duration::from_millis(*asleep_for));
+                    let driven = bench.asleep(*first, asleep, meanwhile, STORM_MAX).await?;
+                    if let Some((driven, demand)) = driven {
+                        last = demand;
+                        before = Some(demand);
+                        self.judge_storm(bench, &driven, demand);
+                    }
+                }
                 Step::Drive { demand, ends, beside } => {
                     last = *demand;
                     if before.is_some_and(|before| before.is_upward() != demand.is_upward()) {

@@ -128,6 +128,18 @@ pub enum Step {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         beside: Vec<(u64, Act)>,
     },
+    /// An operator falls asleep on the way; others wait for its silence, and go on; and the first one wakes up.
+    #[serde(rename_all = "kebab-case")]
+    Asleep {
+        /// What the first one drives to.
+        first: Demand,
+        /// When it falls asleep. Unit: milliseconds after its beginning.
+        asleep_after: u64,
+        /// For how long it sleeps. Unit: milliseconds.
+        asleep_for: u64,
+        /// What is done meanwhile, from when it falls asleep.
+        meanwhile: Vec<Step>,
+    },
     /// Something is done while nobody drives.
     Do(Act),
 }

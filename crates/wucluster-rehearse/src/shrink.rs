@@ -137,7 +137,7 @@ fn forget_the_gone(scenario: &mut Scenario) {
     };
     scenario.steps.retain(|step| match step {
         Step::Do(act) => is_there(act),
-        Step::Drive { .. } => true,
+        Step::Drive { .. } | Step::Asleep { .. } => true,
     });
     for step in &mut scenario.steps {
         if let Step::Drive { beside, .. } = step {

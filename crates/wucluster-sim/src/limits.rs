@@ -44,6 +44,8 @@ pub struct Limits {
     /// what is sent to it does; no shows what is lost without that.
     #[serde(default = "yes")]
     pub examines_before_format: bool,
+    /// Whether nodes refuse what an earlier run asks than one that has spoken to them; a test may switch it off.
+    pub fences_runs: bool,
     /// Whether the history is kept as text, beside its digest. Default: no, it costs time.
     pub keeps_trace: bool,
 }
@@ -68,6 +70,7 @@ impl Default for Limits {
             is_shuffled: true,
             counts_format_as_data: false,
             examines_before_format: true,
+            fences_runs: true,
             keeps_trace: false,
         }
     }

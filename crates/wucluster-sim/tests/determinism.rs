@@ -104,6 +104,7 @@ fn adapters_are_deterministic_too_and_an_hour_costs_next_to_nothing() {
                         node: lab.node.clone(),
                         instance: seen.id,
                         ssh,
+                        run: None,
                     };
                     drop(shell.probe(&address, &Default::default()).await);
                 }

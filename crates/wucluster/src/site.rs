@@ -229,7 +229,7 @@ pub(crate) fn address(node: &NodeObservation) -> Result<NodeAddress, String> {
     let Some(ssh) = instance.ssh.clone() else {
         return Err(format!("{name} runs and has no address for ssh yet"));
     };
-    Ok(NodeAddress { node: name.clone(), instance: instance.id.clone(), ssh })
+    Ok(NodeAddress { node: name.clone(), instance: instance.id.clone(), ssh, run: None })
 }
 
 /// Finds a node by its name, defined or seen.

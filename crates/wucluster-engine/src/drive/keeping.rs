@@ -51,6 +51,11 @@ impl<'a> Drive<'a, '_> {
         }
     }
 
+    /// Returns the number of the run, where there is one.
+    pub(super) fn run_number(&self) -> Option<u64> {
+        self.pursuit.tenure.as_ref().map(|tenure| tenure.run())
+    }
+
     /// Writes down all that was told, for the requests of one wave.
     pub(super) fn permit(&self) -> Option<Permit<'a>> {
         let tenure = Arc::clone(self.pursuit.tenure.as_ref()?);

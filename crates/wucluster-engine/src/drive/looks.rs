@@ -123,6 +123,7 @@ impl Drive<'_, '_> {
             }));
         }
         let Some(observation) = self.observation.take() else { return };
+        let run = self.run_number();
         for node in &observation.nodes {
             let is_due = self.probe_due_at(&observation, &node.name).is_some_and(|due| due <= now);
             if !is_due || self.busy_nodes.contains(&node.name) || self.probing.contains(&node.name)
@@ -132,7 +133,7 @@ impl Drive<'_, '_> {
             let Some(instance) = node.instance() else { continue };
             let Some(ssh) = instance.ssh.clone() else { continue };
             let address =
-                NodeAddress { node: node.name.clone(), instance: instance.id.clone(), ssh };
+                NodeAddress { node: node.name.clone(), instance: instance.id.clone(), ssh, run };
             let request = probe_request(
                 &self.pursuit.definition,
                 Ask::For(self.pursuit.demand),
@@ -226,7 +227,7 @@ impl Drive<'_, '_> {
         asked_at: Timestamp,
         result: Result<NodeProbe, Gap>,
     ) {
-        let NodeAddress { node, instance, ssh: _ } = address;
+        let NodeAddress { node, instance, ssh: _, run: _ } = address;
         self.probing.remove(&node);
         let now = self.now();
         if result.is_ok() {

@@ -233,6 +233,7 @@ impl Drive<'_, '_> {
             node: node.clone(),
             instance: instance.id.clone(),
             ssh: instance.ssh.clone()?,
+            run: self.run_number(),
         })
     }
 

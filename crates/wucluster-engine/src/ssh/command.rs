@@ -224,6 +224,7 @@ mod tests {
                 host_key: Some("ssh-ed25519 AAAA".to_owned()),
                 identity_file: None,
             },
+            run: None,
         }
     }
 

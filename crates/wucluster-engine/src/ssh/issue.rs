@@ -41,11 +41,13 @@ pub(super) struct Batch<'a> {
 /// Writes a batch. A request that cannot be written is refused alone.
 pub(super) fn batch<'a>(
     actions: &[(&'a ShellAction, Timestamp)],
+    run: Option<u64>,
     variables: &[(&str, &str)],
 ) -> Batch<'a> {
     let mut batch = Batch { line: String::new(), sent: Vec::new(), refused: BTreeMap::new() };
     let mut words = variable_words(&variables.iter().copied().collect())
         .expect("our own variables have good names");
+    words.extend(run.map(|run| format!("run {run}")));
     let mut hooks = Vec::new();
     for (place, &(action, seen_at)) in actions.iter().enumerate() {
         match request(action, seen_at, &mut hooks) {
@@ -320,12 +322,12 @@ mod tests {
         };
         let mount = mount("/srv/a b", &["noatime", "discard"]);
         let unmount = unmount("vol2", vec![hook("stop it", true)]);
-        let batch = batch(&[(&mkfs, AT), (&mount, AT), (&unmount, AT)], &[("A", "b")]);
+        let batch = batch(&[(&mkfs, AT), (&mount, AT), (&unmount, AT)], Some(42), &[("A", "b")]);
         assert!(batch.refused.is_empty(), "{:?}", batch.refused);
         assert_eq!(
             batch.line,
             format!(
-                "environment A =b mkfs =vol1 =ext4 ={uuid} \
+                "environment A =b run 42 mkfs =vol1 =ext4 ={uuid} \
                  mount =vol1 +L3Nydi9hIGIu +L3Nydi9hXDA0MGIu =xfs =noatime,discard =:www-data =2775 17 \
                  unmount =vol2 =data 17 hook 0 5 1 +c3RvcCBpdC4= end"
             )
@@ -342,7 +344,7 @@ mod tests {
         ];
         let good = unmount("vol2", vec![]);
         let all: Vec<_> = bad.iter().chain([&good]).map(|one| (one, AT)).collect();
-        let batch = batch(&all, &[]);
+        let batch = batch(&all, None, &[]);
         assert_eq!(batch.refused.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3]);
         assert_eq!(batch.sent, [(4, &good)]);
     }
@@ -355,7 +357,7 @@ mod tests {
         if let ShellAction::Unmount { mount, .. } = &mut second {
             *mount = MountKey::try_from("db-1/logs".to_owned()).unwrap();
         }
-        let line = batch(&[(&first, AT), (&second, AT)], &[]).line;
+        let line = batch(&[(&first, AT), (&second, AT)], None, &[]).line;
         let numbers: Vec<_> = line.split("hook ").skip(1).map(|text| &text[..1]).collect();
         assert_eq!(numbers, ["0", "1", "0", "2"]);
     }

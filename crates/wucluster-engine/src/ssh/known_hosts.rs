@@ -117,6 +117,7 @@ mod tests {
                 host_key: host_key.map(str::to_owned),
                 identity_file: None,
             },
+            run: None,
         }
     }
 

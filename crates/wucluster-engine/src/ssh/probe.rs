@@ -25,9 +25,13 @@ const PATH_MAX: usize = 4096;
 ///
 /// # Errors
 /// Says in words what cannot be asked.
-pub(super) fn request(request: &ProbeRequest, defaults: &[(&str, &str)]) -> Result<String, String> {
+pub(super) fn request(
+    request: &ProbeRequest,
+    run: Option<u64>,
+    defaults: &[(&str, &str)],
+) -> Result<String, String> {
     let ProbeRequest { serials, ready, before_halt, environment } = request;
-    let mut words = Vec::new();
+    let mut words: Vec<String> = run.iter().map(|run| format!("run {run}")).collect();
     for serial in serials.iter().collect::<BTreeSet<_>>() {
         if !is_serial(serial) {
             return Err(format!("{serial:?} is no serial number of a device"));
@@ -403,15 +407,15 @@ mod tests {
         };
         let mut ask = ProbeRequest { ready: vec![hook], ..asked(&["vol1"]) };
         ask.environment.insert("A".to_owned(), "`id`; ".to_owned());
-        let line = request(&ask, &[("WUCLUSTER_NODE", "n")]).unwrap();
+        let line = request(&ask, Some(42), &[("WUCLUSTER_NODE", "n")]).unwrap();
         assert_eq!(
             line,
-            "serial =vol1 environment A +YGlkYDsgLg== environment WUCLUSTER_NODE =n \
+            "run 42 serial =vol1 environment A +YGlkYDsgLg== environment WUCLUSTER_NODE =n \
              ready 1 +ZWNobyAnJChpZCknCngu end"
         );
-        assert!(request(&asked(&["$(id)"]), &[]).is_err());
+        assert!(request(&asked(&["$(id)"]), None, &[]).is_err());
         ask.environment.insert("A B".to_owned(), String::new());
-        assert!(request(&ask, &[]).is_err());
+        assert!(request(&ask, None, &[]).is_err());
     }
 
     proptest! {

@@ -148,7 +148,7 @@ impl SshShell {
 impl NodeShell for SshShell {
     async fn probe(&self, node: &NodeAddress, request: &ProbeRequest) -> Result<NodeProbe, Gap> {
         let gap = |kind, why| Gap { kind, why, at: self.clock.now() };
-        let line = probe::request(request, &self.variables(node))
+        let line = probe::request(request, node.run, &self.variables(node))
             .map_err(|why| gap(GapKind::NoAnswer, why))?;
         let checks = request.ready.iter().chain(&request.before_halt);
         let limit = checks.fold(self.options.probe_time_limit, |sum, hook| {
@@ -167,7 +167,8 @@ impl NodeShell for SshShell {
         actions: &[Cleared<ShellAction>],
     ) -> Vec<Result<ShellReceipt, ShellError>> {
         let plain: Vec<_> = actions.iter().map(|one| (one.action(), one.seen_at())).collect();
-        let issue::Batch { line, sent, refused } = issue::batch(&plain, &self.variables(node));
+        let issue::Batch { line, sent, refused } =
+            issue::batch(&plain, node.run, &self.variables(node));
         let mut answers: Vec<issue::Answer> =
             vec![Err(ShellError::NoAnswer("nothing was sent".to_owned())); actions.len()];
         for (place, error) in refused {

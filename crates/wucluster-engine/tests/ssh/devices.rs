@@ -389,6 +389,28 @@ async fn an_owner_that_is_not_known_leaves_it_unmounted() {
 }
 
 #[tokio::test]
+async fn a_node_refuses_a_run_that_others_came_after_and_a_look_is_enough() {
+    let _turn = together().await;
+    let Some(node) = Node::start() else { return };
+    let Some(disk) = Disk::add(&node, "vdb", "vol1", 16) else { return };
+    disk.format("ext4");
+    let mount = || mount("vol1", &node.path("mnt/x"), "ext4");
+    node.one_for_run(mount(), 7).await.unwrap();
+    node.one_for_run(unmount("vol1"), 7).await.unwrap();
+    node.probe_for_run(8).await.unwrap();
+    for late in [mount(), unmount("vol1"), mkfs("vol1", FilesystemKind::Ext4)] {
+        let why = refusal(node.one_for_run(late, 7).await);
+        assert!(why.contains("a later run has been here: 8, and this is 7"), "{why}");
+    }
+    let gap = node.probe_for_run(7).await.unwrap_err();
+    assert!(gap.why.contains("a later run has been here"), "{gap:?}");
+    assert!(node.probe(&[]).await.devices["vol1"].mounts.is_empty(), "who only looks is answered");
+    node.one_for_run(mount(), 8).await.unwrap();
+    node.one_for_run(unmount("vol1"), 12).await.unwrap();
+    assert!(node.one_for_run(mount(), 8).await.is_err());
+}
+
+#[tokio::test]
 async fn a_mount_that_was_asked_for_before_an_unmount_is_refused_however_late_it_comes() {
     let _turn = together().await;
     let Some(node) = Node::start() else { return };

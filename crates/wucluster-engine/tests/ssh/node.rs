@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use wucluster_core::action::{NodeAddress, ShellAction};
 use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName};
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::{NodeProbe, ProbeRequest, SshEndpoint};
+use wucluster_core::observation::{Gap, NodeProbe, ProbeRequest, SshEndpoint};
 use wucluster_core::ports::{NodeShell, ShellError, ShellReceipt};
 use wucluster_core::time::Timestamp;
 use wucluster_engine::SystemClock;
@@ -86,7 +86,7 @@ impl Node {
             base.path().join("edits"),
             format!(
                 "s|^WU_SYS=/sys$|WU_SYS={place}/sys|\ns|^WU_DEV=/dev$|WU_DEV={place}/dev|\n\
-                 s|^WU_LOCK=.*$|WU_LOCK={place}/lock|\ns|^WU_FENCE=.*$|WU_FENCE={place}/fence|\n"
+                 s|^WU_LOCK=.*$|WU_LOCK={place}/lock|\ns|^WU_FENCE=.*$|WU_FENCE={place}/fence|\ns|^WU_RUN=.*$|WU_RUN={place}/run|\n"
             ),
         )
         .unwrap();
@@ -143,6 +143,7 @@ impl Node {
                 host_key: Some(public_key(&base.path().join("host"))),
                 identity_file: Some(base.path().join("user").display().to_string()),
             },
+            run: None,
         };
         let shell = SshShell::new(options, Arc::new(SystemClock)).unwrap();
         Some(Self { base, shell, address, connections, silence, servers, is_over, port })
@@ -219,6 +220,22 @@ impl Node {
     ) -> Result<ShellReceipt, ShellError> {
         let cleared = Cleared::unguarded(action).seen(Timestamp::from_millis(millis));
         self.shell.issue(&self.address, &[cleared]).await.remove(0)
+    }
+
+    /// Asks for one thing for a run.
+    pub(crate) async fn one_for_run(
+        &self,
+        action: ShellAction,
+        run: u64,
+    ) -> Result<ShellReceipt, ShellError> {
+        let address = NodeAddress { run: Some(run), ..self.address.clone() };
+        self.shell.issue(&address, &[Cleared::unguarded(action)]).await.remove(0)
+    }
+
+    /// Looks for a run.
+    pub(crate) async fn probe_for_run(&self, run: u64) -> Result<NodeProbe, Gap> {
+        let address = NodeAddress { run: Some(run), ..self.address.clone() };
+        self.shell.probe(&address, &ProbeRequest::default()).await
     }
 
     /// Ends every connection, as a machine does that is cut from power while its peer still hears.

@@ -14,6 +14,9 @@ use wucluster_core::tags::Tags;
 
 use super::harness::Harness;
 
+/// How often a node is asked that does not answer: a busy host's machine may not answer once.
+const PROBES_MAX: usize = 3;
+
 /// What a case comes to: nothing, or what was wrong.
 pub(super) type Outcome<T = ()> = Result<T, String>;
 
@@ -143,7 +146,7 @@ impl<'a> Bench<'a> {
             })
             .await?;
         let ssh = seen.ssh.ok_or("a running instance has no ssh endpoint")?;
-        let address = NodeAddress { node: self.node.clone(), instance: id, ssh };
+        let address = NodeAddress { node: self.node.clone(), instance: id, ssh, run: None };
         for _ in 0..self.harness.looks_max() {
             if self.harness.shell().probe(&address, &ProbeRequest::default()).await.is_ok() {
                 return Ok(address);
@@ -304,11 +307,14 @@ impl<'a> Bench<'a> {
 
     pub(super) async fn probe(&self, node: &NodeAddress, volume: &VolumeId) -> Outcome<NodeProbe> {
         let request = ProbeRequest { serials: vec![volume.serial()], ..ProbeRequest::default() };
-        self.harness
-            .shell()
-            .probe(node, &request)
-            .await
-            .map_err(|gap| format!("no probe: {}", gap.why))
+        let mut last = String::new();
+        for _ in 0..PROBES_MAX {
+            match self.harness.shell().probe(node, &request).await {
+                Ok(probe) => return Ok(probe),
+                Err(gap) => last = gap.why,
+            }
+        }
+        Err(format!("no probe in {PROBES_MAX} tries: {last}"))
     }
 
     pub(super) async fn shell(

@@ -27,16 +27,17 @@ impl World {
             self.fired(fault);
             self.is_cut = true;
             let mut took = Duration::ZERO;
-            if cut == Cut::During {
+            if cut == Cut::During && self.enter_run(id, node.run).is_ok() {
                 self.half_do(&node.node, id, action, seen_at, &mut took);
             }
             return Some((Err(lost()), took));
         }
         let (_, span) = upset.arrives_late()?;
         let boots = self.boots_of(id)?;
+        let run = node.run;
         let (node, instance) = (node.node.clone(), id.clone());
         let (action, asked_at) = (action.clone(), self.now);
-        let parcel = ShellParcel { node, instance, action, seen_at, asked_at, boots };
+        let parcel = ShellParcel { node, instance, action, seen_at, asked_at, run, boots };
         self.note(format!("under way for {} ms: {}", span.as_millis(), parcel.action));
         self.schedule(span, Event::ShellLands(Box::new(parcel)));
         self.is_cut = true;

@@ -54,6 +54,7 @@ pub(super) struct ShellParcel {
     pub(super) action: ShellAction,
     pub(super) seen_at: Timestamp,
     pub(super) asked_at: Timestamp,
+    pub(super) run: Option<u64>,
     /// The boot of the machine that the connection was made to.
     pub(super) boots: u32,
 }
@@ -83,6 +84,10 @@ impl World {
         let is_same = self.is_up(id) && self.boots_of(id) == Some(parcel.boots);
         if !is_same {
             self.note(format!("never arrived: {}", parcel.action));
+            return;
+        }
+        if let Err(why) = self.enter_run(id, parcel.run) {
+            self.note(format!("landed {}: {why}", parcel.action));
             return;
         }
         self.ledger.late_by = self.now.since(parcel.asked_at);

@@ -26,9 +26,12 @@ pub(super) struct Machine {
     pub(super) caches: BTreeMap<VolumeId, Vec<Write>>,
     /// Processes that hold something, by number.
     pub(super) processes: BTreeMap<u32, Process>,
-    /// Per volume, on which look its last unmount rested, and when that was carried out.
+    /// Per volume, of which run its last unmount was and on which look it rested, and when that was carried out.
     #[serde(default)]
-    pub(super) fences: BTreeMap<VolumeId, (Timestamp, Timestamp)>,
+    pub(super) fences: BTreeMap<VolumeId, ((u64, Timestamp), Timestamp)>,
+    /// The latest run for which it was spoken to since its boot.
+    #[serde(default)]
+    pub(super) run: u64,
     /// What else holds devices, by faults.
     pub(super) grips: Vec<(VolumeId, Grip)>,
     /// Where volumes were mounted, with the file system's type; kept on the root disk, over boots.

@@ -126,6 +126,7 @@ impl World {
             instance.machine.boots += 1;
             instance.machine.is_up = false;
             instance.machine.fences.clear();
+            instance.machine.run = 0;
             instance.machine.devices = attached.iter().cloned().zip(1..).collect();
         }
         for volume in attached {

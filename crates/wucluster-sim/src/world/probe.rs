@@ -48,6 +48,9 @@ impl World {
             self.fired(fault);
             return (Err(self.gap(GapKind::NoAnswer, "the answer cannot be understood")), took);
         }
+        if let Err(why) = self.enter_run(&id, node.run) {
+            return (Err(self.gap(GapKind::NoAnswer, why)), took);
+        }
         let mut probe = self.look_inside(&id, request);
         self.feel_devices(&id, &probe);
         self.sicken(&node.node, &mut probe);

@@ -24,6 +24,9 @@ const STATUS_NOT_FOUND: i32 = 127;
 /// Numbers from here on are those of the faults' own processes, one for each volume.
 const FAULT_PID_MIN: u64 = 1_000_000;
 
+/// What a machine says to a run that others came after.
+pub(super) const LATER_RUN: &str = "a later run has been here";
+
 impl World {
     /// Carries out a request on a node; returns its answer and how long the node took over it.
     ///
@@ -46,7 +49,13 @@ impl World {
                     return answer;
                 }
                 let mut took = reached;
-                (self.carry_out(&node.node, &id, action, seen_at, &upset, &mut took), took)
+                let done = self
+                    .enter_run(&id, node.run)
+                    .map_err(|why| ShellError::Refused(why.to_owned()))
+                    .and_then(|()| {
+                        self.carry_out(&node.node, &id, action, seen_at, &upset, &mut took)
+                    });
+                (done, took)
             }
         };
         self.publish();
@@ -130,6 +139,20 @@ impl World {
         }
     }
 
+    /// Lets a machine be spoken to for a run, unless it was spoken to for a later one since it was started.
+    pub(super) fn enter_run(
+        &mut self,
+        id: &InstanceId,
+        run: Option<u64>,
+    ) -> Result<(), &'static str> {
+        let (Some(run), Some(found)) = (run, self.instances.get_mut(id)) else { return Ok(()) };
+        if found.machine.run > run && self.limits.fences_runs {
+            return Err(LATER_RUN);
+        }
+        found.machine.run = found.machine.run.max(run);
+        Ok(())
+    }
+
     /// Passes a mount that rests on a look no older than that of the volume's last unmount.
     fn passes_fence(
         &self,
@@ -137,9 +160,13 @@ impl World {
         volume: &VolumeId,
         seen_at: Timestamp,
     ) -> Result<(), ShellError> {
-        let fence = self.instances.get(id).and_then(|found| found.machine.fences.get(volume));
-        match fence {
-            Some((unmount, since)) if seen_at < *unmount && self.now.since(*since) < FENCE_KEPT => {
+        let Some(found) = self.instances.get(id) else { return Ok(()) };
+        // Whoever got here has entered with the latest run.
+        let rests_on = (found.machine.run, seen_at);
+        match found.machine.fences.get(volume) {
+            Some((unmount, since))
+                if rests_on < *unmount && self.now.since(*since) < FENCE_KEPT =>
+            {
                 Err(ShellError::Refused("it was asked for before the last unmount".to_owned()))
             }
             Some(_) | None => Ok(()),
@@ -149,8 +176,9 @@ impl World {
     fn raise_fence(&mut self, id: &InstanceId, serial: &str, seen_at: Timestamp) {
         let (now, volume) = (self.now, self.device(id, serial));
         if let (Ok(volume), Some(found)) = (volume, self.instances.get_mut(id)) {
-            let fence = found.machine.fences.entry(volume).or_insert((seen_at, now));
-            *fence = (fence.0.max(seen_at), now);
+            let rests_on = (found.machine.run, seen_at);
+            let fence = found.machine.fences.entry(volume).or_insert((rests_on, now));
+            *fence = (fence.0.max(rests_on), now);
         }
     }
 

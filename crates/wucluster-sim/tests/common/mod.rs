@@ -153,7 +153,7 @@ impl Lab {
     fn address_in(&self, view: &CloudView) -> Option<NodeAddress> {
         let seen = view.instances.iter().find(|seen| seen.state == InstanceState::Running)?;
         let ssh = seen.ssh.clone()?;
-        Some(NodeAddress { node: self.node.clone(), instance: seen.id.clone(), ssh })
+        Some(NodeAddress { node: self.node.clone(), instance: seen.id.clone(), ssh, run: None })
     }
 
     pub fn probe(&mut self) -> Result<NodeProbe, Gap> {

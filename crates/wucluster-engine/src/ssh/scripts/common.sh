@@ -5,6 +5,7 @@ WU_DEV=/dev
 WU_LOCK=/run/wucluster.lock
 WU_FENCE=/run/wucluster.fence
 WU_FENCE_KEPT=1200
+WU_RUN=/run/wucluster.run
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
@@ -34,6 +35,31 @@ give_up() {
     encode "$1"
     say fail "$encoded"
     exit 0
+}
+
+# read_run: sets `wu_later` to the latest run for which this node was spoken to since its boot.
+read_run() {
+    wu_later=
+    { read -r wu_later <"$WU_RUN"; } 2>/dev/null
+    case $wu_later in '' | *[!0-9]*) wu_later=0 ;; esac
+}
+
+# is_late RUN: whether a later run has been here; then $wu_late tells. Nothing is late where no run is told.
+is_late() {
+    [ -n "$1" ] || return 1
+    read_run
+    [ "$wu_later" -gt "$1" ] && wu_late="a later run has been here: $wu_later, and this is $1"
+}
+
+# enter_run RUN: lets no earlier run do anything here any more; the lock is ours. Fails when a later one has been here.
+enter_run() {
+    [ -n "$1" ] || return 0
+    is_late "$1" && return 1
+    [ "$wu_later" -ne "$1" ] || return 0
+    [ ! -L "$WU_RUN" ] && (echo "$1" >"$WU_RUN") || {
+        wu_late="$WU_RUN cannot be written on the node"
+        return 1
+    }
 }
 
 # encode TEXT: sets `encoded` to its form as one field.

@@ -40,18 +40,22 @@ take_lock() {
         refuse "another request is at work on this node"
         return 1
     }
+    enter_run "$run" || {
+        refuse "$wu_late"
+        return 1
+    }
 }
 
 # raise_fence SERIAL SEEN_AT: from now on a mount that rests on a look from before this one is refused: its answer
-# was lost, and it arrives late. It is written for this boot only, and lasts for $WU_FENCE_KEPT s.
+# was lost, and it arrives late. It is written for this boot only, and lasts for $WU_FENCE_KEPT s. Looks of one run are
+# told by their times; those of two runs, whose clocks may differ, by the runs.
 raise_fence() {
-    read_fence "$1"
-    [ "$fence" -ge "$2" ] || fence=$2
+    is_behind "$1" "$2" || { fence_run=${run:-0} fence=$2; }
     [ -L "$WU_FENCE.$1" ] && {
         refuse "$WU_FENCE.$1 is a symbolic link"
         return 1
     }
-    (echo "$fence $up" >"$WU_FENCE.$1") || {
+    (echo "$fence_run $fence $up" >"$WU_FENCE.$1") || {
         refuse "$WU_FENCE.$1 cannot be written on the node"
         return 1
     }
@@ -59,22 +63,28 @@ raise_fence() {
 
 # pass_fence SERIAL SEEN_AT: fails, and answers, when a newer unmount was carried out.
 pass_fence() {
-    read_fence "$1"
-    [ "$2" -ge "$fence" ] || {
-        refuse "it was asked for before the last unmount"
-        return 1
-    }
+    is_behind "$1" "$2" || return 0
+    refuse "it was asked for before the last unmount"
+    return 1
 }
 
-# read_fence SERIAL: sets `fence`, 0 when there is none in force, and `up`, the seconds since the boot.
+# is_behind SERIAL SEEN_AT: whether a look is older than the one that the fence tells of.
+is_behind() {
+    read_fence "$1"
+    [ "${run:-0}" -lt "$fence_run" ] && return 0
+    [ "${run:-0}" -eq "$fence_run" ] && [ "$2" -lt "$fence" ]
+}
+
+# read_fence SERIAL: sets `fence_run` and `fence`, both 0 when there is none in force, and `up`, the seconds since the boot.
 read_fence() {
-    fence=0
+    fence_run=0 fence=0
     read -r up _ </proc/uptime
     up=${up%%.*}
-    wu_fence='' wu_since=''
-    { read -r wu_fence wu_since <"$WU_FENCE.$1"; } 2>/dev/null
-    case $wu_fence$wu_since in '' | *[!0-9]*) return 0 ;; esac
-    [ "$((up - wu_since))" -ge "$WU_FENCE_KEPT" ] || fence=$wu_fence
+    wu_run='' wu_fence='' wu_since=''
+    { read -r wu_run wu_fence wu_since <"$WU_FENCE.$1"; } 2>/dev/null
+    [ -n "$wu_since" ] || return 0
+    case $wu_run$wu_fence$wu_since in *[!0-9]*) return 0 ;; esac
+    [ "$((up - wu_since))" -ge "$WU_FENCE_KEPT" ] || fence_run=$wu_run fence=$wu_fence
 }
 
 # before_unmount HOOK...: runs the hooks of one request; fails, and answers, on a blocking no.
@@ -108,6 +118,10 @@ before_unmount() {
 # one_request WORD...: decodes one whole request, then carries it out.
 one_request() {
     verb=$1
+    is_late "$run" && {
+        refuse "$wu_late"
+        return
+    }
     case $verb in
         mkfs)
             decode "$2"; a=$decoded
@@ -178,6 +192,12 @@ issue() {
         add_environment "${2-}" "${3-}"
         shift 3
     done
+    run=
+    if [ "${1-}" = run ]; then
+        check_time "${2-}"
+        run=$2
+        shift 2
+    fi
     index=0
     while [ "$1" != end ]; do
         count_words "$@"

@@ -1,11 +1,27 @@
+# begin_run RUN: lets nothing of an earlier run change anything from here on; what it is about to do is awaited.
+begin_run() {
+    is_late "$1" && give_up "$wu_late"
+    [ -n "$1" ] && [ "$wu_later" -ne "$1" ] || return 0
+    [ ! -L "$WU_LOCK" ] && (: >>"$WU_LOCK") || give_up "$WU_LOCK cannot be written on the node"
+    exec 9>>"$WU_LOCK"
+    flock -w 10 9 || give_up "another request is at work on this node"
+    enter_run "$1" || give_up "$wu_late"
+    exec 9>&-
+}
+
 # probe: tells boot, mount table, disks, contents of the disks asked for, and answers of checks.
 probe() {
-    serials=' ' ready_count=0 halt_count=0
+    serials=' ' ready_count=0 halt_count=0 run=
     while [ "${1-}" != end ]; do
         case ${1-} in
             serial)
                 decode "${2-}"
                 serials="$serials$decoded "
+                shift 2
+                ;;
+            run)
+                check_time "${2-}"
+                run=$2
                 shift 2
                 ;;
             environment)
@@ -29,6 +45,8 @@ probe() {
             *) give_up "the request is damaged" ;;
         esac
     done
+
+    begin_run "$run"
 
     # The checks run beside each other and beside our own look; each answers in one line.
     start_checks ready "$ready_count"
