@@ -243,6 +243,12 @@ impl fmt::Display for Subject {
     }
 }
 
+/// Writes bytes as hexadecimal digits, as checksums and tokens are shown.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

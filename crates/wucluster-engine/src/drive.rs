@@ -40,6 +40,7 @@ use crate::pace;
 use crate::stop::Stop;
 use crate::store::Dismissed;
 use contents::is_foreign;
+use keeping::GIVE_BACK;
 
 /// After an interrupt, how long answers that are due are waited for.
 ///
@@ -611,7 +612,8 @@ impl<'a, 'e> Drive<'a, 'e> {
         let due = self.asking;
         self.tell(EventKind::Stopping { due });
         let clock = self.engine.clock;
-        let limit = clock.sleep(STOP_GRACE);
+        let reserved = self.pursuit.tenure.as_ref().map_or(Duration::ZERO, |_| GIVE_BACK);
+        let limit = clock.sleep(STOP_GRACE - reserved);
         tokio::pin!(limit);
         while self.asking > 0 {
             tokio::select! {

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{ClusterName, MountKey, MountName, NodeName};
+use wucluster_core::ids::{MountKey, MountName, NodeName};
 use wucluster_core::ports::Clock;
-use wucluster_core::time::Timestamp;
 use wucluster_engine::store::journal::{self, Damage};
 use wucluster_engine::store::lease::{
-    self, BEAT, Holder, LeaseEnd, LeaseError, Newest, Purpose, SELF_FENCE, SILENCE, Taken, Taking,
-    TookOver,
+    self, BEAT, LeaseEnd, LeaseError, Newest, Operator, Purpose, SELF_FENCE, SILENCE, Taken,
+    Taking, TookOver,
 };
 use wucluster_engine::store::objects::{
     Created, Listed, MemoryObjects, Objects, ObjectsError, create,
@@ -103,15 +102,14 @@ impl Place {
         &self,
         who: &str,
         patience: Duration,
-        is_gone: &(dyn Fn(&Holder) -> bool + Send + Sync),
+        is_gone: &(dyn Fn(&Operator) -> bool + Send + Sync),
     ) -> Result<Taken, LeaseError> {
         let taking = Taking {
-            holder: Holder { who: who.to_owned(), ..Holder::default() },
+            operator: Operator { who: who.to_owned(), ..Operator::default() },
             purpose: Purpose { command: "launch".to_owned(), demand: Some(Demand::Launched) },
             nonce: format!("{who} {:?}", self.clock.now()),
             patience,
             is_gone,
-            run_min: 0,
             calendar: &*self.clock,
         };
         lease::take(&self.objects(), &*self.clock, &taking, &mut |_| ()).await
@@ -149,7 +147,7 @@ fn one_drives_at_a_time_and_runs_are_numbered() {
         let ann = place.take("ann", Duration::ZERO).await.unwrap();
         assert_eq!(ann.run(), 1);
         match place.take("bob", Duration::ZERO).await {
-            Err(LeaseError::Held(held)) => assert_eq!(held.lease.holder.who, "ann"),
+            Err(LeaseError::Held(held)) => assert_eq!(held.lease.operator.who, "ann"),
             other => panic!("{other:?}"),
         }
         ann.end(&end(&place)).await.unwrap();
@@ -169,7 +167,7 @@ fn whose_process_is_gone_is_not_waited_for() {
     wucluster_sim::run(async {
         let place = Place::new();
         place.take("ann", Duration::ZERO).await.unwrap();
-        let is_gone = |holder: &Holder| holder.who == "ann";
+        let is_gone = |operator: &Operator| operator.who == "ann";
         let bob = place.take_if_gone("bob", Duration::ZERO, &is_gone).await.unwrap();
         assert_eq!(bob.lease().took_over, Some(TookOver::Gone { run: 1 }));
         assert!(place.take_if_gone("eve", Duration::ZERO, &is_gone).await.is_err());
@@ -291,7 +289,6 @@ fn what_a_run_tells_is_left_for_the_next_and_carried_on() {
     });
 }
 
-/// Damages one batch of three, in each way, and returns what is said of it.
 #[test]
 fn damage_is_told_and_the_words_before_it_count() {
     wucluster_sim::run(async {
@@ -372,6 +369,5 @@ fn a_lease_that_makes_no_sense_is_an_error() {
         let place = Place::new();
         place.objects().put_new("leases/000000000007", b"{").await.unwrap();
         assert!(matches!(place.take("ann", Duration::ZERO).await, Err(LeaseError::Damaged { .. })));
-        let _ = (Timestamp::default(), ClusterName::new("gibbon"));
     });
 }

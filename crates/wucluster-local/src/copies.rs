@@ -242,7 +242,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let old = into(dir.path(), "old");
         fs::write(old.join(DISK), vec![7; 4096]).unwrap();
-        let sum = crate::store::hex(&sha2::Digest::finalize(
+        let sum = wucluster_core::ids::hex(&sha2::Digest::finalize(
             <sha2::Sha256 as sha2::Digest>::new_with_prefix(vec![7; 4096]),
         ));
         let work = Work::Restore { kept: kept_in(&old), sum, bytes: 8192 };

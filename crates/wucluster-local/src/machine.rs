@@ -16,13 +16,14 @@ use rustix::process::{
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use wucluster_core::ids::InstanceId;
+use wucluster_core::ids::hex;
 
 use crate::arguments::{MachineFiles, Start};
 use crate::error::LocalError;
 use crate::files;
 use crate::program;
 use crate::qmp::Qmp;
-use crate::store::{Store, hex};
+use crate::store::Store;
 
 /// Longest path of a unix socket. Unit: bytes. Source: unix(7), `sun_path` less its final zero.
 const SOCKET_PATH_MAX: usize = 107;

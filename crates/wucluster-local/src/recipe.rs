@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use wucluster_core::ids::hex;
 
 use crate::error::LocalError;
 use crate::program;
-use crate::store::hex;
 
 /// Packages of a node, beside Debian's smallest set. The kernel and xfsprogs are taken apart by
 /// `customize.sh`; `usr-is-merged` keeps out `usrmerge`, which would bring perl.

@@ -8,6 +8,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use wucluster_core::ids::hex;
 use wucluster_core::ids::{InstanceId, SnapshotId, VolumeId};
 use wucluster_core::time::Timestamp;
 
@@ -142,11 +143,6 @@ pub(crate) fn new_id<R: Record>() -> Result<String, LocalError> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(LocalError::file("read", source))?;
     Ok(format!("{}{}", R::PREFIX, &hex(&bytes)[..17]))
-}
-
-/// Writes bytes as hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the time by this host's clock.

@@ -12,7 +12,7 @@ use wucluster_core::interlock::Hold;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::ports::Clock as _;
 use wucluster_core::time::Timestamp;
-use wucluster_engine::store::lease::{self, Holder, Purpose, Taking};
+use wucluster_engine::store::lease::{self, Operator, Purpose, Taking};
 use wucluster_engine::store::objects::{MemoryObjects, Objects};
 use wucluster_engine::store::{Tenure, journal};
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop};
@@ -164,15 +164,7 @@ impl Bench {
         let clock = self.sim.begin_operator();
         let rate_percent = clock.rate_percent();
         let tenure = self.begin_tenure(&clock, demand, waits).await?;
-        let pursuit = Pursuit {
-            definition: definition.clone(),
-            demand,
-            policy: self.policy.clone(),
-            timeout: Some(timeout),
-            wait: Duration::ZERO,
-            records: tenure.1,
-            tenure: Some(Arc::new(tenure.0)),
-        };
+        let pursuit = self.pursuit(definition.clone(), demand, timeout, tenure);
         self.ear.log().begin();
         let from = self.sim.now();
         self.notes.open().tell(from, || format!("-- drive to {demand}"));
@@ -260,16 +252,8 @@ impl Bench {
         let ear = Ear::default();
         let (cloud, shell) = wire(&self.sim, &ear);
         let clock = self.sim.begin_operator();
-        let (tenure, records) = self.begin_tenure(&clock, first, None).await?;
-        let pursuit = Pursuit {
-            definition,
-            demand: first,
-            policy: self.policy.clone(),
-            timeout: Some(timeout),
-            wait: Duration::ZERO,
-            records,
-            tenure: Some(Arc::new(tenure)),
-        };
+        let tenure = self.begin_tenure(&clock, first, None).await?;
+        let pursuit = self.pursuit(definition, first, timeout, tenure);
         let began = Instant::now();
         self.tell(&format!("-- the first operator drives to {first}"));
         let notes = self.notes.clone();
@@ -317,6 +301,24 @@ impl Bench {
         driven
     }
 
+    fn pursuit(
+        &self,
+        definition: ClusterDefinition,
+        demand: Demand,
+        timeout: Duration,
+        (tenure, records): (Tenure, Records),
+    ) -> Pursuit {
+        Pursuit {
+            definition,
+            demand,
+            policy: self.policy.clone(),
+            timeout: Some(timeout),
+            wait: Duration::ZERO,
+            records,
+            tenure: Some(Arc::new(tenure)),
+        }
+    }
+
     /// Takes the lease: whoever had it is dead, or has given it back; or is waited for.
     async fn begin_tenure(
         &self,
@@ -326,12 +328,11 @@ impl Bench {
     ) -> Result<(Tenure, Records), String> {
         let failed = |error: &dyn std::fmt::Display| format!("the store failed: {error}");
         let taking = Taking {
-            holder: Holder::default(),
+            operator: Operator::default(),
             purpose: Purpose { command: demand.command(), demand: Some(demand) },
             nonce: format!("{demand} {:?}", clock.now()),
             patience: waits.unwrap_or_default(),
             is_gone: &|_| waits.is_none(),
-            run_min: 0,
             calendar: clock,
         };
         let taken = lease::take(&self.objects, clock, &taking, &mut |_| ()).await;

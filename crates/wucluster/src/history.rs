@@ -9,7 +9,7 @@ use wucluster_engine::store::lease::{self, Held, LeaseEnd, LeaseError, Newest};
 use wucluster_engine::store::objects::Objects;
 use wucluster_engine::{EngineEvent, EventKind};
 
-use crate::holder::is_gone;
+use crate::operator::is_gone;
 
 /// How many of the latest journals are searched for what happened to one node or mount.
 const RUNS_SEARCHED: usize = 20;
@@ -53,8 +53,8 @@ impl From<&Held> for Driver {
     fn from(held: &Held) -> Self {
         let lease = &held.lease;
         Self {
-            who: lease.holder.who.clone(),
-            pid: lease.holder.pid,
+            who: lease.operator.who.clone(),
+            pid: lease.operator.pid,
             command: lease.purpose.command.clone(),
             since: lease.since,
             run: lease.run,
@@ -98,7 +98,7 @@ pub(crate) async fn lately(objects: &dyn Objects) -> Result<Lately, LeaseError> 
             heard_at,
         })
     });
-    let driver = held.filter(|held| !is_gone(&held.lease.holder)).as_ref().map(Driver::from);
+    let driver = held.filter(|held| !is_gone(&held.lease.operator)).as_ref().map(Driver::from);
     Ok(Lately { last_run, driver })
 }
 

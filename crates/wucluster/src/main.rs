@@ -11,10 +11,10 @@ mod exit;
 mod fault;
 mod forecast;
 mod history;
-mod holder;
 mod input;
 #[cfg(feature = "local")]
 mod local_cloud;
+mod operator;
 mod output;
 mod progress;
 mod render;

@@ -92,6 +92,14 @@ impl Site {
         pace: Pace,
     ) -> Result<Self, Fault> {
         if definition.provider == Provider::Sim {
+            // What leaps over the time until an answer comes would find every answer late.
+            let store = session.globals.store.as_deref();
+            if pace == Pace::Leaps && store.is_some_and(|url| url.starts_with("s3:")) {
+                return Err(Fault::usage(format!(
+                    "with {SPEED}=fast the store is a folder of this machine"
+                ))
+                .hint(format!("leave `--store` out, or set {SPEED} to a speed such as `20x`")));
+            }
             let account = SimAccount::open(dirs, pace)
                 .map_err(|error| Fault::failed(with_sources(&error)))?;
             let store = ClusterStore::open(definition, dirs, session.globals.store.as_deref())?;

@@ -137,9 +137,9 @@ waited for.
 Exit codes: 0, 1 the store cannot be read or written.";
 
 pub(crate) const LEASE_TAKE: &str = "\
-Watches the holder for 90 s. Who renews the lease meanwhile keeps it; end that process if it hangs. \
-What a silent holder has asked for may still come: the next drive waits for that before it deletes anything.
-Exit codes: 0 it is free, 1 the store cannot be written, 5 its holder is there.";
+Watches for 90 s whoever has it. Who renews the lease meanwhile keeps it; end that process if it hangs. \
+What a silent operator has asked for may still come: the next drive waits for that before it deletes anything.
+Exit codes: 0 it is free, 1 the store cannot be written, 5 whoever has it is there.";
 
 pub(crate) const EXPLAIN: &str = "\
 Examples:

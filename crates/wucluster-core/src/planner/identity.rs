@@ -1,11 +1,9 @@
 //! Tokens and UUIDs: the same question always gets the same name.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest, Sha256};
 
 use crate::action::CloudAction;
-use crate::ids::Subject;
+use crate::ids::{Subject, hex};
 use crate::interlock::Context;
 use crate::memory::Unsure;
 use crate::observation::VolumeSeen;
@@ -72,11 +70,4 @@ pub fn filesystem_uuid(volume: &VolumeSeen) -> String {
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let text = hex(&bytes);
     format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
-        text
-    })
 }

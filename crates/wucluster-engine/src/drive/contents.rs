@@ -82,13 +82,6 @@ impl Drive<'_, '_> {
         }
     }
 
-    /// Remembers that a machine has let go of a device, by its own word.
-    pub(super) fn let_go(&mut self, serial: &str) {
-        for of_machine in self.memory.in_use.values_mut() {
-            of_machine.remove(serial);
-        }
-    }
-
     /// Remembers that a node found something on a mount's volume that it would not format over.
     pub(super) fn note_refused_format(&mut self, mount: &MountKey) {
         let volume = self.observation.as_ref().and_then(|seen| seen.mount(mount)?.volume());

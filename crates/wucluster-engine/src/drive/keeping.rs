@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use wucluster_core::ports::{CloudError, ErrorClass, ShellError};
 
-use super::{Done, Drive, STOP_GRACE};
+use super::{Done, Drive};
 use crate::event::{EngineEvent, EventKind};
 use crate::store::Dismissed;
 use crate::store::lease::LeaseEnd;
@@ -17,6 +17,12 @@ use crate::store::lease::LeaseEnd;
 /// Source: what is asked that much later than it was written is later than what counts from the writing down says. It
 /// is little beside the quarter of an hour that a request may be late anyway.
 const WRITING_MAX: Duration = Duration::from_secs(10);
+
+/// How long a drive that ends tries to give its right back.
+///
+/// Source: a person who interrupted has been promised that it ends within [`STOP_GRACE`](super::STOP_GRACE), answers that are
+/// due included.
+pub(super) const GIVE_BACK: Duration = Duration::from_secs(2);
 
 /// Why something was not asked that was written down.
 #[derive(Debug, Clone)]
@@ -38,8 +44,19 @@ impl NotAsked {
     }
 }
 
-/// Comes when what is about to be asked is written down.
-pub(super) type Permit<'a> = Shared<BoxFuture<'a, Result<(), NotAsked>>>;
+/// Comes when what is about to be asked is written down; at once where nothing is.
+#[derive(Clone)]
+pub(super) struct Permit<'a>(Option<Shared<BoxFuture<'a, Result<(), NotAsked>>>>);
+
+impl Permit<'_> {
+    /// Waits for it.
+    pub(super) async fn given(self) -> Result<(), NotAsked> {
+        match self.0 {
+            Some(permit) => permit.await,
+            None => Ok(()),
+        }
+    }
+}
 
 impl<'a> Drive<'a, '_> {
     /// Puts an event down for the journal. Where everything is, told anew at each look, can be made again of the changes.
@@ -57,8 +74,8 @@ impl<'a> Drive<'a, '_> {
     }
 
     /// Writes down all that was told, for the requests of one wave.
-    pub(super) fn permit(&self) -> Option<Permit<'a>> {
-        let tenure = Arc::clone(self.pursuit.tenure.as_ref()?);
+    pub(super) fn permit(&self) -> Permit<'a> {
+        let Some(tenure) = self.pursuit.tenure.clone() else { return Permit(None) };
         let clock = self.engine.clock;
         let told_at = clock.now();
         let stop = self.stop.clone();
@@ -73,7 +90,7 @@ impl<'a> Drive<'a, '_> {
             }
             Ok(())
         };
-        Some(permit.boxed().shared())
+        Permit(Some(permit.boxed().shared()))
     }
 
     /// Begins to write down what was told, unless that is being done.
@@ -121,7 +138,7 @@ impl<'a> Drive<'a, '_> {
         tokio::select! {
             // What cannot be given back is taken over after silence.
             _ = tenure.end(&end) => {}
-            () = clock.sleep(STOP_GRACE) => {}
+            () = clock.sleep(GIVE_BACK) => {}
         }
     }
 }

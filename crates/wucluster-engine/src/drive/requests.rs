@@ -87,7 +87,7 @@ impl Drive<'_, '_> {
         }
         renewing.extend(put_off);
         self.renewing = renewing;
-        let permit = if cloud.is_empty() && shell.is_empty() { None } else { self.permit() };
+        let permit = self.permit();
         for requests in cloud.into_values() {
             self.asking += 1;
             self.requests += requests.len() as u64;
@@ -96,13 +96,10 @@ impl Drive<'_, '_> {
             self.tasks.push(Box::pin(async move {
                 let actions: Vec<CloudAction> =
                     requests.iter().map(|request| request.action().clone()).collect();
-                if let Some(permit) = permit
-                    && let Err(not_asked) = permit.await
-                {
-                    let results = vec![Err(not_asked.of_cloud()); actions.len()];
-                    return Done::Cloud { actions, results };
-                }
-                let results = port.issue(&requests).await;
+                let results = match permit.given().await {
+                    Ok(()) => port.issue(&requests).await,
+                    Err(not_asked) => vec![Err(not_asked.of_cloud()); actions.len()],
+                };
                 Done::Cloud { actions, results }
             }));
         }
@@ -121,13 +118,10 @@ impl Drive<'_, '_> {
             self.tasks.push(Box::pin(async move {
                 let actions: Vec<ShellAction> =
                     requests.iter().map(|request| request.action().clone()).collect();
-                if let Some(permit) = permit
-                    && let Err(not_asked) = permit.await
-                {
-                    let results = vec![Err(not_asked.of_shell()); actions.len()];
-                    return Done::Shell { actions, results };
-                }
-                let results = port.issue(&address, &requests).await;
+                let results = match permit.given().await {
+                    Ok(()) => port.issue(&address, &requests).await,
+                    Err(not_asked) => vec![Err(not_asked.of_shell()); actions.len()],
+                };
                 Done::Shell { actions, results }
             }));
         }
@@ -340,7 +334,6 @@ impl Drive<'_, '_> {
                 }
                 if let ShellAction::Unmount { serial, .. } = action {
                     self.memory.fenced.insert(serial.clone());
-                    self.let_go(serial);
                 }
                 self.done.insert(subject.clone(), Action::Shell(action.clone()));
                 self.tell(EventKind::Answered { subject, name: name.to_owned(), made: None });

@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use wucluster_core::ids::hex;
 
+use super::lease;
 use super::objects::{Objects, ObjectsError};
 use crate::event::{EngineEvent, EventKind};
 use crate::records::Records;
@@ -69,14 +71,6 @@ pub enum Damage {
     },
 }
 
-impl Damage {
-    /// Says whether nothing but the last words of a run are missing.
-    #[must_use]
-    pub const fn is_torn(&self) -> bool {
-        matches!(self, Self::Torn { .. })
-    }
-}
-
 impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -110,15 +104,6 @@ fn folder_of(run: u64) -> String {
 
 pub(super) fn key_of(run: u64, seq: u64) -> String {
     format!("{RUNS}/{run:012}/{seq:012}")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // A string takes whatever is written to it.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Puts a batch together; returns its body and checksum.
@@ -180,7 +165,7 @@ fn parse(body: &[u8]) -> Result<(Head, Vec<EngineEvent>, String), Bad> {
     let Some(whole) = text.strip_suffix('\n') else { return Err(Bad::Short) };
     let Some((above, last)) = whole.rsplit_once('\n') else { return Err(Bad::Short) };
     let Ok(tail) = serde_json::from_str::<Tail>(last) else { return Err(Bad::Short) };
-    let sum = hex(&Sha256::digest(format!("{above}\n").as_bytes()));
+    let sum = hex(&Sha256::digest(format!("{above}\n")));
     if sum != tail.end {
         return Err(wrong("its checksum is another one"));
     }
@@ -251,11 +236,9 @@ pub struct Left {
     pub read: BTreeMap<u64, u64>,
     /// What was wrong with what was read.
     pub damage: Vec<Damage>,
-    /// The number of the last run that wrote anything.
-    pub run: u64,
 }
 
-/// How many of the latest runs are read on, though later ones have taken into account what they had told: a holder that
+/// How many of the latest runs are read on, though later ones have taken into account what they had told: an operator that
 /// was silent may have written more.
 const STILL_WRITTEN: usize = 4;
 
@@ -264,11 +247,9 @@ const STILL_WRITTEN: usize = 4;
 /// # Errors
 /// The store's. What is damaged is no error: it is told in [`Left::damage`].
 pub async fn left(objects: &dyn Objects) -> Result<Left, ObjectsError> {
-    let listed = objects.list(RUNS).await?;
-    let run_of = |key: &str| key.split('/').nth(1).and_then(|name| name.parse::<u64>().ok());
-    let mut runs: Vec<u64> = listed.iter().filter_map(|one| run_of(&one.key)).collect();
-    runs.dedup();
-    let mut left = Left { run: runs.last().copied().unwrap_or(0), ..Left::default() };
+    // Of the leases: a listing of all batches of all runs grows without end.
+    let runs = lease::runs(objects).await?;
+    let mut left = Left::default();
     // From the newest back to one that tells what those before it left.
     let mut journals = BTreeMap::new();
     let mut carried = None;

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! leases/000000000042        who took it, made once; its number is the number of the run
-//! leases/000000000042.beat   a counter, written by its holder alone every 10 s
+//! leases/000000000042.beat   a counter, written by its operator alone every 10 s
 //! leases/000000000042.end    how its run ended, made once
 //! ```
 //!
-//! It saves work and tells people who drives. It keeps no data safe by itself: no cloud heeds it, and a paused holder
+//! It saves work and tells people who drives. It keeps no data safe by itself: no cloud heeds it, and a paused operator
 //! may wake up at any time. What it rests on is that each clock goes at about the rate of the others; no two clocks
 //! are ever compared. A lease is never deleted: whoever takes over makes the next one.
 
@@ -18,19 +18,19 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ports::Clock;
 use wucluster_core::time::Timestamp;
 
-use super::objects::{Created, Listed, Objects, ObjectsError, create};
+use super::objects::{Created, Objects, ObjectsError, create};
 
-/// Pause between two beats of a holder.
+/// Pause between two beats of an operator.
 ///
 /// Source: a third of [`SELF_FENCE`], so that two lost ones do no harm.
 pub const BEAT: Duration = Duration::from_secs(10);
 
-/// How long after its last beat that succeeded a holder goes on asking for things.
+/// How long after its last beat that succeeded an operator goes on asking for things.
 ///
 /// Source: a third of [`SILENCE`]: clocks may go at rates that differ threefold.
 pub const SELF_FENCE: Duration = Duration::from_secs(30);
 
-/// How long a holder has to be silent, by the clock of whoever waits, before its lease is taken over.
+/// How long an operator has to be silent, by the clock of whoever waits, before its lease is taken over.
 ///
 /// Source: as long as anybody at a screen would wait for a cluster whose operator's laptop fell asleep.
 pub const SILENCE: Duration = Duration::from_secs(90);
@@ -51,10 +51,10 @@ pub struct Lease {
     /// Makes the object one that nobody else would have written.
     pub nonce: String,
     /// Who.
-    pub holder: Holder,
+    pub operator: Operator,
     /// What for.
     pub purpose: Purpose,
-    /// Since when, by the holder's clock.
+    /// Since when, by the operator's clock.
     pub since: Timestamp,
     /// Why the one before was not awaited; `None` when there was none, or it had ended.
     pub took_over: Option<TookOver>,
@@ -71,7 +71,7 @@ pub struct Purpose {
 
 /// Somebody who drives: enough to find them, and to tell whether their process is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Holder {
+pub struct Operator {
     /// User and host, such as `ann@mill`.
     pub who: String,
     /// The process.
@@ -86,12 +86,12 @@ pub struct Holder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "how")]
 pub enum TookOver {
-    /// The holder's process is gone: it was killed, or its machine started anew.
+    /// The operator's process is gone: it was killed, or its machine started anew.
     Gone {
         /// Whose.
         run: u64,
     },
-    /// The holder was silent.
+    /// The operator was silent.
     Silent {
         /// Whose.
         run: u64,
@@ -105,7 +105,7 @@ pub enum TookOver {
 pub struct LeaseEnd {
     /// In a word, as [`crate::Outcome::word`] has it.
     pub outcome: String,
-    /// When, by the holder's clock.
+    /// When, by the operator's clock.
     pub at: Timestamp,
     /// How many requests it made, looks included.
     pub requests: u64,
@@ -116,10 +116,8 @@ pub struct LeaseEnd {
 pub struct Held {
     /// It.
     pub lease: Lease,
-    /// When its holder last wrote, by the holder's clock.
+    /// When its operator last wrote, by the operator's clock.
     pub heard_at: Timestamp,
-    /// For how long it was silent while we looked.
-    pub silent: Duration,
 }
 
 /// The newest lease of a cluster.
@@ -137,7 +135,7 @@ pub enum Newest {
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Somebody else has it.
-    #[error("{} drives the cluster (run {})", .0.lease.holder.who, .0.lease.run)]
+    #[error("{} drives the cluster (run {})", .0.lease.operator.who, .0.lease.run)]
     Held(Box<Held>),
     /// An object of it makes no sense.
     #[error("`{key}` in {place} is damaged: {why}")]
@@ -162,17 +160,15 @@ pub(super) fn key_of(run: u64) -> String {
 /// How to take a lease.
 pub struct Taking<'a> {
     /// Who takes it.
-    pub holder: Holder,
+    pub operator: Operator,
     /// What for.
     pub purpose: Purpose,
     /// A word that nobody else would choose: random, and new each time.
     pub nonce: String,
-    /// How long to wait for another holder to end or fall silent.
+    /// How long to wait for another operator to end or fall silent.
     pub patience: Duration,
-    /// Says whether a holder's process is known to be gone.
-    pub is_gone: &'a (dyn Fn(&Holder) -> bool + Send + Sync),
-    /// Numbers of runs up to this one are used up.
-    pub run_min: u64,
+    /// Says whether an operator's process is known to be gone.
+    pub is_gone: &'a (dyn Fn(&Operator) -> bool + Send + Sync),
     /// The clock by which people are told since when: the simulated one, where the cloud is simulated.
     pub calendar: &'a dyn Clock,
 }
@@ -182,8 +178,7 @@ pub struct Taking<'a> {
 /// # Errors
 /// [`LeaseError::Store`] and [`LeaseError::Damaged`].
 pub async fn newest(objects: &dyn Objects) -> Result<Newest, LeaseError> {
-    let listed = objects.list(LEASES).await?;
-    let Some(run) = newest_run(&listed) else { return Ok(Newest::None) };
+    let Some(run) = runs(objects).await?.pop() else { return Ok(Newest::None) };
     look_at(objects, run).await
 }
 
@@ -201,15 +196,9 @@ pub async fn all(
     objects: &dyn Objects,
     most: usize,
 ) -> Result<Vec<(Lease, Option<LeaseEnd>)>, LeaseError> {
-    let listed = objects.list(LEASES).await?;
-    let mut runs: Vec<u64> = listed.iter().filter_map(|one| run_of(&one.key)).collect();
-    runs.sort_unstable();
+    let runs = runs(objects).await?;
     let skipped = runs.len().saturating_sub(most);
-    let read = runs.into_iter().skip(skipped).map(|run| async move {
-        let Some(lease) = read::<Lease>(objects, &key_of(run)).await? else { return Ok(None) };
-        let end = read::<LeaseEnd>(objects, &format!("{}.end", key_of(run))).await?;
-        Ok(Some((lease, end)))
-    });
+    let read = runs.into_iter().skip(skipped).map(|run| one(objects, run));
     let read: Vec<Result<_, LeaseError>> = {
         use futures_util::StreamExt as _;
         futures_util::stream::iter(read).buffered(16).collect().await
@@ -225,8 +214,29 @@ pub async fn end_of(objects: &dyn Objects, run: u64) -> Result<Option<LeaseEnd>,
     read(objects, &format!("{}.end", key_of(run))).await
 }
 
-fn newest_run(listed: &[Listed]) -> Option<u64> {
-    listed.iter().filter_map(|one| run_of(&one.key)).max()
+/// Reads the lease of a run, with how the run ended; `None` when there was no such run.
+///
+/// # Errors
+/// [`LeaseError::Store`] and [`LeaseError::Damaged`].
+pub async fn one(
+    objects: &dyn Objects,
+    run: u64,
+) -> Result<Option<(Lease, Option<LeaseEnd>)>, LeaseError> {
+    match read::<Lease>(objects, &key_of(run)).await? {
+        Some(lease) => Ok(Some((lease, end_of(objects, run).await?))),
+        None => Ok(None),
+    }
+}
+
+/// Lists the numbers of all runs, in their order.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn runs(objects: &dyn Objects) -> Result<Vec<u64>, ObjectsError> {
+    let listed = objects.list(LEASES).await?;
+    let mut runs: Vec<u64> = listed.iter().filter_map(|one| run_of(&one.key)).collect();
+    runs.sort_unstable();
+    Ok(runs)
 }
 
 fn run_of(key: &str) -> Option<u64> {
@@ -243,12 +253,12 @@ async fn look_at(objects: &dyn Objects, run: u64) -> Result<Newest, LeaseError> 
             why: "it is listed and not there".to_owned(),
         });
     };
-    if let Some(end) = read::<LeaseEnd>(objects, &format!("{key}.end")).await? {
+    if let Some(end) = end_of(objects, run).await? {
         return Ok(Newest::Ended(lease, end));
     }
     let beat = objects.get(&format!("{key}.beat")).await?.unwrap_or_default();
     let heard_at = heard_at(&beat).unwrap_or(lease.since);
-    Ok(Newest::Held(Held { lease, heard_at, silent: Duration::ZERO }))
+    Ok(Newest::Held(Held { lease, heard_at }))
 }
 
 async fn read<T: for<'de> Deserialize<'de>>(
@@ -264,7 +274,7 @@ async fn read<T: for<'de> Deserialize<'de>>(
     serde_json::from_slice(&body).map(Some).map_err(damaged)
 }
 
-/// Takes the lease: at once where nobody has it or its holder's process is gone, else after waiting.
+/// Takes the lease: at once where nobody has it or its operator's process is gone, else after waiting.
 ///
 /// Silence is measured by `clock`. `on_wait` is told whom is waited for, each time that it is looked.
 ///
@@ -280,13 +290,13 @@ pub async fn take(
     let mut watched: Option<(u64, Vec<u8>, Timestamp)> = None;
     loop {
         let (run, took_over) = match newest(objects.as_ref()).await? {
-            Newest::None => (taking.run_min + 1, None),
-            Newest::Ended(lease, _) => (lease.run.max(taking.run_min) + 1, None),
-            Newest::Held(held) if (taking.is_gone)(&held.lease.holder) => {
+            Newest::None => (1, None),
+            Newest::Ended(lease, _) => (lease.run + 1, None),
+            Newest::Held(held) if (taking.is_gone)(&held.lease.operator) => {
                 let run = held.lease.run;
-                (run.max(taking.run_min) + 1, Some(TookOver::Gone { run }))
+                (run + 1, Some(TookOver::Gone { run }))
             }
-            Newest::Held(mut held) => {
+            Newest::Held(held) => {
                 let run = held.lease.run;
                 // A beat that cannot be read is no silence.
                 let beat = objects.get(&format!("{}.beat", key_of(run))).await?;
@@ -297,8 +307,8 @@ pub async fn take(
                     _ => now,
                 };
                 watched = Some((run, beat, since));
-                held.silent = now.since(since);
-                if held.silent < SILENCE {
+                let silent = now.since(since);
+                if silent < SILENCE {
                     if now.since(begun) >= taking.patience {
                         return Err(LeaseError::Held(Box::new(held)));
                     }
@@ -306,8 +316,7 @@ pub async fn take(
                     clock.sleep(LOOK_AGAIN).await;
                     continue;
                 }
-                let watched = held.silent;
-                (run.max(taking.run_min) + 1, Some(TookOver::Silent { run, watched }))
+                (run + 1, Some(TookOver::Silent { run, watched: silent }))
             }
         };
         let since = taking.calendar.now();
@@ -315,7 +324,7 @@ pub async fn take(
             schema: "wucluster/lease/1".to_owned(),
             run,
             nonce: taking.nonce.clone(),
-            holder: taking.holder.clone(),
+            operator: taking.operator.clone(),
             purpose: taking.purpose.clone(),
             since,
             took_over,
@@ -372,7 +381,7 @@ impl Taken {
         let body = self.objects.get(&key_of(self.run() + 1)).await?;
         Ok(body.map(|body| {
             let lease = serde_json::from_slice::<Lease>(&body);
-            lease.map_or_else(|_| "somebody".to_owned(), |lease| lease.holder.who)
+            lease.map_or_else(|_| "somebody".to_owned(), |lease| lease.operator.who)
         }))
     }
 

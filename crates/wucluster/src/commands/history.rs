@@ -1,32 +1,19 @@
-//! `history` and `log`: which runs there were, and what one of them did.
-
-use std::collections::BTreeMap;
-use std::time::Duration;
+//! `history`: which runs there were.
 
 use serde::Serialize;
-use wucluster_core::action::{Action, CloudAction};
-use wucluster_core::ids::{SnapshotId, Subject};
 use wucluster_core::time::Timestamp;
-use wucluster_engine::store::journal::{self, RunJournal};
-use wucluster_engine::store::lease::{self, Lease, LeaseEnd, TookOver};
-use wucluster_engine::{EngineEvent, EventKind};
+use wucluster_engine::store::lease::{self, Lease, LeaseEnd};
 
 use super::Session;
-use crate::args::{HistoryArgs, LogArgs};
+use crate::args::HistoryArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::holder::is_gone;
-use crate::output::Output;
+use crate::operator::is_gone;
 use crate::render::look::Tone;
-use crate::render::plain::Lines;
 use crate::render::table::{Cell, Column, Table};
 use crate::render::text::clean;
-use crate::render::words::{ago, count, moment, short_span};
-use crate::signals::Interrupts;
+use crate::render::words::{ago, short_span};
 use crate::store::ClusterStore;
-
-/// Pause between two looks of `--follow`.
-const PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -87,13 +74,13 @@ fn cells(lease: &Lease, end: Option<&LeaseEnd>, is_newest: bool, now: Timestamp)
     let ended = match end {
         Some(end) if matches!(end.outcome.as_str(), "reached") => Cell::new(&end.outcome),
         Some(end) => Cell::toned(Tone::Bad, &end.outcome),
-        None if is_newest && !is_gone(&lease.holder) => Cell::new("goes on"),
+        None if is_newest && !is_gone(&lease.operator) => Cell::new("goes on"),
         None => Cell::toned(Tone::Bad, "no end recorded"),
     };
     vec![
         Cell::new(lease.run.to_string()),
         Cell::new(clean(&lease.purpose.command)),
-        Cell::new(clean(&lease.holder.who)),
+        Cell::new(clean(&lease.operator.who)),
         Cell::new(ago(lease.since, now)),
         Cell::new(took),
         Cell::new(requests),
@@ -101,151 +88,11 @@ fn cells(lease: &Lease, end: Option<&LeaseEnd>, is_newest: bool, now: Timestamp)
     ]
 }
 
-/// Tells what one run did.
-pub(crate) async fn log(session: &Session, args: &LogArgs) -> Result<Exit, Fault> {
-    let output = &session.output;
-    let (store, _) = open(session)?;
-    let objects = store.objects().as_ref();
-    let runs = lease::all(objects, usize::MAX).await?;
-    let wanted = args.run.or_else(|| runs.last().map(|(lease, _)| lease.run));
-    let Some(run) = wanted else {
-        output.aside("Nobody has driven this cluster so far.\n");
-        return Ok(Exit::Done);
-    };
-    let Some((lease, mut end)) = runs.into_iter().find(|(lease, _)| lease.run == run) else {
-        return Err(Fault::usage(format!("there was no run {run}"))
-            .hint("`wucluster history --all` lists all"));
-    };
-    let mut interrupts = Interrupts::listen()?;
-    let mut teller =
-        Teller { output, run, lines: lines(session, &store, run), deleted: BTreeMap::new() };
-    if !output.is_json {
-        output.result(&head(&lease, output));
-    }
-    let mut seen = 0;
-    loop {
-        let journal = journal::read(objects, run, seen).await?;
-        seen = journal.seq;
-        teller.tell(&journal)?;
-        let goes_on = end.is_none() && journal.damage.is_none() && !is_gone(&lease.holder);
-        if !(args.follow && goes_on) {
-            break;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            () = interrupts.next() => return Ok(Exit::Interrupted),
-        }
-        end = lease::end_of(objects, run).await?;
-    }
-    teller.ledger(end.as_ref());
-    Ok(Exit::Done)
-}
-
 /// Opens the store; nothing else is looked at.
-fn open(session: &Session) -> Result<(ClusterStore, Timestamp), Fault> {
+pub(super) fn open(session: &Session) -> Result<(ClusterStore, Timestamp), Fault> {
     let definition = session.definition()?;
     let dirs = crate::dirs::Dirs::find()?;
     let site = crate::site::Site::open(session, &definition, &dirs)?;
     let now = site.now();
     Ok((site.store, now))
-}
-
-fn lines(session: &Session, store: &ClusterStore, run: u64) -> Lines {
-    let cluster = store.folder().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Lines { cluster, run, is_verbose: !session.output.is_quiet }
-}
-
-fn head(lease: &Lease, output: &Output) -> String {
-    let look = &output.out;
-    let who = clean(&lease.holder.who);
-    let command = clean(&lease.purpose.command);
-    let began = moment(lease.since, look);
-    let took_over = match &lease.took_over {
-        None => String::new(),
-        Some(TookOver::Gone { run }) => format!("; run {run} was ended from outside"),
-        Some(TookOver::Silent { run, watched }) => {
-            format!("; took over from run {run}, silent for {}", short_span(*watched))
-        }
-    };
-    format!("run {}: {command}, by {who}, {began}{took_over}\n", lease.run)
-}
-
-/// Tells events, and keeps what was deleted.
-struct Teller<'a> {
-    output: &'a Output,
-    run: u64,
-    lines: Lines,
-    /// What was asked to be deleted, with what keeps its data, until it is refused.
-    deleted: BTreeMap<Subject, (String, Option<SnapshotId>)>,
-}
-
-impl Teller<'_> {
-    fn tell(&mut self, journal: &RunJournal) -> Result<(), Fault> {
-        for event in &journal.events {
-            self.keep(event);
-            if self.output.is_json {
-                let line = serde_json::to_string(event)
-                    .map_err(|error| Fault::failed(format!("cannot write JSON: {error}")))?;
-                self.output.result(&format!("{line}\n"));
-            } else if let Some(line) = self.lines.event(event, &self.output.out) {
-                self.output.result(&format!("{line}\n"));
-            }
-        }
-        if let Some(damage) = &journal.damage {
-            self.output.warn(format!("the rest of run {} cannot be read: {damage}", self.run));
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self, event: &EngineEvent) {
-        match &event.kind {
-            EventKind::Asked { action: Action::Cloud(action), .. } => {
-                let (id, kept_by) = match action {
-                    CloudAction::DeleteVolume { volume, kept_by, .. } => {
-                        (volume.to_string(), kept_by.clone())
-                    }
-                    CloudAction::TerminateInstance { instance, .. } => (instance.to_string(), None),
-                    _ => return,
-                };
-                self.deleted.insert(action.subject(), (id, kept_by));
-            }
-            EventKind::Failed { subject, name, .. }
-                if matches!(name.as_str(), "DeleteVolume" | "TerminateInstances") =>
-            {
-                self.deleted.remove(subject);
-            }
-            _ => {}
-        }
-    }
-
-    /// Tells what was deleted and what keeps it, and how the run ended.
-    fn ledger(&self, end: Option<&LeaseEnd>) {
-        if self.output.is_json {
-            return;
-        }
-        if !self.deleted.is_empty() {
-            let mut table = Table::new([
-                Column::new("DELETED"),
-                Column::new("ID"),
-                Column::new("KEPT SAFE BY"),
-            ]);
-            for (subject, (id, kept_by)) in &self.deleted {
-                let kept = match (subject, kept_by) {
-                    (_, Some(snapshot)) => snapshot.to_string(),
-                    (Subject::Mount(_), None) => "nothing: it never held any data".to_owned(),
-                    (_, None) => "root disk not kept".to_owned(),
-                };
-                table.row([Cell::new(subject.to_string()), Cell::new(id), Cell::new(kept)]);
-            }
-            self.output.result(&format!("\n{}", table.render(&self.output.out)));
-        }
-        let how = match end {
-            Some(end) => {
-                let requests = usize::try_from(end.requests).unwrap_or(usize::MAX);
-                format!("{}, {}", end.outcome, count(requests, "request"))
-            }
-            None => "no end recorded".to_owned(),
-        };
-        self.output.result(&format!("run {} {how}\n", self.run));
-    }
 }

@@ -13,13 +13,13 @@ use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::history::Driver;
-use crate::holder::is_gone;
+use crate::operator::is_gone;
 use crate::render::status;
 use crate::render::text::clean;
 use crate::render::words::{ago, short_span};
 use crate::site::Site;
 
-/// How long `take` waits: until a holder that is silent from now on counts as gone.
+/// How long `take` waits: until an operator that is silent from now on counts as gone.
 const PATIENCE: Duration = Duration::from_secs(SILENCE.as_secs() + 5);
 
 #[derive(Serialize)]
@@ -48,7 +48,7 @@ async fn show(session: &Session, site: &Site) -> Result<Exit, Fault> {
         let (state, lease, end, heard_at) = match &newest {
             Newest::None => ("free", None, None, None),
             Newest::Ended(lease, end) => ("free", Some(lease), Some(end), Some(end.at)),
-            Newest::Held(held) if is_gone(&held.lease.holder) => {
+            Newest::Held(held) if is_gone(&held.lease.operator) => {
                 ("abandoned", Some(&held.lease), None, Some(held.heard_at))
             }
             Newest::Held(held) => ("held", Some(&held.lease), None, Some(held.heard_at)),
@@ -62,21 +62,21 @@ async fn show(session: &Session, site: &Site) -> Result<Exit, Fault> {
         Newest::Ended(lease, end) => format!(
             "free: run {} of {} ended {} ({})",
             lease.run,
-            lease.holder.who,
+            lease.operator.who,
             ago(end.at, now),
             end.outcome
         ),
-        Newest::Held(held) if is_gone(&held.lease.holder) => format!(
+        Newest::Held(held) if is_gone(&held.lease.operator) => format!(
             "free: run {} of {} was ended from outside, last heard {}",
             held.lease.run,
-            held.lease.holder.who,
+            held.lease.operator.who,
             ago(held.heard_at, now)
         ),
         Newest::Held(held) => status::driver(&Driver::from(held), now),
     };
     output.result(&format!("{}\n", clean(&text)));
     match &newest {
-        Newest::Held(held) if !is_gone(&held.lease.holder) => {
+        Newest::Held(held) if !is_gone(&held.lease.operator) => {
             output.next(&["status --watch", "lease take"]);
         }
         Newest::Held(_) | Newest::Ended(..) | Newest::None => output.next(&["history"]),
@@ -84,7 +84,7 @@ async fn show(session: &Session, site: &Site) -> Result<Exit, Fault> {
     Ok(Exit::Done)
 }
 
-/// Takes the lease from a silent holder and gives it back: whoever comes next need not wait.
+/// Takes the lease from a silent operator and gives it back: whoever comes next need not wait.
 async fn take(session: &Session, site: &Site) -> Result<Exit, Fault> {
     let output = &session.output;
     match lease::newest(site.store.objects().as_ref()).await? {
@@ -124,7 +124,7 @@ async fn take(session: &Session, site: &Site) -> Result<Exit, Fault> {
 }
 
 fn explain(session: &Session, site: &Site, held: &Held) {
-    if session.output.is_quiet || is_gone(&held.lease.holder) {
+    if session.output.is_quiet || is_gone(&held.lease.operator) {
         return;
     }
     let text = status::driver(&Driver::from(held), site.now());

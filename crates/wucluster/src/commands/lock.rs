@@ -11,7 +11,7 @@ use super::Session;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::history::Driver;
-use crate::holder::{is_gone, ourselves};
+use crate::operator::{is_gone, ourselves};
 use crate::render::hold::part;
 use crate::render::look::Tone;
 use crate::render::status;
@@ -27,7 +27,7 @@ pub(crate) async fn glance(session: &Session, site: &Site, demand: Demand) -> Re
         return Ok(());
     }
     match lease::newest(site.store.objects().as_ref()).await? {
-        Newest::Held(held) if !is_gone(&held.lease.holder) => {
+        Newest::Held(held) if !is_gone(&held.lease.operator) => {
             tell(session, site, &Driver::from(&held), demand);
             Err(Fault::told(Exit::Locked))
         }
@@ -69,12 +69,11 @@ pub(crate) async fn try_take(
     on_wait: &mut (dyn FnMut(&lease::Held) + Send),
 ) -> Result<Taken, LeaseError> {
     let taking = Taking {
-        holder: ourselves(),
+        operator: ourselves(),
         purpose,
         nonce: nonce(),
         patience,
         is_gone: &is_gone,
-        run_min: 0,
         calendar: site.clock(),
     };
     // Silence is measured in real time, also where the cloud's is simulated.

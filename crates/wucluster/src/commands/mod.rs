@@ -13,6 +13,7 @@ mod lease;
 #[cfg(feature = "local")]
 mod local;
 mod lock;
+mod log;
 mod plan;
 mod rehearse;
 mod run;
@@ -66,7 +67,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Status(args) => block_on(status::status(session, &args)),
         Command::Explain(args) => block_on(explain::explain(session, &args)),
         Command::History(args) => block_on(history::history(session, &args)),
-        Command::Log(args) => block_on(history::log(session, &args)),
+        Command::Log(args) => block_on(log::log(session, &args)),
         Command::Lease(args) => block_on(lease::lease(session, &args)),
         Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),
         Command::Ssh(args) => block_on(ssh::ssh(session, &args)),

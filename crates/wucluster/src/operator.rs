@@ -2,31 +2,33 @@
 
 use std::fs;
 
-use wucluster_engine::store::lease::Holder;
+use wucluster_core::ports::Clock as _;
+use wucluster_engine::SystemClock;
+use wucluster_engine::store::lease::Operator;
 
 /// Describes this process.
-pub(crate) fn ourselves() -> Holder {
+pub(crate) fn ourselves() -> Operator {
     let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let user = user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy().into_owned();
     let pid = std::process::id();
-    Holder { who: format!("{user}@{host}"), pid, began: began(pid), boot: boot() }
+    Operator { who: format!("{user}@{host}"), pid, began: began(pid), boot: boot() }
 }
 
-/// Says whether a holder's process is known to be gone: it ran where we run, and there is none of its number that began
+/// Says whether an operator's process is known to be gone: it ran where we run, and there is none of its number that began
 /// when it began.
-pub(crate) fn is_gone(holder: &Holder) -> bool {
-    let (Some(theirs), Some(began_then)) = (&holder.boot, holder.began) else { return false };
+pub(crate) fn is_gone(operator: &Operator) -> bool {
+    let (Some(theirs), Some(began_then)) = (&operator.boot, operator.began) else { return false };
     let Some(ours) = boot() else { return false };
-    ours == *theirs && began(holder.pid) != Some(began_then)
+    ours == *theirs && began(operator.pid) != Some(began_then)
 }
 
 /// Tells which start of which machine this is, and which of its sets of process numbers we see.
 fn boot() -> Option<String> {
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let boot = SystemClock.uptime()?.boot;
     let numbers = fs::read_link("/proc/self/ns/pid").ok()?;
-    Some(format!("{} {}", boot.trim(), numbers.to_string_lossy()))
+    Some(format!("{boot} {}", numbers.to_string_lossy()))
 }
 
 /// Tells when a process began, in ticks since its machine's start; `None` where there is none, or it is dead and was not
@@ -53,16 +55,16 @@ mod tests {
         assert!(!is_gone(&ourselves));
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
         let pid = child.id();
-        let other = Holder { pid, began: began(pid), ..ourselves.clone() };
+        let other = Operator { pid, began: began(pid), ..ourselves.clone() };
         assert!(!is_gone(&other));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(is_gone(&other));
         assert!(
-            is_gone(&Holder { began: Some(1), ..ourselves.clone() }),
+            is_gone(&Operator { began: Some(1), ..ourselves.clone() }),
             "its number is another's"
         );
-        assert!(!is_gone(&Holder { boot: Some("elsewhere".to_owned()), ..other.clone() }));
-        assert!(!is_gone(&Holder { boot: None, ..other }));
+        assert!(!is_gone(&Operator { boot: Some("elsewhere".to_owned()), ..other.clone() }));
+        assert!(!is_gone(&Operator { boot: None, ..other }));
     }
 }
