@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Torments the engine: every guard switched off in turn, the planner asked about new worlds of any kind and searched
-# as a model in all scopes, and 200,000 days by the seed, which take hours and go on where they were interrupted.
+# as a model in all scopes, and 200,000 days by the seed with a tenth as many with all kinds of change beside them, which
+# take hours and go on where they were interrupted.
 # Not part of the tests.
 #
 #   WUCLUSTER_SEEDS=1000 scripts/torture.sh     fewer days
@@ -20,6 +21,6 @@ PROPTEST_RNG_SEED=random PROPTEST_CASES=${PROPTEST_CASES:-1000000} \
 echo "== the planner as a model, all scopes"
 WUCLUSTER_MODEL=full cargo test --quiet --package wucluster-rehearse --features ablation --test model -- \
     --nocapture --test-threads 1 || status=1
-echo "== $seeds days (state in $target/torture.json; remove it to begin anew)"
+echo "== $seeds days, and a tenth as many with changes (state in $target/torture.json; remove it to begin anew)"
 "$target/release/torture" run "$seeds" "$target/torture.json" || status=1
 exit $status

@@ -65,6 +65,11 @@ pub enum Guard {
     SeenSeal,
     /// The planner asks nothing about a name that several things carry.
     SoleName,
+    /// What is there is a mount's volume, whatever size, zone and file system the definition gives it by now: no other
+    /// one is made in its place.
+    AsMade,
+    /// Nor is it deleted on the way up, to be made anew as it is defined.
+    NotReplaced,
     /// A running machine is ended on its own word only.
     NodesWord,
     /// A volume is detached only after its node carried out an unmount of this drive, so that it refuses a mount
@@ -80,7 +85,7 @@ pub enum Guard {
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::FreshLook,
         Self::FreshWord,
         Self::OneAtATime,
@@ -92,6 +97,8 @@ impl Guard {
         Self::RaisedEpoch,
         Self::SeenSeal,
         Self::SoleName,
+        Self::AsMade,
+        Self::NotReplaced,
         Self::NodesWord,
         Self::NodeFence,
         Self::StableToken,
@@ -114,6 +121,8 @@ impl Guard {
             Self::RaisedEpoch => "raised-epoch",
             Self::SeenSeal => "seen-seal",
             Self::SoleName => "sole-name",
+            Self::AsMade => "as-made",
+            Self::NotReplaced => "not-replaced",
             Self::NodesWord => "nodes-word",
             Self::NodeFence => "node-fence",
             Self::StableToken => "stable-token",

@@ -12,7 +12,7 @@ use crate::generate;
 use crate::guard::{Ablation, AnyGuard};
 use crate::run::{Manner, Report};
 use crate::scenario::Scenario;
-use crate::swarm::{run_safely, swarm};
+use crate::swarm::{self, run_safely, swarm};
 use crate::verdict::Violation;
 
 /// A day on which a guard is missed.
@@ -87,13 +87,16 @@ fn new_violation(guard: AnyGuard, without: &Report, scenario: &Scenario) -> Opti
     without.violations.iter().filter(counts).find(|found| !broken.contains(&found.rule)).cloned()
 }
 
-/// Looks for a day on which a guard is missed: in the scenario that is kept for it, and in the seeds.
+/// Looks for a day on which a guard is missed: in the scenario that is kept for it, in the seeds, and in those of days with
+/// all kinds of change.
 #[must_use]
 pub fn ablate(guard: AnyGuard, seeds: u64) -> Option<Catch> {
     let day = Day::Kept(format!("without-{guard}"));
     match missed(guard, &day) {
         Some(violation) => Some(Catch { guard, day, violation }),
-        None => by_seed(guard, 0..seeds),
+        None => {
+            by_seed(guard, 0..seeds).or_else(|| by_seed(guard, swarm::changed_days(&(0..seeds))))
+        }
     }
 }
 

@@ -18,9 +18,10 @@ use wucluster_engine::store::{Tenure, journal};
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop};
 use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World};
 
+use crate::change::{self, Change};
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
-use crate::scenario::{Act, Ends, HookShape, LeftOut, NodeShape, Scenario, Step};
+use crate::scenario::{Act, Ends, HookShape, NodeShape, Scenario, Step};
 use crate::trouble::Cast;
 use crate::truth::{Shortfalls, Stage};
 use crate::wire::{Ear, WiredCloud, WiredShell, wire};
@@ -127,7 +128,7 @@ impl Bench {
     /// # Errors
     /// As [`Scenario::definition`].
     pub fn definition(&self) -> Result<ClusterDefinition, String> {
-        self.scenario.definition(&self.notes.open().left_out)
+        self.scenario.definition(&self.notes.open().edits)
     }
 
     /// Returns the stage on which the truth is judged.
@@ -166,6 +167,7 @@ impl Bench {
         let tenure = self.begin_tenure(&clock, demand, waits).await?;
         let pursuit = self.pursuit(definition.clone(), demand, timeout, tenure);
         self.ear.log().begin();
+        self.count_changes(&definition);
         let from = self.sim.now();
         self.notes.open().tell(from, || format!("-- drive to {demand}"));
         let (stopper, stop) = Stop::new();
@@ -297,8 +299,20 @@ impl Bench {
             Ok(last)
         };
         let (outcome, driven) = tokio::join!(sleeper, other);
+        if matches!(outcome, Outcome::Dismissed(_)) && matches!(driven, Ok(Some(_))) {
+            *self.notes.open().met.entry(Change::Overtaken).or_default() += 1;
+        }
         self.tell(&format!("-- the first operator ended: {}", outcome.word()));
         driven
+    }
+
+    /// Counts which changes of the definition meet what is there as it was before.
+    fn count_changes(&self, definition: &ClusterDefinition) {
+        let mut notes = self.notes.open();
+        let met = self.sim.peek(|world| change::met(&self.stage(definition), &notes.edits, world));
+        for change in met {
+            *notes.met.entry(change).or_default() += 1;
+        }
     }
 
     fn pursuit(
@@ -379,18 +393,17 @@ impl Bench {
         let now = self.sim.now();
         let mut notes = self.notes.open();
         let done = match act {
-            Act::NodeLeaves(node) => {
-                // A cluster without nodes is no cluster.
-                let stays = self
-                    .cast
-                    .nodes
-                    .iter()
-                    .any(|other| other != node && !notes.left_out.nodes.contains(other));
-                stays && notes.left_out.nodes.insert(node.clone())
+            // A cluster without nodes is no cluster, nor are two mounts at one point.
+            edit if edit.is_edit() => {
+                let before = notes.edits.clone();
+                let is_one = notes.edits.make(edit);
+                let definition = self.scenario.definition(&notes.edits);
+                let is_valid = definition.is_ok_and(|definition| !definition.nodes.is_empty());
+                if !is_valid {
+                    notes.edits = before;
+                }
+                is_one && is_valid
             }
-            Act::NodeJoins(node) => notes.left_out.nodes.remove(node),
-            Act::MountLeaves(mount) => notes.left_out.mounts.insert(mount.clone()),
-            Act::MountJoins(mount) => notes.left_out.mounts.remove(mount),
             Act::Write(mount) => {
                 let file = notes.next_file(mount);
                 let is_written = self.sim.with(|world| world.write(mount, &file, &file).is_ok());
@@ -401,11 +414,7 @@ impl Bench {
             }
             _ => self.sim.with(|world| self.touch(world, act)),
         };
-        let changes_definition = matches!(
-            act,
-            Act::NodeLeaves(_) | Act::NodeJoins(_) | Act::MountLeaves(_) | Act::MountJoins(_)
-        );
-        if done && changes_definition {
+        if done && act.is_edit() {
             self.sim.with(|world| world.count_fault(FaultKind::DefinitionChanged));
         }
         notes.tell(now, || format!("{act}{}", if done { "" } else { " (could not be)" }));
@@ -459,12 +468,7 @@ impl Bench {
                 world.strike(&Fault::Hidden { span: Duration::from_millis(*millis) })
             }
             Act::Lie(lie) => world.strike(&Fault::ProbeLies { lie: *lie }),
-            Act::Write(_)
-            | Act::Pass(_)
-            | Act::NodeLeaves(_)
-            | Act::NodeJoins(_)
-            | Act::MountLeaves(_)
-            | Act::MountJoins(_) => false,
+            _ => false,
         }
     }
 
@@ -510,7 +514,7 @@ impl Bench {
 
     /// Puts all that left the definition back into it.
     pub fn restore_definition(&self) {
-        self.notes.open().left_out = LeftOut::default();
+        self.notes.open().edits.put_back();
     }
 
     /// Says whether a human took away a name or data of somebody: what comes of it is told, and not held

@@ -31,6 +31,10 @@ const SELDOM: [FaultKind; 7] = [
     FaultKind::TokenLifetime,
 ];
 
+/// Seeds from here on are days with all kinds of change: the definition describes otherwise what is there, and
+/// operators fall asleep. What is drawn for the seeds below stays what it was.
+pub const CHANGES_FROM: u64 = 1_000_000;
+
 /// Longest time for which nobody drives.
 const OUTAGE_MAX: Duration = Duration::from_secs(12 * 3600);
 
@@ -56,6 +60,9 @@ pub fn scenario(seed: u64) -> Scenario {
         Scenario { note: String::new(), seed, nodes, start, troubles, steps: Vec::new() };
     let mounts: Vec<MountKey> = scenario.mounts().collect();
     scenario.steps = steps(seed, &names, &mounts, start);
+    if seed >= CHANGES_FROM {
+        scenario.steps = with_changes(&scenario, &mounts);
+    }
     scenario.steps.extend(outage(&scenario, &names));
     scenario
 }
@@ -76,6 +83,69 @@ fn outage(scenario: &Scenario, nodes: &[NodeName]) -> Vec<Step> {
     let millis = u64::try_from(lifetime.as_millis()).unwrap_or(0);
     let launch = || Step::Drive { demand: Demand::Launched, ends: None, beside: Vec::new() };
     vec![launch(), Step::Do(Act::Pass(millis)), Step::Do(Act::Terminate(node)), launch()]
+}
+
+/// Adds to the steps of a scenario what changes beside faults.
+fn with_changes(scenario: &Scenario, mounts: &[MountKey]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (at, step) in scenario.steps.iter().enumerate() {
+        let Step::Drive { demand, ends, beside } = step else {
+            steps.push(step.clone());
+            continue;
+        };
+        let mut rng = Rng::new(scenario.seed, &format!("changes {at}"));
+        if rng.chance(0.6) {
+            steps.extend(edits(&mut rng, scenario, mounts).into_iter().map(Step::Do));
+        }
+        let mut rng = Rng::new(scenario.seed, &format!("asleep {at}"));
+        if !rng.chance(0.15) {
+            steps.push(step.clone());
+            continue;
+        }
+        // Who takes over demands the same, or turns it back; sometimes by another definition.
+        let first = if rng.chance(0.5) {
+            *demand
+        } else if demand.is_upward() {
+            Demand::Away
+        } else {
+            Demand::Launched
+        };
+        let mut meanwhile = Vec::new();
+        if rng.chance(0.3) {
+            meanwhile.extend(edits(&mut rng, scenario, mounts).into_iter().map(Step::Do));
+        }
+        meanwhile.push(Step::Drive { demand: *demand, ends: *ends, beside: beside.clone() });
+        steps.push(Step::Asleep {
+            first,
+            asleep_after: rng.magnitude(100, 120_000),
+            asleep_for: rng.magnitude(1_000, 1_800_000),
+            meanwhile,
+        });
+    }
+    steps
+}
+
+/// Draws how the definition describes otherwise what may be there.
+fn edits(rng: &mut Rng, scenario: &Scenario, mounts: &[MountKey]) -> Vec<Act> {
+    let mut acts = Vec::new();
+    for _ in 0..=rng.below(3) {
+        let mount = rng.pick(mounts).cloned();
+        let gib = mount.as_ref().and_then(|mount| scenario.shape(mount)).map_or(1, |it| it.gib);
+        acts.push(match (rng.below(5), mount) {
+            (0, Some(mount)) => Act::Resize(mount, 1 + rng.below(gib)),
+            (1, Some(mount)) => Act::Resize(mount, gib + 1 + rng.below(8)),
+            (2, Some(mount)) => Act::ChangeKind(mount),
+            (3, Some(mount)) => {
+                let root = rng.pick(&["/srv", "/srv", "/mnt"]).copied().unwrap_or("/srv");
+                let at = format!("{root}/{}", mount.mount);
+                Act::MovePoint(mount, at)
+            }
+            (_, _) => Act::ChangeZone(
+                rng.pick(&["sim-1b", "sim-1b", "sim-1a"]).copied().unwrap_or("sim-1b").to_owned(),
+            ),
+        });
+    }
+    acts
 }
 
 /// Draws 1 to 12 nodes with 0 to 24 mounts in all; small clusters are drawn far more often.

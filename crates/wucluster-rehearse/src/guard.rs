@@ -61,7 +61,9 @@ impl AnyGuard {
                 Some(Self::Interlock(Interlock::StillAttached))
             }
             Self::Interlock(Interlock::IdentityConflict) => Some(Self::Other(Guard::SoleName)),
-            Self::Other(Guard::SoleName) => Some(Self::Interlock(Interlock::IdentityConflict)),
+            Self::Other(Guard::SoleName | Guard::AsMade) => {
+                Some(Self::Interlock(Interlock::IdentityConflict))
+            }
             Self::Other(Guard::SecondLook) => Some(Self::Other(Guard::MissingDevice)),
             Self::Other(Guard::MissingDevice) => Some(Self::Other(Guard::SecondLook)),
             Self::Other(Guard::NodeFence) => Some(Self::RunFence),
@@ -106,6 +108,8 @@ impl AnyGuard {
                 &[Rule::Harm(HarmKind::FormattedOverContent)]
             }
             Self::RunFence => &[Rule::Harm(HarmKind::FormattedOverContent), Rule::LostData],
+            Self::Other(Guard::AsMade) => &[Rule::Harm(HarmKind::Remade)],
+            Self::Other(Guard::NotReplaced) => &[Rule::Discarded],
             Self::Other(Guard::StableToken | Guard::Missed) => {
                 &[Rule::Harm(HarmKind::TwoInstances), Rule::Harm(HarmKind::TwoVolumes)]
             }

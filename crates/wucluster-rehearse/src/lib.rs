@@ -6,6 +6,7 @@
 #[cfg(feature = "ablation")]
 pub mod ablate;
 pub mod bench;
+pub mod change;
 pub mod forecast;
 pub mod generate;
 pub mod guard;

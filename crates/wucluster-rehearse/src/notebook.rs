@@ -7,15 +7,18 @@ use wucluster_core::ids::MountKey;
 use wucluster_core::time::Timestamp;
 use wucluster_sim::EPOCH;
 
-use crate::scenario::LeftOut;
+use crate::change::Change;
+use crate::scenario::Edits;
 
 /// What users wrote and did.
 #[derive(Debug, Default)]
 pub struct Notes {
     /// Per mount, the files that were written; each once, with its own name as content.
     pub written: BTreeMap<MountKey, Vec<String>>,
-    /// What has left the definition.
-    pub left_out: LeftOut,
+    /// What was changed of the definition.
+    pub edits: Edits,
+    /// Which changes met what was there before them, and at how many drives.
+    pub met: BTreeMap<Change, u64>,
     /// What happened, line by line, if it is kept.
     pub story: Option<Vec<String>>,
 }

@@ -11,6 +11,7 @@ use wucluster_sim::{
 };
 
 use crate::bench::{Bench, Driven};
+use crate::change::Change;
 use crate::guard::{Ablation, AnyGuard};
 use crate::judge;
 use crate::scenario::{Scenario, Start, Step};
@@ -32,6 +33,8 @@ pub struct Report {
     pub excused: u64,
     /// How often each kind of fault was felt.
     pub fired: BTreeMap<FaultKind, u64>,
+    /// Which kinds of change met what was there before them, and at how many drives.
+    pub met: BTreeMap<Change, u64>,
     /// How long it took. Unit: virtual time.
     pub span: Duration,
     /// A digest of all that happened.
@@ -80,8 +83,10 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
             trial.guilty(Rule::Panic, Subject::Cluster, format!("no such cluster: {wrong}"));
         }
         let story = bench.notes.open().story.take().unwrap_or_default();
+        let met = std::mem::take(&mut bench.notes.open().met);
         bench.sim.peek(|world| Report {
             fired: world.kinds_fired(),
+            met,
             span: world.now().since(wucluster_sim::EPOCH),
             digest: world.trace_digest(),
             excused: trial.excused,
@@ -136,7 +141,8 @@ impl Trial {
             // Nor can anybody know what two examinations in a row miss, each by itself.
             let is_missed = is_over && !was_shown && harm.what.contains(EXAMINATION_MISSED);
             // What came to be on a blank volume, and was shown to nobody, nobody could record.
-            let is_blank = harm.kind == HarmKind::BlankDespiteData;
+            let is_blank =
+                matches!(harm.kind, HarmKind::BlankDespiteData | HarmKind::Remade);
             let was_struck = |kind| bench.sim.peek(|world| world.was_struck(kind, &harm.subject));
             let is_foreign = is_blank && was_struck(FaultKind::ForeignContent);
             let is_robbed = bench.sim.peek(|world| bench.is_robbed(world, &harm.subject));

@@ -1,6 +1,6 @@
 //! A run, described whole: the cluster, what goes wrong, what is done, and then calm.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
@@ -180,6 +180,14 @@ pub enum Act {
     MountLeaves(MountKey),
     /// A mount comes back into the definition.
     MountJoins(MountKey),
+    /// The definition gives a mount another size from now on. Unit: GiB.
+    Resize(MountKey, u64),
+    /// The definition gives a mount the other kind of file system from now on.
+    ChangeKind(MountKey),
+    /// The definition gives a mount another mount point from now on.
+    MovePoint(MountKey, String),
+    /// The definition names another zone from now on.
+    ChangeZone(String),
     /// A node's machine loses power.
     PowerCut(NodeName),
     /// A node's hooks say no so many times from now on.
@@ -219,6 +227,9 @@ impl Act {
             | Self::Release(mount)
             | Self::MountLeaves(mount)
             | Self::MountJoins(mount)
+            | Self::Resize(mount, _)
+            | Self::ChangeKind(mount)
+            | Self::MovePoint(mount, _)
             | Self::ForceDetach(mount)
             | Self::DeleteNewestSnapshot(mount)
             | Self::DeleteVolume(mount)
@@ -230,6 +241,7 @@ impl Act {
             | Self::Hide(_)
             | Self::Lie(_)
             | Self::Impersonate(_)
+            | Self::ChangeZone(_)
             | Self::NodeLeaves(_)
             | Self::NodeJoins(_)
             | Self::PowerCut(_)
@@ -251,9 +263,25 @@ impl Act {
             | Self::Stop(node)
             | Self::Terminate(node)
             | Self::Impersonate(node) => Some(node),
-            Self::Pass(_) | Self::Hide(_) | Self::Lie(_) => None,
+            Self::Pass(_) | Self::Hide(_) | Self::Lie(_) | Self::ChangeZone(_) => None,
             other => other.mount().map(|mount| &mount.node),
         }
+    }
+
+    /// Says whether it changes the definition.
+    #[must_use]
+    pub fn is_edit(&self) -> bool {
+        matches!(
+            self,
+            Self::NodeLeaves(_)
+                | Self::NodeJoins(_)
+                | Self::MountLeaves(_)
+                | Self::MountJoins(_)
+                | Self::Resize(..)
+                | Self::ChangeKind(_)
+                | Self::MovePoint(..)
+                | Self::ChangeZone(_)
+        )
     }
 }
 
@@ -270,6 +298,12 @@ impl fmt::Display for Act {
             Self::NodeJoins(node) => write!(f, "{node} comes back into the definition"),
             Self::MountLeaves(mount) => write!(f, "{mount} leaves the definition"),
             Self::MountJoins(mount) => write!(f, "{mount} comes back into the definition"),
+            Self::Resize(mount, gib) => write!(f, "the definition gives {mount} {gib} GiB"),
+            Self::ChangeKind(mount) => {
+                write!(f, "the definition gives {mount} the other kind of file system")
+            }
+            Self::MovePoint(mount, at) => write!(f, "the definition moves {mount} to {at}"),
+            Self::ChangeZone(zone) => write!(f, "the definition moves to the zone {zone}"),
             Self::PowerCut(node) => write!(f, "{node} loses power"),
             Self::HooksSayNo(node, noes) => write!(f, "the hooks of {node} say no {noes} times"),
             Self::Stop(node) => write!(f, "a human stops {node}"),
@@ -291,13 +325,51 @@ impl fmt::Display for Act {
     }
 }
 
-/// What has left the definition for now.
+/// What was changed of the definition so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LeftOut {
-    /// Nodes.
+pub struct Edits {
+    /// Nodes that have left it for now.
     pub nodes: BTreeSet<NodeName>,
-    /// Mounts.
+    /// Mounts that have left it for now.
     pub mounts: BTreeSet<MountKey>,
+    /// Other sizes. Unit: GiB.
+    pub sizes: BTreeMap<MountKey, u64>,
+    /// Mounts with the other kind of file system.
+    pub kinds: BTreeSet<MountKey>,
+    /// Other mount points.
+    pub points: BTreeMap<MountKey, String>,
+    /// Another zone.
+    pub zone: Option<String>,
+}
+
+impl Edits {
+    /// Makes a change of the definition; says whether it is one.
+    pub fn make(&mut self, act: &Act) -> bool {
+        match act {
+            Act::NodeLeaves(node) => self.nodes.insert(node.clone()),
+            Act::NodeJoins(node) => self.nodes.remove(node),
+            Act::MountLeaves(mount) => self.mounts.insert(mount.clone()),
+            Act::MountJoins(mount) => self.mounts.remove(mount),
+            Act::Resize(mount, gib) => self.sizes.insert(mount.clone(), *gib) != Some(*gib),
+            Act::ChangeKind(mount) => {
+                if !self.kinds.remove(mount) {
+                    self.kinds.insert(mount.clone());
+                }
+                true
+            }
+            Act::MovePoint(mount, at) => {
+                self.points.insert(mount.clone(), at.clone()).as_ref() != Some(at)
+            }
+            Act::ChangeZone(zone) => self.zone.replace(zone.clone()).as_ref() != Some(zone),
+            _ => false,
+        }
+    }
+
+    /// Puts all that left the definition back into it; what is described otherwise stays so.
+    pub fn put_back(&mut self) {
+        self.nodes.clear();
+        self.mounts.clear();
+    }
 }
 
 impl Scenario {
@@ -310,11 +382,21 @@ impl Scenario {
         })
     }
 
-    /// Returns the definition as a user would write it, without what was left out.
+    /// Returns how a mount is described at the beginning.
     #[must_use]
-    pub fn definition_text(&self, left_out: &LeftOut) -> String {
+    pub fn shape(&self, key: &MountKey) -> Option<&MountShape> {
+        let node = self.nodes.iter().find(|node| node.name == key.node)?;
+        node.mounts.iter().find(|mount| mount.name == key.mount)
+    }
+
+    /// Returns the definition as a user would write it, as it was changed.
+    #[must_use]
+    pub fn definition_text(&self, edits: &Edits) -> String {
         let mut text = "[cluster]\nname = \"swarm\"\n".to_owned();
-        for node in self.nodes.iter().filter(|node| !left_out.nodes.contains(&node.name)) {
+        if let Some(zone) = &edits.zone {
+            let _ = writeln!(text, "zone = \"{zone}\"");
+        }
+        for node in self.nodes.iter().filter(|node| !edits.nodes.contains(&node.name)) {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "\n[node.{}]", node.name);
             for HookShape { on, passed_over, .. } in &node.hooks {
@@ -326,12 +408,15 @@ impl Scenario {
             }
             for mount in &node.mounts {
                 let key = MountKey { node: node.name.clone(), mount: mount.name.clone() };
-                if !left_out.mounts.contains(&key) {
+                if !edits.mounts.contains(&key) {
                     let MountShape { name, xfs, gib } = mount;
-                    let fs = if *xfs { "xfs" } else { "ext4" };
+                    let fs = if *xfs == edits.kinds.contains(&key) { "ext4" } else { "xfs" };
+                    let gib = edits.sizes.get(&key).unwrap_or(gib);
+                    let usual = format!("/mnt/{name}");
+                    let at = edits.points.get(&key).unwrap_or(&usual);
                     let _ = writeln!(
                         text,
-                        "mount.{name} = {{ at = \"/mnt/{name}\", size = \"{gib} GiB\", fs = \"{fs}\" }}"
+                        "mount.{name} = {{ at = \"{at}\", size = \"{gib} GiB\", fs = \"{fs}\" }}"
                     );
                 }
             }
@@ -339,13 +424,12 @@ impl Scenario {
         text
     }
 
-    /// Parses the definition without what was left out.
+    /// Parses the definition as it was changed.
     ///
     /// # Errors
     /// The first thing that is wrong with the names or sizes of the scenario.
-    pub fn definition(&self, left_out: &LeftOut) -> Result<ClusterDefinition, String> {
-        ClusterDefinition::parse(&self.definition_text(left_out))
-            .map_err(|wrong| format!("{wrong:?}"))
+    pub fn definition(&self, edits: &Edits) -> Result<ClusterDefinition, String> {
+        ClusterDefinition::parse(&self.definition_text(edits)).map_err(|wrong| format!("{wrong:?}"))
     }
 
     /// Reads a scenario from its JSON.

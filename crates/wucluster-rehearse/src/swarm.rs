@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use wucluster_core::ids::Subject;
 use wucluster_sim::FaultKind;
 
+use crate::change::Change;
 use crate::generate;
 use crate::run::{Manner, Report, run};
 use crate::scenario::Scenario;
@@ -26,6 +27,9 @@ const REPEATED: u64 = 100;
 pub struct Table {
     /// How many seeds were run.
     pub seeds: u64,
+    /// How many of them are of days with all kinds of change.
+    #[serde(default)]
+    pub seeds_with_changes: u64,
     /// How many were run twice, with the same history.
     pub repeated: u64,
     /// How long they took together. Unit: seconds of virtual time.
@@ -36,6 +40,9 @@ pub struct Table {
     pub kinds: BTreeMap<String, (u64, u64)>,
     /// Per pair of kinds, as `A1 C3`: in how many seeds both were felt.
     pub pairs: BTreeMap<String, u64>,
+    /// Per kind of change: in how many seeds it met what was there before it, and at how many drives in all.
+    #[serde(default)]
+    pub changes: BTreeMap<String, (u64, u64)>,
     /// What nobody could have known without records from before the drive; counted, not held against.
     pub excused: u64,
     /// The slowest seed, and how many milliseconds it took.
@@ -55,6 +62,16 @@ pub struct Debt {
     pub mended: Vec<u64>,
 }
 
+/// One day with all kinds of change is run beside so many of the others.
+pub const DAYS_PER_CHANGED_DAY: u64 = 10;
+
+/// Returns the seeds of the days with all kinds of change that belong to a range of the others.
+#[must_use]
+pub fn changed_days(days: &std::ops::Range<u64>) -> std::ops::Range<u64> {
+    let nth = |day: u64| generate::CHANGES_FROM + day / DAYS_PER_CHANGED_DAY;
+    nth(days.start)..nth(days.end)
+}
+
 /// Lists the seeds that break a rule, found and not mended yet, each with the rule: a debt that is shown in every run that
 /// comes to them, and that can only get smaller.
 #[must_use]
@@ -68,10 +85,18 @@ pub fn open_seeds() -> BTreeMap<u64, &'static str> {
 }
 
 impl Table {
-    /// Compares what was broken with the list of [`open_seeds`], of which the first so many seeds were run.
+    /// Returns how many seeds of days without further kinds of change were run: of those from 0 on.
+    #[must_use]
+    pub fn days(&self) -> u64 {
+        self.seeds - self.seeds_with_changes
+    }
+
+    /// Compares what was broken with the list of [`open_seeds`], of which the first so many of both ranges were run.
     #[must_use]
     pub fn debt(&self) -> Debt {
         let open = open_seeds();
+        let from = generate::CHANGES_FROM;
+        let with_changes = from..from + self.seeds_with_changes;
         let (known, new): (Vec<_>, Vec<_>) = self
             .guilty
             .iter()
@@ -80,7 +105,8 @@ impl Table {
             known: known.into_iter().map(|(seed, _)| *seed).collect(),
             new: new.into_iter().map(|(seed, what)| (*seed, what.clone())).collect(),
             mended: open
-                .range(..self.seeds)
+                .range(..self.days())
+                .chain(open.range(with_changes))
                 .map(|(seed, _)| *seed)
                 .filter(|seed| !self.guilty.contains_key(seed))
                 .collect(),
@@ -90,6 +116,12 @@ impl Table {
     /// Adds a run.
     pub fn add(&mut self, seed: u64, report: &Report, took: Duration) {
         self.seeds += 1;
+        self.seeds_with_changes += u64::from(seed >= generate::CHANGES_FROM);
+        for (change, times) in &report.met {
+            let slot = self.changes.entry(change.as_str().to_owned()).or_default();
+            slot.0 += 1;
+            slot.1 += times;
+        }
         self.virtual_seconds += report.span.as_secs();
         self.excused += report.excused;
         for ending in &report.endings {
@@ -114,6 +146,7 @@ impl Table {
     /// Adds what another table counted.
     pub fn merge(&mut self, other: Self) {
         self.seeds += other.seeds;
+        self.seeds_with_changes += other.seeds_with_changes;
         self.repeated += other.repeated;
         self.virtual_seconds += other.virtual_seconds;
         self.excused += other.excused;
@@ -127,6 +160,11 @@ impl Table {
         }
         for (kind, (seeds, times)) in other.kinds {
             let slot = self.kinds.entry(kind).or_default();
+            slot.0 += seeds;
+            slot.1 += times;
+        }
+        for (change, (seeds, times)) in other.changes {
+            let slot = self.changes.entry(change).or_default();
             slot.0 += seeds;
             slot.1 += times;
         }
@@ -173,6 +211,15 @@ impl Table {
             .collect()
     }
 
+    /// Lists the kinds of change with in how many seeds each met what was there before it, the rarest first.
+    #[must_use]
+    pub fn rarest_changes(&self) -> Vec<(Change, u64)> {
+        let met = |change: Change| self.changes.get(change.as_str()).map_or(0, |(seeds, _)| *seeds);
+        let mut changes: Vec<_> = Change::ALL.map(|change| (change, met(change))).into();
+        changes.sort_by_key(|(_, count)| *count);
+        changes
+    }
+
     /// Lists the simulated kinds that were felt in no seed.
     #[must_use]
     pub fn never_felt(&self) -> Vec<FaultKind> {
@@ -203,6 +250,17 @@ impl Table {
             let (seeds, times) = felt.unwrap_or_default();
             let percent = seeds * 100 / self.seeds.max(1);
             text += &format!("{:<24} {seeds:>10} {percent:>3}% {times:>10}\n", kind.to_string());
+        }
+        if self.seeds_with_changes > 0 {
+            text += &format!(
+                "kind of change               met in seeds     drives, of {} seeds\n",
+                self.seeds_with_changes
+            );
+            for change in Change::ALL {
+                let (seeds, times) = self.changes.get(change.as_str()).copied().unwrap_or_default();
+                let percent = seeds * 100 / self.seeds_with_changes;
+                text += &format!("{change:<24} {seeds:>10} {percent:>3}% {times:>10}\n");
+            }
         }
         let rarest: Vec<String> = self
             .rarest_kinds()
@@ -321,5 +379,23 @@ mod tests {
         assert_eq!(table.pairs_below(3).iter().filter(|(_, count)| *count == 2).count(), 1);
         assert_eq!(table.pairs_below(2).len(), all - 1);
         assert_eq!(table.never_felt().len(), count - 2);
+    }
+
+    #[test]
+    fn a_change_counts_where_it_met_something_and_beside_ten_days_there_is_one_with_all_kinds() {
+        let mut report = Report::default();
+        report.met.insert(Change::Zone, 3);
+        let mut table = Table::default();
+        table.add(7, &Report::default(), Duration::ZERO);
+        table.add(generate::CHANGES_FROM, &report, Duration::ZERO);
+        assert_eq!((table.days(), table.seeds_with_changes), (1, 1));
+        let changes = table.rarest_changes();
+        assert_eq!(changes.iter().filter(|(_, count)| *count == 0).count(), Change::ALL.len() - 1);
+        assert_eq!(changes.last(), Some(&(Change::Zone, 1)));
+        // However a range is cut, each of its days comes once.
+        let cut = [0..15, 15..16, 16..40].map(|days| changed_days(&days));
+        assert_eq!(cut[0].start, generate::CHANGES_FROM);
+        assert_eq!((cut[0].end, cut[1].end), (cut[1].start, cut[2].start));
+        assert_eq!(cut[2].end, generate::CHANGES_FROM + 4);
     }
 }

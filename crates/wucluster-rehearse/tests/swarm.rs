@@ -4,8 +4,8 @@
 #![allow(clippy::print_stdout, reason = "a test tells what it did")]
 
 use wucluster_rehearse::generate;
-use wucluster_rehearse::run::Manner;
-use wucluster_rehearse::swarm::{Debt, open_seeds, swarm};
+use wucluster_rehearse::run::{Manner, Report};
+use wucluster_rehearse::swarm::{Debt, changed_days, open_seeds, swarm};
 use wucluster_rehearse::verdict::Rule;
 use wucluster_sim::HarmKind;
 
@@ -25,15 +25,19 @@ fn is_never_open(rule: &str) -> bool {
 #[test]
 fn bad_days_end_well_or_are_known_not_to() {
     let count = seeds();
-    let table = swarm(0..count, &Manner::default(), None, &|seed, report| {
+    let tells = |seed, report: &Report| {
         for found in report.violations.iter().take(2) {
             println!("seed {seed}: {found}");
             println!("   cargo run -p wucluster-rehearse --bin torture -- replay --seed {seed}");
         }
         false
-    });
+    };
+    let mut table = swarm(0..count, &Manner::default(), None, &tells);
+    let with_changes = changed_days(&(0..count));
+    let changed = with_changes.end - with_changes.start;
+    table.merge(swarm(with_changes, &Manner::default(), None, &tells));
     println!("{}", table.to_text());
-    assert_eq!(table.seeds, count);
+    assert_eq!((table.days(), table.seeds), (count, count + changed));
     for (seed, what) in &table.guilty {
         println!("open: {seed} {}", what.split(' ').next().unwrap_or_default());
     }
@@ -46,7 +50,8 @@ fn bad_days_end_well_or_are_known_not_to() {
         about_bytes.is_empty(),
         "no byte may be at stake on a seed that is open: {about_bytes:?}"
     );
-    assert_eq!(table.repeated, count.div_ceil(100), "the same seed has the same history");
+    let repeated = count.div_ceil(100) + changed.div_ceil(100);
+    assert_eq!(table.repeated, repeated, "the same seed has the same history");
     if count < 1_000 {
         println!("too few seeds to judge what was felt");
         return;
@@ -55,6 +60,9 @@ fn bad_days_end_well_or_are_known_not_to() {
     for (kind, felt_in) in table.rarest_kinds() {
         assert!(felt_in >= count / 100, "{kind} was felt in {felt_in} of {count} seeds");
     }
+    for (change, met_in) in table.rarest_changes() {
+        assert!(met_in >= changed / 100, "{change} met something in {met_in} of {changed} seeds");
+    }
     let apart: Vec<_> =
         table.rarest_pairs().into_iter().filter(|(_, felt_in)| *felt_in == 0).collect();
     assert!(count < 10_000 || apart.is_empty(), "never felt together: {apart:?}");
@@ -62,7 +70,7 @@ fn bad_days_end_well_or_are_known_not_to() {
 
 #[test]
 fn a_seed_is_a_scenario_that_json_keeps_whole() {
-    for seed in 0..300 {
+    for seed in (0..300).chain(generate::CHANGES_FROM..generate::CHANGES_FROM + 100) {
         let scenario = generate::scenario(seed);
         let text = scenario.to_json();
         let read = wucluster_rehearse::scenario::Scenario::from_json(&text);

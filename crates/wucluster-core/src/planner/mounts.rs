@@ -27,7 +27,17 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
         }
         several => several.first(),
     };
+    let counts = |volume: &&VolumeSeen| {
+        ctx.policy.guards(Guard::AsMade) || !is_defined_otherwise(ctx, mount, volume)
+    };
+    let volume = volume.filter(counts);
     let result = match (ctx.demand, volume) {
+        (
+            Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched,
+            Some(volume),
+        ) if !ctx.policy.guards(Guard::NotReplaced) && is_defined_otherwise(ctx, mount, volume) => {
+            deleted(ctx, mount, volume)
+        }
         (Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched, None) => {
             create(ctx, mount)
         }
@@ -64,6 +74,16 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
         (_, result) => result,
     };
     settle(ctx, mount, volume, result)
+}
+
+/// Says whether the definition would have a mount's volume made otherwise by now. What is there stays as it is all the
+/// same: its size, its zone and its file system change by nothing but a person's hands.
+fn is_defined_otherwise(ctx: &Context<'_>, mount: &MountObservation, volume: &VolumeSeen) -> bool {
+    let Some(defined) = ctx.definition.mount(&mount.key) else { return false };
+    let zone = ctx.definition.zone.as_ref();
+    defined.size != volume.size
+        || zone.is_some_and(|zone| volume.zone.as_ref() != Some(zone))
+        || volume.tags.filesystem().is_some_and(|(kind, _)| kind != defined.fs.as_str())
 }
 
 /// Follows a refusal down its rungs: what must come first is proposed in its place.

@@ -30,13 +30,13 @@ impl World {
             .max_by_key(|found| found.number);
         let smaller = newest
             .filter(|found| size < found.size)
-            .map(|found| format!("{size}, and {} is of {}", found.id, found.size));
+            .map(|found| format!("{} is of {}, and this of {size}", found.id, found.size));
         let elsewhere = self
             .volumes
             .values()
             .filter(|found| found.maker == Maker::Operator && found.is_living())
             .find(|found| Owner::of(&found.tags).as_ref() == Some(&owner) && found.zone != zone)
-            .map(|found| format!("in {zone}, and {} is in {}", found.id, found.zone));
+            .map(|found| format!("{} is in {}, and this in {zone}", found.id, found.zone));
         for what in smaller.into_iter().chain(elsewhere) {
             self.harm_by(by, HarmKind::Remade, what);
         }

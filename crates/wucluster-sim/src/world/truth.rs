@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use wucluster_core::action::CloudAction;
-use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, Subject, VolumeId};
+use wucluster_core::definition::Size;
+use wucluster_core::ids::{
+    ClusterName, InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId,
+};
 use wucluster_core::observation::{SnapshotState, VolumeState};
 use wucluster_core::tags::{Identity, Tags};
 use wucluster_core::time::Timestamp;
@@ -183,6 +186,30 @@ impl World {
             .filter(|found| found.owner.as_ref().is_some_and(|owner| owner.is_mount(mount)))
             .max_by_key(|found| found.number);
         newest.map(|found| (found.state.clone(), found.is_listed))
+    }
+
+    /// Returns a volume's true size; `None` when there never was such a volume.
+    #[must_use]
+    pub fn volume_size(&self, id: &VolumeId) -> Option<Size> {
+        self.volumes.get(id).map(|found| found.size)
+    }
+
+    /// Returns the zone of a volume; `None` when there never was such a volume.
+    #[must_use]
+    pub fn volume_zone(&self, id: &VolumeId) -> Option<&str> {
+        self.volumes.get(id).map(|found| found.zone.as_str())
+    }
+
+    /// Returns the zone of an instance; `None` when there never was such an instance.
+    #[must_use]
+    pub fn instance_zone(&self, id: &InstanceId) -> Option<&str> {
+        self.instances.get(id).map(|found| found.zone.as_str())
+    }
+
+    /// Returns the size of the volume that a snapshot was taken of; `None` when there never was such a snapshot.
+    #[must_use]
+    pub fn snapshot_size(&self, id: &SnapshotId) -> Option<Size> {
+        self.snapshots.get(id).map(|found| found.size)
     }
 
     /// Counts the snapshots of a volume that ended in error and still exist.
