@@ -31,7 +31,7 @@ pub struct Memory {
     /// provider's own times tell when it was attached, not since when it has been on its way off.
     pub attachments: BTreeMap<MountKey, (AttachmentState, Timestamp)>,
     /// Per mount, since when its node answers each time that it has no device of the volume, which the
-    /// provider calls attached to it.
+    /// provider calls attached to it, or busy there.
     pub deviceless_since: BTreeMap<MountKey, Timestamp>,
     /// Per machine, the serial numbers of devices that it had in use when it last showed them, and since when its answers
     /// leave each of them out. What an answer leaves out may be in use all the same.
@@ -149,9 +149,19 @@ pub struct Unsure {
     pub action: CloudAction,
     /// What it made, if anything, shows itself by then.
     pub until: Timestamp,
+    /// Whether it was asked for so long ago that its token may be forgotten: asked again, it might make a second one, so
+    /// it is waited for first.
+    pub is_old: bool,
 }
 
 impl Unsure {
+    /// Says whether what was asked for is to show itself before it is asked for again, after a look that was begun at
+    /// `seen_at`.
+    #[must_use]
+    pub fn is_awaited_at(&self, seen_at: Timestamp) -> bool {
+        self.is_old && self.until > seen_at
+    }
+
     /// Says whether what was asked for is a volume that begins from this snapshot, or blank if it is `None`.
     #[must_use]
     pub fn begins_from(&self, snapshot: Option<&SnapshotId>) -> bool {

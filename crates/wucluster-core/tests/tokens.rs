@@ -78,7 +78,7 @@ fn a_creation_whose_answer_was_lost_is_asked_again_as_it_was() {
     later.view.snapshots[1].tags.set(KEY_GENERATION, "9");
     for cleared in &plan.actions {
         let Action::Cloud(action) = cleared.action() else { continue };
-        let unsure = Unsure { action: action.clone(), until: NOW };
+        let unsure = Unsure { action: action.clone(), until: NOW, is_old: false };
         let memory = SubjectMemory { unsure: Some(unsure), ..SubjectMemory::default() };
         later.memory.subjects.insert(action.subject(), memory);
     }
@@ -89,6 +89,25 @@ fn a_creation_whose_answer_was_lost_is_asked_again_as_it_was() {
     assert_eq!(asked(&again), asked(&plan.actions), "the listing has another generation by now");
     later.memory.subjects.clear();
     assert_ne!(tokens(&later).0, tokens(&listed).0, "without that memory it is another token");
+}
+
+#[test]
+fn what_was_asked_for_long_ago_is_not_repeated_before_it_had_time_to_show_itself() {
+    let listed = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3);
+    let asked = listed.plan(Demand::Launched).actions;
+    let with = |until| {
+        let mut later = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3);
+        for cleared in &asked {
+            let Action::Cloud(action) = cleared.action() else { continue };
+            let unsure = Some(Unsure { action: action.clone(), until, is_old: true });
+            let memory = SubjectMemory { unsure, ..SubjectMemory::default() };
+            later.memory.subjects.insert(action.subject(), memory);
+        }
+        later.plan(Demand::Launched)
+    };
+    let plan = with(NOW.after(std::time::Duration::from_secs(1)));
+    assert_eq!((plan.actions.len(), plan.waits.len()), (0, 2), "its token may be forgotten");
+    assert_eq!(with(NOW).actions.len(), 2, "and then as it was");
 }
 
 /// Lets a world remember what another one asked for, as answered.
@@ -136,7 +155,7 @@ fn a_volume_that_was_asked_for_from_an_older_snapshot_is_waited_for_while_it_may
     });
     let action = asked.unwrap();
     let mut with = |until| {
-        let unsure = Some(Unsure { action: action.clone(), until });
+        let unsure = Some(Unsure { action: action.clone(), until, is_old: false });
         let memory = SubjectMemory { unsure, ..SubjectMemory::default() };
         later.memory.subjects.insert(action.subject(), memory);
         tokens(&later).1

@@ -360,8 +360,7 @@ impl Records {
         let ended = self.ended.iter().filter(move |(_, at)| now.since(**at) < KEPT);
         let ended = ended.map(|(id, at)| Record { at: *at, fact: Fact::Ended { id: id.clone() } });
         // After what lives, which would end them.
-        let intents = self.intents.iter().filter(move |(_, (_, at))| now.since(*at) < KEPT);
-        let intents = intents.map(|(subject, (request, at))| Record {
+        let intents = self.intents.iter().map(|(subject, (request, at))| Record {
             at: *at,
             fact: Fact::Intended { subject: subject.clone(), request: request.clone() },
         });
@@ -441,11 +440,14 @@ impl Records {
         }
         for (subject, (request, at)) in &self.intents {
             let asked_at = *at.min(&now);
-            // As long as it may still land it is asked again as it was: under its token it is the same.
-            if asked_at.after(late.max(lag)) > now {
-                let until = asked_at.after(late.max(lag));
+            // As long as it may still land it is asked again as it was: under its token it is the same. Later that one may
+            // be forgotten, and one listing that lacks what was made is no proof that nothing was.
+            let lands_by = asked_at.after(late.max(lag));
+            let is_old = lands_by <= now;
+            let until = if is_old { now.after(lag.min(SECOND_THOUGHT)) } else { lands_by };
+            if until > now {
                 let of_subject = memory.subjects.entry(subject.clone()).or_default();
-                of_subject.unsure = Some(Unsure { action: request.clone(), until });
+                of_subject.unsure = Some(Unsure { action: request.clone(), until, is_old });
             }
         }
         for (subject, ends) in &self.open {

@@ -4,9 +4,10 @@ use sha2::{Digest, Sha256};
 
 use crate::action::CloudAction;
 use crate::ids::{Subject, hex};
-use crate::interlock::Context;
+use crate::interlock::{Context, Refusal};
 use crate::memory::Unsure;
 use crate::observation::VolumeSeen;
+use crate::plan::WaitOn;
 use crate::policy::Guard;
 
 /// Makes the idempotence token of a creation: equal for equal questions, of 32 characters.
@@ -31,9 +32,20 @@ pub(super) fn token(ctx: &Context<'_>, subject: &Subject, parts: &[&str]) -> Str
 }
 
 /// Returns the creation whose answer was lost, to be asked again as it was.
-pub(super) fn unsure<'a>(ctx: &'a Context<'_>, subject: &Subject) -> Option<&'a Unsure> {
-    let unsure = ctx.memory.of(subject)?.unsure.as_ref();
-    unsure.filter(|_| ctx.policy.guards(Guard::StableToken))
+///
+/// # Errors
+/// A wait, while what was asked for long ago may be there and left out of a listing.
+pub(super) fn unsure<'a>(
+    ctx: &'a Context<'_>,
+    subject: &Subject,
+) -> Result<Option<&'a Unsure>, Refusal> {
+    let unsure = ctx.memory.of(subject).and_then(|memory| memory.unsure.as_ref());
+    let unsure = unsure.filter(|_| ctx.policy.guards(Guard::StableToken));
+    if unsure.is_some_and(|unsure| unsure.is_awaited_at(ctx.seen_at())) {
+        let what = "it was asked for long ago, without an answer, and may be there";
+        return Err(Refusal::wait(subject.clone(), WaitOn::Cloud, what));
+    }
+    Ok(unsure)
 }
 
 /// Returns the creation as it was asked for before, if it would make the same: what it made may be there and hidden,

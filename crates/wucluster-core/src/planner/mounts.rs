@@ -265,7 +265,7 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
         return Err(Refusal::wait(subject, WaitOn::Cloud, what));
     }
     let source = data::source(ctx, &mount.key)?;
-    if let Some(unsure) = identity::unsure(ctx, &subject) {
+    if let Some(unsure) = identity::unsure(ctx, &subject)? {
         if unsure.begins_from(source.snapshot()) {
             return pace::attempt(ctx, Action::Cloud(unsure.action.clone()));
         }

@@ -85,9 +85,13 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
         return Refusal::wait(subject.clone(), WaitOn::Cloud, what).into();
     }
     let Some(defined) = ctx.definition.nodes.get(&node.name) else { return Step::Done };
-    if let Some(unsure) = identity::unsure(ctx, subject) {
-        let action = Action::Cloud(unsure.action.clone());
-        return pace::attempt(ctx, action).unwrap_or_else(Step::from);
+    match identity::unsure(ctx, subject) {
+        Err(refusal) => return refusal.into(),
+        Ok(Some(unsure)) => {
+            let action = Action::Cloud(unsure.action.clone());
+            return pace::attempt(ctx, action).unwrap_or_else(Step::from);
+        }
+        Ok(None) => {}
     }
     // Nothing that a later listing may show otherwise: a request whose answer was lost must come again
     // under the same token. The provider itself tells when that one is used up.

@@ -296,7 +296,7 @@ impl Drive<'_, '_> {
                     memory.unsure = None;
                 } else if is_creation && error.class == ErrorClass::Ambiguous {
                     let until = now.after(lag.max(late));
-                    memory.unsure = Some(Unsure { action: action.clone(), until });
+                    memory.unsure = Some(Unsure { action: action.clone(), until, is_old: false });
                 }
                 if is_creation && memory.unsure.is_none() {
                     self.record(Fact::Refused { subject: subject.clone() });

@@ -164,7 +164,7 @@ impl Planner {
             of_subject.shell_settled_at = remembered.is_word_old.then_some(AFTER);
             let awaited = |what| Awaited { what, since: BEFORE, until: LATER, is_ending: false };
             of_subject.awaited = what.map(awaited).into_iter().collect();
-            let unsure = |action| Unsure { action, until: LATER };
+            let unsure = |action| Unsure { action, until: LATER, is_old: false };
             of_subject.unsure = remembered.unsure.and_then(|ask| self.creation(ask)).map(unsure);
             of_subject.token_generation = u32::from(remembered.tokens);
         }
