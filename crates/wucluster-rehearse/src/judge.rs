@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::Subject;
+use wucluster_core::ids::{InstanceId, Subject};
 use wucluster_core::observation::SnapshotState;
 use wucluster_engine::{Ending, Outcome};
 use wucluster_sim::World;
@@ -67,6 +67,19 @@ pub fn is_late(driven: &Driven, world: &World, subject: &Subject) -> bool {
         .iter()
         .flatten()
         .any(|about| world.was_shown_late(about, driven.from, driven.to))
+}
+
+/// Says whether all that a subject lacks is that a human gave its node's name to another machine, and that no look of this
+/// drive has shown it.
+#[must_use]
+pub fn has_unseen_twin(bench: &Bench, driven: &Driven, world: &World, found: &Violation) -> bool {
+    let Some(node) = found.subject.node().filter(|_| found.what.contains("instances carry")) else {
+        return false;
+    };
+    let log = bench.ear.log();
+    let named = world.instances_named(&driven.definition.name, node);
+    let is_unseen = |id: &InstanceId| world.is_made_by_human(id) && !log.seen.contains(id.as_str());
+    named.iter().filter(|id| !is_unseen(id)).count() == 1
 }
 
 /// I14: what is defined and deleted on the way up.

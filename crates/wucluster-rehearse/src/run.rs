@@ -141,8 +141,7 @@ impl Trial {
             // Nor can anybody know what two examinations in a row miss, each by itself.
             let is_missed = is_over && !was_shown && harm.what.contains(EXAMINATION_MISSED);
             // What came to be on a blank volume, and was shown to nobody, nobody could record.
-            let is_blank =
-                matches!(harm.kind, HarmKind::BlankDespiteData | HarmKind::Remade);
+            let is_blank = matches!(harm.kind, HarmKind::BlankDespiteData | HarmKind::Remade);
             let was_struck = |kind| bench.sim.peek(|world| world.was_struck(kind, &harm.subject));
             let is_foreign = is_blank && was_struck(FaultKind::ForeignContent);
             let is_robbed = bench.sim.peek(|world| bench.is_robbed(world, &harm.subject));
@@ -236,7 +235,9 @@ impl Trial {
             let is_by_others =
                 demand.is_upward() || bench.sim.peek(|world| bench.is_robbed(world, subject));
             let is_late = bench.sim.peek(|world| judge::is_late(driven, world, subject));
-            if is_short && is_by_others && is_late {
+            let has_unseen_twin =
+                bench.sim.peek(|world| judge::has_unseen_twin(bench, driven, world, &violation));
+            if is_short && is_by_others && is_late || has_unseen_twin {
                 self.excused += 1;
             } else {
                 self.violations.push(violation);

@@ -215,9 +215,10 @@ impl Stage<'_> {
     }
 
     fn is_mounted(&self, world: &World, mount: &MountKey) -> Result<(), Shortfall> {
-        self.is_attached(world, mount)?;
+        // A volume that a human gave another mount's name is that mount's, whatever it was made for.
+        let volume = self.is_attached(world, mount)?;
         let wanted = self.definition.mount(mount).map(|defined| defined.at.clone());
-        let found = world.mounted_at(mount);
+        let found = world.volume_mounted_at(&volume);
         if found.is_some() && found == wanted {
             Ok(())
         } else {
@@ -269,7 +270,7 @@ impl Stage<'_> {
                     | Interlock::NoCapacity => refused(log, &hold.subject),
                     // Two reasons: what is attached there and fits no mount, and what is in use there and
                     // is not listed.
-                    Interlock::StillAttached => is(
+                    Interlock::StillAttached | Interlock::MountedElsewhere => is(
                         self.mounts.iter().any(|mount| {
                             &mount.node == node
                                 && world.is_in_use(mount)
@@ -402,6 +403,9 @@ impl Stage<'_> {
                 Subject::Mount(mount) => {
                     subjects.insert(Subject::Node(mount.node.clone()));
                     let volumes = world.volumes_named(&self.definition.name, mount);
+                    // What carries its name now may have been made for another.
+                    let made_for = volumes.iter().filter_map(|volume| world.mount_of(volume));
+                    subjects.extend(made_for.map(Subject::Mount));
                     let machines: Vec<_> = volumes
                         .iter()
                         .filter_map(|volume| world.attachment_of(volume))

@@ -40,8 +40,9 @@ impl World {
         }
         self.release_grips();
         self.recover_binned();
-        // What was announced in the storm would end machines in calm.
-        self.events.retain(|_, event| !matches!(event, Event::SpotEnds { .. }));
+        // What was announced in the storm would end machines in calm, or mount what is reported to be unmounted.
+        self.events
+            .retain(|_, event| !matches!(event, Event::SpotEnds { .. } | Event::Remounts { .. }));
         let stuck: Vec<(VolumeId, AttachmentState, u64)> = self
             .volumes
             .values_mut()

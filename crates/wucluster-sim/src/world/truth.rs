@@ -76,6 +76,12 @@ impl World {
             || volumes.any(|it| is_it(it.maker, it.owner.as_ref(), it.published.since()))
     }
 
+    /// Says whether a human made an instance.
+    #[must_use]
+    pub fn is_made_by_human(&self, id: &InstanceId) -> bool {
+        self.instances.get(id).is_some_and(|found| found.maker == Maker::Human)
+    }
+
     /// Says whether the cloud has accepted to end a volume or instance, and will.
     #[must_use]
     pub fn is_to_end(&self, id: &str) -> bool {

@@ -189,6 +189,16 @@ impl World {
         self.place_of(mount).ok().map(|(_, at)| at)
     }
 
+    /// Says whether a volume is mounted in a running machine's own mount table, and where.
+    #[must_use]
+    pub fn volume_mounted_at(&self, volume: &VolumeId) -> Option<String> {
+        let mut running = self.instances.values().filter(|found| found.is_running());
+        running.find_map(|found| {
+            let mut mounts = found.machine.mounts.iter();
+            mounts.find(|mounted| &mounted.volume == volume).map(|mounted| mounted.at.clone())
+        })
+    }
+
     /// Returns the machine that a mount's volume is visible on.
     pub(super) fn machine_of(&self, mount: &MountKey) -> Result<(InstanceId, VolumeId), UserError> {
         let missing = || UserError::NotMounted(mount.to_string());
