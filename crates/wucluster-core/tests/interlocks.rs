@@ -940,8 +940,14 @@ fn a_nameless_volume_in_the_place_of_a_mount_holds_what_leads_down() {
         let holds: Vec<_> = plan.holds.iter().map(|hold| hold.interlock).collect();
         assert_eq!(holds, [Interlock::MountedElsewhere], "{demand}");
         assert!(!plan.is_met(), "{demand}");
-        // What is mounted anywhere else is nobody's concern here.
-        assert!(unlisted("/srv").plan(demand).is_met(), "{demand}");
+        // Mounted elsewhere, or held by a container, it may be the mount's all the same.
+        let mut held = unlisted("/mnt/home").device(|device| device.is_held = Some(true));
+        held = held.device(|device| device.mounts.clear());
+        for world in [unlisted("/srv"), held] {
+            let plan = world.plan(demand);
+            let holds: Vec<_> = plan.holds.iter().map(|hold| hold.interlock).collect();
+            assert_eq!(holds, [Interlock::MountedElsewhere], "{demand}");
+        }
     }
     // A listing may lack it for once: then it is awaited.
     let mut world = unlisted("/mnt/home");
@@ -955,6 +961,46 @@ fn a_nameless_volume_in_the_place_of_a_mount_holds_what_leads_down() {
     world.memory.subjects.insert(Subject::Mount(key("chief/home")), memory);
     let plan = world.plan(Demand::Unmounted);
     assert!(plan.holds.is_empty() && !plan.is_met());
+}
+
+#[test]
+fn what_a_user_attached_beside_the_mounts_holds_nothing() {
+    let world = World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "in-use", "1 live")
+        .attached("i-chief", "attached")
+        .mounted("/srv")
+        .volume_called("chief/home", "vol-other", "available", "1 live");
+    let mut world = world;
+    world.view.volumes.remove(0);
+    assert!(world.plan(Demand::Separated).is_met());
+}
+
+#[test]
+fn a_running_node_that_left_the_definition_is_asked_before_anything_is_unmounted() {
+    let mut world = World::new(SOLO).instance("gone", "running");
+    world.answers.clear();
+    let plan = world.plan(Demand::Unmounted);
+    assert!(!plan.is_met() && plan.holds.is_empty() && plan.waits.len() == 1, "{plan:?}");
+    assert!(world.plan(Demand::Mounted).waits.is_empty());
+}
+
+#[test]
+fn of_two_machines_with_one_name_nothing_is_said_to_be_unmounted() {
+    let world = World::new(SOLO)
+        .instance_called("chief", "i-1", "running")
+        .instance_called("chief", "i-2", "running");
+    let plan = world.plan(Demand::Unmounted);
+    let holds: Vec<_> = plan.holds.iter().map(|hold| hold.interlock).collect();
+    assert!(!plan.is_met());
+    assert_eq!(holds, [Interlock::IdentityConflict]);
+}
+
+#[test]
+fn a_volume_that_is_listed_as_new_is_not_known_to_be_detached() {
+    let world = World::new(SOLO).volume("chief/home", "creating", "1 live");
+    let plan = world.plan(Demand::Separated);
+    assert!(!plan.is_met() && plan.holds.is_empty() && plan.waits.len() == 1, "{plan:?}");
 }
 
 #[test]

@@ -427,7 +427,9 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
             // Whatever else is heard in between, or nothing, begins it anew.
             if matches!(mount.filesystem, Observed::Present(FilesystemState::NoDevice))
-                && attachment.is_some_and(|one| one.state == AttachmentState::Attached)
+                && attachment.is_some_and(|one| {
+                    matches!(one.state, AttachmentState::Attached | AttachmentState::Busy)
+                })
             {
                 self.memory.deviceless_since.entry(mount.key.clone()).or_insert(now);
             } else {

@@ -111,6 +111,10 @@ impl Demand {
                 let answer = not_in_use(definition, observation, stranger);
                 put(Clause::NotMounted, Subject::Stranger(stranger.id.clone()), answer);
             }
+            for node in &observation.nodes {
+                let answer = nothing_unlisted(observation, node);
+                put(Clause::NotMounted, Subject::Node(node.name.clone()), answer);
+            }
         }
         verdict
     }
@@ -141,6 +145,19 @@ fn not_in_use(
     }
     let at: Vec<&str> = device.mounts.iter().map(|mount| mount.at.as_str()).collect();
     Answer::No(format!("{} has it in use ({}): {}", node.name, at.join(", "), stranger.why))
+}
+
+/// Whether a node has nothing in use that no listing shows.
+fn nothing_unlisted(observation: &Observation, node: &NodeObservation) -> Answer {
+    if let Some(gap) = observation.unasked(node) {
+        return Answer::Unknown(gap.why.clone());
+    }
+    match observation.unlisted_in_use(node) {
+        Some((serial, _)) => {
+            Answer::No(format!("it has device {serial} in use, which is not listed"))
+        }
+        None => Answer::Yes,
+    }
 }
 
 fn node_clause(clause: Clause, definition: &ClusterDefinition, node: &NodeObservation) -> Answer {
@@ -293,8 +310,9 @@ fn mount_clause(
             [one] => match one.open_attachments().next() {
                 None => match &one.state {
                     VolumeState::InUse => Answer::No("in-use".to_owned()),
-                    VolumeState::Creating
-                    | VolumeState::Available
+                    // A listing that goes back in time shows as new what is attached.
+                    VolumeState::Creating => Answer::No("creating".to_owned()),
+                    VolumeState::Available
                     | VolumeState::Deleting
                     | VolumeState::Deleted
                     | VolumeState::Error => Answer::Yes,

@@ -3,6 +3,7 @@
 use super::{Context, Hold, Interlock, Refusal, Rung, data};
 use crate::action::CloudAction;
 use crate::ids::{InstanceId, MountKey, NodeName, Subject};
+use crate::memory::AwaitedId;
 use crate::observation::{
     AttachmentState, FilesystemState, Gap, GapKind, InstanceState, MountObservation,
     NodeObservation, Observed, VolumeSeen, VolumeState,
@@ -116,10 +117,38 @@ pub(crate) fn nothing_nameless(ctx: &Context<'_>, mount: &MountObservation) -> R
         .refuse())
 }
 
+/// Passes a node that has nothing in use which no listing shows: a volume that lost its name is neither unmounted nor kept,
+/// whatever mount it was made for.
+pub(crate) fn nothing_unlisted(ctx: &Context<'_>, node: &NodeObservation) -> Result<(), Refusal> {
+    let subject = Subject::Node(node.name.clone());
+    if let Some(gap) = ctx.observation.unasked(node) {
+        return Err(silent(ctx, &subject, &node.name, gap));
+    }
+    let Some((serial, device)) = ctx.observation.unlisted_in_use(node) else { return Ok(()) };
+    let is_known = |id: &AwaitedId| matches!(id, AwaitedId::Volume(id) if &id.serial() == serial);
+    let mut memories = ctx.memory.subjects.values();
+    if memories.any(|it| it.awaited_at(ctx.seen_at()).any(|awaited| is_known(&awaited.what))) {
+        let what = format!("the volume of device {serial} is to show itself");
+        return Err(Refusal::wait(subject, WaitOn::Cloud, what));
+    }
+    let at: Vec<&str> = device.mounts.iter().map(|mount| mount.at.as_str()).collect();
+    let at = if at.is_empty() { "in another name space".to_owned() } else { at.join(", ") };
+    Err(Hold::new(Interlock::MountedElsewhere, subject, "not all that it has is unmounted")
+        .why(format!("it has device {serial} in use ({at}), which is no volume of the cluster's that is listed"))
+        .so("it stays as it is: what is on that device is not known to be kept")
+        .fix("set the tags of its volume right, or unmount and detach it by hand")
+        .may_clear()
+        .refuse())
+}
+
 /// Passes a mount of which no listing shows a volume on its node, if that node says so too.
 pub(crate) fn used_nowhere(ctx: &Context<'_>, mount: &MountObservation) -> Result<(), Refusal> {
     let (key, subject) = (&mount.key, Subject::Mount(mount.key.clone()));
     if let Some((node, gap)) = ctx.observation.unasked_about(mount) {
+        // Of several machines with one name none is asked: they are held.
+        if node.instance().is_none() {
+            return Err(Refusal::wait(subject, WaitOn::Others, gap.why.clone()));
+        }
         return Err(silent(ctx, &subject, &node.name, gap));
     }
     if !matches!(mount.filesystem, Observed::Absent) {

@@ -254,11 +254,53 @@ impl Observation {
         let is_one = mount.is_defined || !mount.volumes.is_empty();
         let is_nowhere = is_one && matches!(mount.filesystem, Observed::Absent);
         let node = self.node(&mount.key.node).filter(|_| is_nowhere)?;
-        let runs = node.instance().is_some_and(|one| one.state == InstanceState::Running);
+        // Of several with one name none is asked.
+        let runs = node.instances.iter().any(|one| one.state == InstanceState::Running);
         match &node.probe {
             Observed::Unknown(gap) if runs => Some((node, gap)),
             Observed::Unknown(_) | Observed::Absent | Observed::Present(_) => None,
         }
+    }
+
+    /// Returns why a node that left the definition, and runs, has not told what it has in use: its mounts left with it, and
+    /// what lost its name is in no listing.
+    #[must_use]
+    pub fn unasked<'a>(&self, node: &'a NodeObservation) -> Option<&'a Gap> {
+        let runs = node.instances.iter().any(|one| one.state == InstanceState::Running);
+        match &node.probe {
+            Observed::Unknown(gap) if runs && !node.is_defined => Some(gap),
+            Observed::Unknown(_) | Observed::Absent | Observed::Present(_) => None,
+        }
+    }
+
+    /// Returns a volume's device that a node has in use, that is no volume which is listed, and that may be the one of a
+    /// mount: of one without a volume, or of one that left the definition with its node. What a user attached beside
+    /// mounts whose volumes are all there is nobody's concern; what is mounted in the place of a mount is told as its.
+    #[must_use]
+    pub fn unlisted_in_use<'a>(
+        &self,
+        node: &'a NodeObservation,
+    ) -> Option<(&'a String, &'a DeviceSeen)> {
+        let lacks = |mount: &MountObservation| mount.is_defined && mount.volumes.is_empty();
+        if node.is_defined && !self.mounts_of(&node.name).any(lacks) {
+            return None;
+        }
+        let mut in_use = node.probe.present()?.volumes().filter(|(_, device)| device.is_in_use());
+        in_use.find(|(serial, device)| {
+            let mut volumes = self.mounts.iter().flat_map(|mount| &mount.volumes);
+            let is_listed = volumes.any(|volume| &volume.id.serial() == *serial)
+                || self.strangers.iter().any(|stranger| &stranger.serial() == *serial);
+            let mut told = self.mounts_of(&node.name).filter_map(|mount| match &mount.filesystem {
+                Observed::Present(FilesystemState::MountedElsewhere { at, .. })
+                    if mount.volumes.is_empty() =>
+                {
+                    Some(at)
+                }
+                _ => None,
+            });
+            let at: Vec<&String> = device.mounts.iter().map(|mount| &mount.at).collect();
+            !is_listed && !told.any(|told| told.iter().any(|point| at.contains(&point)))
+        })
     }
 
     /// Says whether a node has a volume in use, whatever listings show.

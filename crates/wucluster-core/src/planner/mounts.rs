@@ -426,15 +426,15 @@ fn separated(
     volume: &VolumeSeen,
 ) -> Result<Step, Refusal> {
     match &volume.state {
-        VolumeState::Creating
-        | VolumeState::Deleting
-        | VolumeState::Deleted
-        | VolumeState::Error => {
+        VolumeState::Deleting | VolumeState::Deleted | VolumeState::Error => {
             if volume.open_attachments().next().is_none() {
                 return Ok(Step::Done);
             }
         }
-        VolumeState::Available | VolumeState::InUse | VolumeState::Unrecognized(_) => {}
+        VolumeState::Creating
+        | VolumeState::Available
+        | VolumeState::InUse
+        | VolumeState::Unrecognized(_) => {}
     }
     order::free(ctx, &mount.key, volume).map(|()| Step::Done)
 }

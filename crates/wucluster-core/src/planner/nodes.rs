@@ -21,11 +21,12 @@ pub(super) fn step(ctx: &Context<'_>, node: &NodeObservation) -> Step {
             runs(ctx, node).unwrap_or(Step::Done)
         }
         Demand::Launched => runs(ctx, node).unwrap_or_else(|| ready(ctx, node)),
-        Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => Step::Done,
-        Demand::Haltable => match halt::may_halt(ctx, node) {
-            Ok(()) => Step::Done,
-            Err(refusal) => refusal.into(),
-        },
+        Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => {
+            order::nothing_unlisted(ctx, node).map_or_else(Step::from, |()| Step::Done)
+        }
+        Demand::Haltable => order::nothing_unlisted(ctx, node)
+            .and_then(|()| halt::may_halt(ctx, node))
+            .map_or_else(Step::from, |()| Step::Done),
         Demand::Away => match node.instance() {
             None => Step::Done,
             Some(instance) => gone(ctx, node, instance, &subject),

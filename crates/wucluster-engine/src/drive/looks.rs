@@ -41,8 +41,8 @@ impl Drive<'_, '_> {
         // What lost its name may be mounted in the place of a mount.
         let has_stranger =
             observation.strangers.iter().any(|stranger| stranger.held_by.contains(&instance.id));
-        let is_unasked =
-            observation.mounts_of(name).any(|mount| observation.unasked_about(mount).is_some());
+        let is_unasked = observation.unasked(node).is_some()
+            || observation.mounts_of(name).any(|mount| observation.unasked_about(mount).is_some());
         match self.pursuit.demand {
             Demand::Instantiated => false,
             // What is on its way off must be off first, and only the node can tell what keeps it.
