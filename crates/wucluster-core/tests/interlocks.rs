@@ -941,8 +941,12 @@ fn a_nameless_volume_in_the_place_of_a_mount_holds_what_leads_down() {
         assert_eq!(holds, [Interlock::MountedElsewhere], "{demand}");
         assert!(!plan.is_met(), "{demand}");
         // Mounted elsewhere, or held by a container, it may be the mount's all the same.
-        let mut held = unlisted("/mnt/home").device(|device| device.is_held = Some(true));
-        held = held.device(|device| device.mounts.clear());
+        let mut held = unlisted("/mnt/home");
+        for answer in held.answers.values_mut() {
+            let probe = answer.probe.as_mut().unwrap();
+            probe.mount_table.clear();
+            probe.devices.values_mut().for_each(|device| device.mounts.clear());
+        }
         for world in [unlisted("/srv"), held] {
             let plan = world.plan(demand);
             let holds: Vec<_> = plan.holds.iter().map(|hold| hold.interlock).collect();
