@@ -210,7 +210,7 @@ impl<'a> Notes<'a> {
             is_defined,
             state: state.to_owned(),
             wanted: wanted.map(str::to_owned),
-            is_there: wanted.is_none() || !self.short.contains(&subject),
+            is_there: !self.short.contains(&subject),
             id: None,
             size: None,
             note: hold
