@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wucluster_core::definition::{
-    ClusterDefinition, FilesystemKind, HOOK_TIMEOUT_DEFAULT, Provider, decode, template,
+    ClusterDefinition, FilesystemKind, HOOK_TIMEOUT_DEFAULT, Provider, Size, decode, template,
 };
 use wucluster_core::ids::{ClusterName, MountKey, MountName, NodeName, SnapshotId};
 
@@ -146,6 +146,90 @@ from = "snap-07be14aa90c2d3e51"
     assert_eq!((home.owner.as_deref(), home.group.as_deref()), (Some("alice"), Some("100")));
     assert_eq!(home.mode, Some(0o2775));
     assert_eq!(home.from.as_ref().map(SnapshotId::as_str), Some("snap-07be14aa90c2d3e51"));
+}
+
+#[test]
+fn what_ec2_must_know_arrives_where_it_belongs() {
+    let cluster = parse(
+        r#"
+[cluster]
+name = "gibbon"
+provider = "aws"
+region = "eu-central-1"
+[defaults]
+user = "ubuntu"
+key = "team"
+security-groups = "sg-1"
+tags = { project = "apes" }
+[defaults.mount]
+volume-type = "gp3"
+encrypted = true
+[node.chief]
+user = "ann"
+subnet = "subnet-1"
+profile = "arn:aws:iam::123456789012:instance-profile/reader"
+root = "30 GiB"
+spot = true
+tags = {}
+mount.home = { at = "/mnt/home", size = "1 GiB", volume-type = "io2", iops = 4000, encrypted = false, kms-key = "alias/k" }
+[node.worker]
+security-groups = ["sg-2", "sg-3"]
+mount.data = { at = "/mnt/data", size = "1 GiB", throughput = 500 }
+"#,
+    );
+    assert_eq!(cluster.region.as_deref(), Some("eu-central-1"));
+    let chief = &cluster.nodes[0].machine.ec2;
+    assert_eq!((chief.user.as_deref(), chief.key.as_deref()), (Some("ann"), Some("team")));
+    assert_eq!(chief.subnet.as_deref(), Some("subnet-1"));
+    assert_eq!(chief.security_groups, ["sg-1"]);
+    assert!(chief.profile.as_deref().is_some_and(|profile| profile.starts_with("arn:")));
+    assert_eq!((chief.root.map(Size::gib), chief.spot), (Some(30), true));
+    assert!(chief.tags.is_empty(), "a table of its own takes the place of the default one");
+    let worker = &cluster.nodes[1].machine.ec2;
+    assert_eq!((worker.user.as_deref(), worker.spot), (Some("ubuntu"), false));
+    assert_eq!(worker.security_groups, ["sg-2", "sg-3"]);
+    assert_eq!(worker.tags.get("project").map(String::as_str), Some("apes"));
+    let home = &cluster.mount(&key("chief/home")).expect("it is there").ebs;
+    assert_eq!((home.kind.as_deref(), home.iops, home.throughput), (Some("io2"), Some(4000), None));
+    assert_eq!((home.encrypted, home.kms_key.as_deref()), (Some(false), Some("alias/k")));
+    let data = &cluster.mount(&key("worker/data")).expect("it is there").ebs;
+    assert_eq!((data.kind.as_deref(), data.throughput), (Some("gp3"), Some(500)));
+    assert_eq!(data.encrypted, Some(true));
+}
+
+#[test]
+fn each_key_of_ec2_changes_the_digest_and_its_absence_does_not() {
+    let text = |cluster: &str, node: &str, mount: &str| {
+        format!(
+            "[cluster]\nname = \"c\"\n{cluster}\n[node.n]\n{node}\n[node.n.mount.m]\nat = \"/mnt/m\"\nsize = \"1 GiB\"\n{mount}\n"
+        )
+    };
+    let plain = parse(&text("", "", "")).digest();
+    let mut digests = std::collections::BTreeSet::from([plain]);
+    for line in [
+        "user = \"u\"",
+        "subnet = \"u\"",
+        "security-groups = [\"u\"]",
+        "key = \"u\"",
+        "profile = \"u\"",
+        "root = \"8 GiB\"",
+        "spot = true",
+        "tags = { a = \"b\" }",
+    ] {
+        assert!(digests.insert(parse(&text("", line, "")).digest()), "{line}");
+    }
+    for line in [
+        "volume-type = \"io1\"",
+        "iops = 3000",
+        "throughput = 3000",
+        "encrypted = true",
+        "encrypted = false",
+        "kms-key = \"k\"",
+    ] {
+        let line = line.replace("throughput = 3000", "throughput = 300");
+        assert!(digests.insert(parse(&text("", "", &line)).digest()), "{line}");
+    }
+    assert!(digests.insert(parse(&text("region = \"r\"", "", "")).digest()));
 }
 
 #[test]

@@ -76,6 +76,8 @@ fn with(make: impl Fn(&str) -> String, parts: &[&str]) -> Vec<String> {
 /// All texts with mistakes, by topic.
 fn topics() -> Vec<(&'static str, Vec<String>)> {
     let long = "x".repeat(300);
+    let many_tags: Vec<String> = (0..41).map(|number| format!("t{number} = \"\"")).collect();
+    let many_tags = format!("tags = {{ {} }}", many_tags.join(", "));
     let command = format!("ready = \"{}\"", "x".repeat(16_385));
     let many_mounts: String = (0..128)
         .map(|number| format!("mount.m{number} = {{ at = \"/mnt/{number}\", size = \"1 GiB\" }}\n"))
@@ -327,6 +329,21 @@ fn topics() -> Vec<(&'static str, Vec<String>)> {
                     "from = \"snap-\"",
                 ],
             ),
+        ),
+        (
+            "ec2",
+            vec![
+                mount("volume-type = \"gp33\""),
+                mount("volume-type = \"ssd\"\niops = 0\nthroughput = 1000000"),
+                mount("volume_type = \"gp3\"\nkms = \"alias/k\"\nencrypted = \"yes\""),
+                node("sg = \"sg-1\"\nsubnet_id = \"subnet-1\"\nkey-name = \"k\"\nspot = 1\nuser = \"A b\""),
+                node("security-groups = [\"sg-1\", 2, \"a b\"]\nroot = \"30 GB\""),
+                node("tags = [\"a\"]"),
+                node("tags = { Name = \"x\", \"wucluster:node\" = \"n\", \"aws:x\" = \"y\", a = 1, b = \"\\u0007\" }"),
+                node(&format!("tags = {{ a = \"{}\" }}", "x".repeat(257))),
+                node(&many_tags),
+                cluster("regoin = \"eu-central-1\""),
+            ],
         ),
         (
             "hooks",

@@ -66,7 +66,7 @@ pub(crate) fn next(plan: &Plan, subject: &Subject) -> Option<String> {
 
 /// Describes a machine in a few words.
 pub(crate) fn machine(machine: &MachineDefinition) -> String {
-    let MachineDefinition { image, instance_type, memory_mib, cpus } = machine;
+    let MachineDefinition { image, instance_type, memory_mib, cpus, ec2: _ } = machine;
     let parts = [
         instance_type.clone(),
         image.clone(),

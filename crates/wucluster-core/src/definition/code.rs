@@ -112,6 +112,12 @@ codes! {
     MisplacedKey = "E0136",
     /// A node group or mount stands where its name should be.
     Nameless = "E0137",
+    /// A type of volume that EBS does not have.
+    UnknownVolumeType = "E0138",
+    /// A number of IOPS or a throughput is more than any volume has, or none.
+    RateRange = "E0139",
+    /// A tag's key or value is too long, has characters that are refused, or is not ours to give.
+    TagForm = "E0140",
     /// A group has no nodes now.
     GroupWithoutNodes = "W0201",
     /// The cluster has no nodes.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
-use super::{ClusterDefinition, Hook, MountDefinition, NodeDefinition};
+use super::{ClusterDefinition, EbsVolume, Ec2Machine, Hook, MountDefinition, NodeDefinition};
 use crate::ids::SnapshotId;
 
 impl ClusterDefinition {
@@ -20,6 +20,7 @@ impl ClusterDefinition {
         form.text("wucluster definition", "1");
         form.text("name", self.name.as_str());
         form.text("provider", &self.provider.to_string());
+        form.set("region", self.region.as_deref());
         form.optional("zone", self.zone.as_deref());
         form.duration("recent", self.recent);
         for node in sorted(&self.nodes) {
@@ -50,6 +51,13 @@ impl CanonicalForm {
         }
     }
 
+    /// Writes a key that came later only where it is set: older definitions keep their digest.
+    fn set(&mut self, key: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.text(key, value);
+        }
+    }
+
     fn number(&mut self, key: &str, value: Option<u32>) {
         self.optional(key, value.map(|value| value.to_string()).as_deref());
     }
@@ -65,6 +73,7 @@ impl CanonicalForm {
         self.optional("type", node.machine.instance_type.as_deref());
         self.number("memory", node.machine.memory_mib);
         self.number("cpus", node.machine.cpus);
+        self.ec2(&node.machine.ec2);
         self.hooks("ready", &node.hooks.ready);
         self.hooks("before-unmount", &node.hooks.before_unmount);
         self.hooks("before-halt", &node.hooks.before_halt);
@@ -85,6 +94,29 @@ impl CanonicalForm {
         self.optional("group", mount.group.as_deref());
         self.number("mode", mount.mode);
         self.optional("from", mount.from.as_ref().map(SnapshotId::as_str));
+        let EbsVolume { kind, iops, throughput, encrypted, kms_key } = &mount.ebs;
+        self.set("volume-type", kind.as_deref());
+        self.set("iops", iops.map(|iops| iops.to_string()).as_deref());
+        self.set("throughput", throughput.map(|rate| rate.to_string()).as_deref());
+        self.set("encrypted", encrypted.map(|yes| if yes { "yes" } else { "no" }));
+        self.set("kms-key", kms_key.as_deref());
+    }
+
+    fn ec2(&mut self, machine: &Ec2Machine) {
+        let Ec2Machine { user, subnet, security_groups, key, profile, root, spot, tags } = machine;
+        self.set("user", user.as_deref());
+        self.set("subnet", subnet.as_deref());
+        for group in security_groups {
+            self.text("security-group", group);
+        }
+        self.set("key", key.as_deref());
+        self.set("profile", profile.as_deref());
+        self.set("root", root.map(|size| size.gib().to_string()).as_deref());
+        self.set("spot", spot.then_some("yes"));
+        for (key, value) in tags {
+            self.text("tag", key);
+            self.text("value", value);
+        }
     }
 
     fn hooks(&mut self, key: &str, hooks: &[Hook]) {

@@ -4,6 +4,7 @@ pub mod code;
 pub mod diagnostic;
 mod digest;
 pub mod duration;
+pub mod ec2;
 pub mod memory_size;
 pub mod mount_point;
 mod parse;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Label, Patch, Severity, line_and_column, line_number};
 pub use duration::parse_duration;
+pub use ec2::{EbsVolume, Ec2Machine};
 pub use mount_point::check_mount_point;
 pub use parse::decode;
 pub use size::Size;
@@ -34,6 +36,8 @@ pub struct ClusterDefinition {
     pub name: ClusterName,
     /// Which cloud the cluster lives in.
     pub provider: Provider,
+    /// The region that the cluster lives in. `None`: as the user's own settings say; for providers with regions.
+    pub region: Option<String>,
     /// The zone in which nodes and volumes are made; providers without zones ignore it.
     pub zone: Option<String>,
     /// How old a snapshot may be and still count as recent. `None`: age does not matter.
@@ -109,6 +113,9 @@ pub struct MachineDefinition {
     pub memory_mib: Option<u32>,
     /// Processors of a local machine.
     pub cpus: Option<u32>,
+    /// What EC2 must know beside that.
+    #[serde(default, skip_serializing_if = "Ec2Machine::is_default")]
+    pub ec2: Ec2Machine,
 }
 
 /// One mount: a volume while running, a snapshot while not.
@@ -132,6 +139,8 @@ pub struct MountDefinition {
     pub mode: Option<u32>,
     /// The snapshot to begin from while the mount has no data of its own.
     pub from: Option<SnapshotId>,
+    /// What EBS must know beside that.
+    pub ebs: EbsVolume,
     /// The line of the file where the mount is defined. Unit: lines, the first is 1.
     pub line: usize,
 }

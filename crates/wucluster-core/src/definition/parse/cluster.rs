@@ -26,6 +26,8 @@ pub(super) struct ClusterDraft {
     pub(super) name: Option<ClusterName>,
     /// Its provider.
     pub(super) provider: Option<Provider>,
+    /// Its region.
+    pub(super) region: Option<String>,
     /// Its zone.
     pub(super) zone: Option<String>,
     /// When a snapshot counts as recent.
@@ -115,6 +117,7 @@ fn read_cluster(
         Some(field) => value::provider(&field, sink),
         None => Some(Provider::Local),
     };
+    draft.region = section.field("region").and_then(|field| value::word(&field, sink));
     draft.zone = section.field("zone").and_then(|field| value::word(&field, sink));
     draft.recent =
         section.field("recent").and_then(|field| value::duration(&field, 1, RECENT_MAX, sink));

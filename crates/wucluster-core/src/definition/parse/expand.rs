@@ -27,6 +27,7 @@ pub(super) fn expand(draft: &ClusterDraft, sink: &mut Sink) -> Option<ClusterDef
     Some(ClusterDefinition {
         name: draft.name.clone()?,
         provider: draft.provider?,
+        region: draft.region.clone(),
         zone: draft.zone.clone(),
         recent: draft.recent,
         nodes: nodes?,

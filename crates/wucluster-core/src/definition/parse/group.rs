@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::ec2::MachineSettings;
 use super::hook;
 use super::key::{self, Kind};
 use super::mount::{self, MountDraft, MountSettings};
@@ -22,6 +23,7 @@ pub(super) struct GroupSettings {
     instance_type: Option<String>,
     memory_mib: Option<u32>,
     cpus: Option<u32>,
+    ec2: MachineSettings,
     ready: Option<Vec<Hook>>,
     before_unmount: Option<Vec<Hook>>,
     before_halt: Option<Vec<Hook>>,
@@ -35,6 +37,7 @@ impl GroupSettings {
             instance_type: section.field("type").and_then(|field| value::word(&field, sink)),
             memory_mib: section.field("memory").and_then(|field| value::memory(&field, sink)),
             cpus: section.field("cpus").and_then(|field| value::cpus(&field, sink)),
+            ec2: MachineSettings::read(section, sink),
             ready: section.field("ready").and_then(|field| hook::hooks(&field, sink)),
             before_unmount: section.field("before-unmount").and_then(|f| hook::hooks(&f, sink)),
             before_halt: section.field("before-halt").and_then(|f| hook::hooks(&f, sink)),
@@ -69,6 +72,7 @@ impl GroupDraft {
             instance_type: own.instance_type.as_ref().or(defaults.instance_type.as_ref()).cloned(),
             memory_mib: own.memory_mib.or(defaults.memory_mib),
             cpus: own.cpus.or(defaults.cpus),
+            ec2: own.ec2.or(&defaults.ec2),
         }
     }
 

@@ -23,6 +23,8 @@ pub(super) enum Kind {
     Mount,
     /// A hook in braces.
     Hook,
+    /// Tags of the user's own.
+    Tags,
 }
 
 impl Kind {
@@ -40,7 +42,7 @@ impl Kind {
     pub(super) const fn keys(self) -> &'static [&'static str] {
         match self {
             Self::Root => &["cluster", "defaults", "node"],
-            Self::Cluster => &["name", "provider", "zone", "recent"],
+            Self::Cluster => &["name", "provider", "region", "zone", "recent"],
             Self::Defaults => &[
                 "image",
                 "type",
@@ -50,8 +52,28 @@ impl Kind {
                 "before-unmount",
                 "before-halt",
                 "mount",
+                "user",
+                "subnet",
+                "security-groups",
+                "key",
+                "profile",
+                "root",
+                "spot",
+                "tags",
             ],
-            Self::DefaultsMount => &["size", "fs", "options", "owner", "group", "mode"],
+            Self::DefaultsMount => &[
+                "size",
+                "fs",
+                "options",
+                "owner",
+                "group",
+                "mode",
+                "volume-type",
+                "iops",
+                "throughput",
+                "encrypted",
+                "kms-key",
+            ],
             Self::Group => &[
                 "count",
                 "image",
@@ -62,9 +84,32 @@ impl Kind {
                 "ready",
                 "before-unmount",
                 "before-halt",
+                "user",
+                "subnet",
+                "security-groups",
+                "key",
+                "profile",
+                "root",
+                "spot",
+                "tags",
             ],
-            Self::Mount => &["at", "size", "fs", "options", "owner", "group", "mode", "from"],
+            Self::Mount => &[
+                "at",
+                "size",
+                "fs",
+                "options",
+                "owner",
+                "group",
+                "mode",
+                "from",
+                "volume-type",
+                "iops",
+                "throughput",
+                "encrypted",
+                "kms-key",
+            ],
             Self::Hook => &["run", "timeout", "blocks"],
+            Self::Tags => &[],
         }
     }
 
@@ -78,6 +123,7 @@ impl Kind {
             Self::Group => "`[node.NAME]`",
             Self::Mount => "`[node.NAME.mount.NAME]`",
             Self::Hook => "a hook in braces",
+            Self::Tags => "the tags",
         }
     }
 
@@ -111,6 +157,20 @@ impl Kind {
                 ("check", "ready"),
                 ("checks", "ready"),
                 ("healthcheck", "ready"),
+                ("ssh-user", "user"),
+                ("login", "user"),
+                ("subnet-id", "subnet"),
+                ("subnet_id", "subnet"),
+                ("security-group", "security-groups"),
+                ("security_groups", "security-groups"),
+                ("sg", "security-groups"),
+                ("key-name", "key"),
+                ("key_name", "key"),
+                ("key-pair", "key"),
+                ("instance-profile", "profile"),
+                ("iam-instance-profile", "profile"),
+                ("root-size", "root"),
+                ("labels", "tags"),
             ],
             Self::DefaultsMount | Self::Mount => &[
                 ("path", "at"),
@@ -126,7 +186,12 @@ impl Kind {
                 ("user", "owner"),
                 ("permissions", "mode"),
                 ("snapshot", "from"),
+                ("volume_type", "volume-type"),
+                ("encrypt", "encrypted"),
+                ("kms", "kms-key"),
+                ("kms_key", "kms-key"),
             ],
+            Self::Tags => &[],
             Self::Hook => &[
                 ("command", "run"),
                 ("cmd", "run"),

@@ -4,6 +4,7 @@
 //! drafts, and the drafts together into nodes. Each step reports everything that it finds.
 
 mod cluster;
+mod ec2;
 mod expand;
 mod file;
 mod group;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::ec2;
 use super::key::{self, Kind};
 use super::option;
 use super::section::{Field, Section, Sink};
@@ -11,7 +12,7 @@ use super::value;
 use crate::definition::code::Code;
 use crate::definition::diagnostic::{Diagnostic, shown};
 use crate::definition::mount_point::{MountPointFault, check_mount_point};
-use crate::definition::{FilesystemKind, MountDefinition, Size};
+use crate::definition::{EbsVolume, FilesystemKind, MountDefinition, Size};
 use crate::ids::{MountName, SnapshotId};
 
 /// Most mounts of one node.
@@ -28,6 +29,7 @@ pub(super) struct MountSettings {
     owner: Option<String>,
     group: Option<String>,
     mode: Option<u32>,
+    ebs: EbsVolume,
     /// Whether there is a size, be it a good one or not.
     has_size: bool,
 }
@@ -44,6 +46,7 @@ impl MountSettings {
             owner: section.field("owner").and_then(|field| value::owner(&field, sink)),
             group: section.field("group").and_then(|field| value::owner(&field, sink)),
             mode: section.field("mode").and_then(|field| value::mode(&field, sink)),
+            ebs: ec2::volume(section, sink),
         }
     }
 }
@@ -84,6 +87,7 @@ impl MountDraft {
             group: own.group.as_ref().or(defaults.group.as_ref()).cloned(),
             mode: own.mode.or(defaults.mode),
             from: self.from.clone(),
+            ebs: ec2::volume_or(&own.ebs, &defaults.ebs),
             line: self.line,
         })
     }
