@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that machines on this host need, if any is missing, and says so.
-# With `test`: also those that the tests need, and moto, a server that speaks S3, below target/.
+# With `test`: also those that the tests need, and moto, a server that speaks S3 and EC2, below target/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -75,7 +75,7 @@ install_moto() {
     local target=${CARGO_TARGET_DIR:-target} wanted=crates/wucluster-store/tests/moto/requirements.txt venv
     venv=$target/moto-venv
     cmp -s "$wanted" "$venv/installed.txt" && "$venv/bin/python3" -c '' 2>/dev/null && return
-    echo "Installing Python packages for the tests of buckets into $venv: $(grep -c == "$wanted"), for $(grep ^moto== "$wanted")"
+    echo "Installing Python packages for the tests of buckets and of EC2 into $venv: $(grep -c == "$wanted"), for $(grep ^moto== "$wanted")"
     mkdir -p "$target"
     rm -rf "$venv"
     python3 -m venv "$venv" >>"$log" 2>&1 || give_up "No virtual environment could be made"

@@ -1,4 +1,4 @@
-"""moto's S3 on a free port of this machine; tells the port, and ends when its standard input does.
+"""moto's S3 and EC2 on a free port of this machine; tells the port, and ends when its standard input does.
 
 It answers one request at a time. moto looks whether an object is there and then makes it, without a lock between: two
 who ask at once can both be told that they made it. S3 promises that one of them is; here the lock does.

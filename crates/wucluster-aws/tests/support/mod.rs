@@ -1,0 +1,7 @@
+//! What the tests share: a server that answers as EC2 does, and stand-ins for nodes.
+
+#![allow(dead_code, reason = "not every test uses everything")]
+
+pub mod canned;
+pub mod moto;
+pub mod nodes;
