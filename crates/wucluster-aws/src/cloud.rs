@@ -141,6 +141,33 @@ impl AwsCloud {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn look(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
+        let clients = self.clients().await?;
+        let asked_at = now();
+        // One after the other: a snapshot that was there when its volume went is then listed.
+        let instances = listing::instances(&clients.looks, cluster).await?;
+        let volumes = listing::volumes(&clients.looks, cluster).await?;
+        let snapshots = listing::snapshots(&clients.looks, cluster).await?;
+        let asked = self.learn_users(clients, &instances.all).await;
+        let mappings = Mappings::of(&instances.all);
+        let view = CloudView {
+            asked_at,
+            instances: instances
+                .all
+                .iter()
+                .filter_map(|one| seen::instance(one, Some(self.user(one))))
+                .collect(),
+            volumes: volumes.all.iter().filter_map(|one| seen::volume(one, &mappings)).collect(),
+            snapshots: snapshots.all.iter().filter_map(seen::snapshot).collect(),
+            requests: instances.requests + volumes.requests + snapshots.requests + asked,
+        };
+        let mut memory = self.memory();
+        memory.devices.look(&instances.all);
+        memory.volumes = view.volumes.iter().map(|seen| seen.id.clone()).collect();
+        drop(memory);
+        Ok(view)
+    }
+
     /// Returns whom to log in as on a machine: as the definition says, else as its image tells.
     fn user(&self, seen: &Instance) -> String {
         let node = seen.tags().iter().find(|tag| tag.key() == Some(KEY_NODE));
@@ -176,30 +203,10 @@ impl AwsCloud {
 #[async_trait]
 impl Cloud for AwsCloud {
     async fn observe(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
-        let clients = self.clients().await?;
-        let asked_at = now();
-        // One after the other: a snapshot that was there when its volume went is then listed.
-        let instances = listing::instances(&clients.looks, cluster).await?;
-        let volumes = listing::volumes(&clients.looks, cluster).await?;
-        let snapshots = listing::snapshots(&clients.looks, cluster).await?;
-        let asked = self.learn_users(clients, &instances.all).await;
-        let mappings = Mappings::of(&instances.all);
-        let view = CloudView {
-            asked_at,
-            instances: instances
-                .all
-                .iter()
-                .filter_map(|one| seen::instance(one, Some(self.user(one))))
-                .collect(),
-            volumes: volumes.all.iter().filter_map(|one| seen::volume(one, &mappings)).collect(),
-            snapshots: snapshots.all.iter().filter_map(seen::snapshot).collect(),
-            requests: instances.requests + volumes.requests + snapshots.requests + asked,
-        };
-        let mut memory = self.memory();
-        memory.devices.look(&instances.all);
-        memory.volumes = view.volumes.iter().map(|seen| seen.id.clone()).collect();
-        drop(memory);
-        Ok(view)
+        match self.look(cluster).await {
+            Ok(view) => Ok(view),
+            Err(error) => Err(self.explain(error).await),
+        }
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {

@@ -244,7 +244,7 @@ impl AwsCloud {
         if error.code == errors::THROTTLED {
             self.rates.is_spent(request);
         }
-        Err(error)
+        Err(self.explain(error).await)
     }
 }
 

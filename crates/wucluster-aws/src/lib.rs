@@ -9,6 +9,7 @@ mod account;
 mod attachments;
 mod cloud;
 mod connect;
+mod console;
 mod devices;
 mod errors;
 mod images;
@@ -16,6 +17,7 @@ mod instances;
 mod issue;
 mod listing;
 mod rates;
+mod rights;
 mod seen;
 mod volumes;
 

@@ -492,6 +492,74 @@ async fn what_cannot_be_asked_is_told_without_asking() {
 }
 
 #[tokio::test]
+async fn a_refusal_for_lack_of_rights_is_put_into_words_where_that_is_allowed() {
+    let refused = || {
+        refusal(
+            403,
+            "UnauthorizedOperation",
+            "You are not authorized. Encoded authorization failure message: abc123",
+        )
+    };
+    let words = "{\"explicitDeny\":false,\"context\":{\"action\":\"ec2:CreateSnapshot\",\"resource\":\"arn:s\"}}";
+    let server = Canned::begin(move |_, asked| match asked["Action"].as_str() {
+        "DecodeAuthorizationMessage" => Answer::Say(
+            200,
+            format!(
+                "<DecodeAuthorizationMessageResponse><DecodeAuthorizationMessageResult><DecodedMessage>{words}\
+                 </DecodedMessage></DecodeAuthorizationMessageResult></DecodeAuthorizationMessageResponse>"
+            ),
+        ),
+        _ => refused(),
+    })
+    .await;
+    let error = ask(&cloud(&server), snapshot()).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Permission);
+    assert!(
+        error.message.contains("lacks ec2:CreateSnapshot on arn:s: no policy allows it"),
+        "{error}"
+    );
+    assert!(!error.message.contains("abc123"), "{error}");
+
+    let refused = || {
+        refusal(
+            403,
+            "UnauthorizedOperation",
+            "You are not authorized. Encoded authorization failure message: abc123",
+        )
+    };
+    let server = Canned::begin(move |_, asked| match asked["Action"].as_str() {
+        "DecodeAuthorizationMessage" => Answer::Say(
+            403,
+            "<ErrorResponse><Error><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>".to_owned(),
+        ),
+        _ => refused(),
+    })
+    .await;
+    let error = ask(&cloud(&server), snapshot()).await.unwrap_err();
+    assert!(
+        error.message.contains("decode-authorization-message --encoded-message abc123"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_host_key_is_read_from_the_console() {
+    // "-----BEGIN SSH HOST KEY KEYS-----\nssh-ed25519 AAAA x\n-----END SSH HOST KEY KEYS-----\n"
+    let text = "LS0tLS1CRUdJTiBTU0ggSE9TVCBLRVkgS0VZUy0tLS0tCnNzaC1lZDI1NTE5IEFBQUEgeAotLS0tLUVORCBTU0ggSE9TVCBLRVkgS0VZUy0tLS0tCg==";
+    let server = Canned::begin(move |_, asked| match asked.get("Latest") {
+        Some(_) => refusal(400, "UnsupportedOperation", "This instance type does not support it"),
+        None => answer(
+            "GetConsoleOutput",
+            &format!("<instanceId>i-1</instanceId><output>{text}</output>"),
+        ),
+    })
+    .await;
+    let key = cloud(&server).host_key(&InstanceId::new("i-1")).await.unwrap();
+    assert_eq!(key.as_deref(), Some("ssh-ed25519 AAAA"));
+    assert_eq!(server.asked().len(), 2, "what only Nitro machines can is asked for first");
+}
+
+#[tokio::test]
 async fn the_account_is_told_with_its_region() {
     let server = Canned::begin(|_, _| {
         let body = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>\

@@ -4,6 +4,8 @@
 //! each command ends is in one table (`exit`).
 
 mod args;
+#[cfg(feature = "aws")]
+mod aws_cloud;
 mod commands;
 mod deletions;
 mod dirs;

@@ -1,6 +1,7 @@
 //! The cloud that a cluster lives in, opened: how it is looked at, driven and spoken to.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,13 +111,16 @@ impl Site {
                 store,
             });
         }
-        let cloud = cloud_of(definition.provider, dirs)?;
+        // Before anything is made for it: this build may not have it.
+        if !has_cloud(definition.provider) {
+            return Err(no_cloud(definition.provider));
+        }
         let store = ClusterStore::open(definition, dirs, session.globals.store.as_deref())?;
-        let options = SshOptions::new(
-            definition.name.clone(),
-            dirs.runtime.clone(),
-            store.folder().join("host-keys"),
-        );
+        let cloud = cloud_of(definition, dirs, &store)?;
+        let mut options =
+            SshOptions::new(definition.name.clone(), dirs.runtime.clone(), host_keys_of(&store));
+        // A machine of EC2 whose console tells no host key: the first one is pinned to its id, and none after it.
+        options.accept_new = definition.provider == Provider::Aws;
         let shell = SshShell::new(options, Arc::new(SystemClock))
             .map_err(|error| Fault::failed(with_sources(&error)))?;
         Ok(Self { cloud, nodes: Nodes::Ssh(shell), store, clock: Box::new(SystemClock) })
@@ -183,17 +187,29 @@ impl Site {
     }
 }
 
+/// Returns where the pinned host keys of a cluster are.
+fn host_keys_of(store: &ClusterStore) -> PathBuf {
+    store.folder().join("host-keys")
+}
+
 /// Opens a cloud, or says that this build does not have it.
-#[cfg_attr(not(feature = "local"), expect(unused_variables, reason = "no cloud has files here"))]
-fn cloud_of(provider: Provider, dirs: &Dirs) -> Result<Box<dyn Cloud>, Fault> {
-    match provider {
+#[cfg_attr(
+    not(all(feature = "local", feature = "aws")),
+    expect(unused_variables, reason = "not every cloud needs everything")
+)]
+fn cloud_of(
+    definition: &ClusterDefinition,
+    dirs: &Dirs,
+    store: &ClusterStore,
+) -> Result<Box<dyn Cloud>, Fault> {
+    match definition.provider {
         #[cfg(feature = "local")]
         Provider::Local => Ok(Box::new(crate::local_cloud::open(dirs)?)),
-        #[cfg(not(feature = "local"))]
-        Provider::Local => Err(no_cloud(provider).hint("build it with the feature `local`")),
-        Provider::Aws | Provider::Sim => Err(no_cloud(provider)
-            .hint("clusters with `provider = \"local\"` run as machines on this host")
-            .hint("see how it would go, on the simulator: `wucluster rehearse launched`")),
+        #[cfg(feature = "aws")]
+        Provider::Aws => {
+            Ok(Box::new(crate::aws_cloud::open(definition, store.objects(), &host_keys_of(store))))
+        }
+        other => Err(no_cloud(other)),
     }
 }
 
@@ -212,12 +228,20 @@ pub(crate) fn has_cloud(provider: Provider) -> bool {
     match provider {
         Provider::Local => cfg!(feature = "local"),
         Provider::Sim => true,
-        Provider::Aws => false,
+        Provider::Aws => cfg!(feature = "aws"),
     }
 }
 
 fn no_cloud(provider: Provider) -> Fault {
-    Fault::usage(format!("this wucluster has no cloud `{provider}` yet; nothing was touched"))
+    let fault =
+        Fault::usage(format!("this wucluster has no cloud `{provider}`; nothing was touched"))
+            .hint(format!("build it with the feature `{provider}`"));
+    match provider {
+        Provider::Local | Provider::Sim => fault,
+        Provider::Aws => fault
+            .hint("clusters with `provider = \"local\"` run as machines on this host")
+            .hint("see how it would go, on the simulator: `wucluster rehearse launched`"),
+    }
 }
 
 /// Returns where a node is reached.

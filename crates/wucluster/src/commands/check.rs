@@ -63,7 +63,7 @@ pub(crate) fn check(session: &Session) -> Result<Exit, Fault> {
             } else {
                 let cloud = definition.provider;
                 output.warn(format!(
-                    "this wucluster has no cloud `{cloud}` yet: it can check and rehearse this, and do no more"
+                    "this wucluster has no cloud `{cloud}`: it can check and rehearse this, and do no more"
                 ));
                 output.next(&["rehearse launched", "rehearse away"]);
             }

@@ -207,6 +207,10 @@ async fn get_ready(
             none if none.is_empty() => Ok(()),
             refusals => Err(admission::held(definition, "the simulated cloud", refusals, output)),
         },
+        #[cfg(feature = "aws")]
+        Nodes::Ssh(_) if definition.provider == wucluster_core::definition::Provider::Aws => {
+            crate::aws_cloud::get_ready(definition)
+        }
         Nodes::Ssh(_) => get_local_ready(definition, dirs, output, interrupts).await,
     }
 }
