@@ -13,6 +13,7 @@ pub mod ids;
 pub mod interlock;
 pub mod memory;
 pub mod observation;
+pub mod phases;
 pub mod plan;
 pub mod planner;
 pub mod policy;

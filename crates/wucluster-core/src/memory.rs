@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::CloudAction;
 use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use crate::observation::AttachmentState;
+use crate::phases::Phases;
 use crate::ports::{CloudError, ShellError};
 use crate::time::Timestamp;
 
@@ -48,6 +49,9 @@ pub struct Memory {
     pub answered: BTreeMap<InstanceId, Timestamp>,
     /// What was seen to end, and when last: no listing brings it to life again.
     pub ended: BTreeMap<AwaitedId, Timestamp>,
+    /// How far each volume is on its way, by the log that operators share; `None`: nobody keeps one, as there is nobody
+    /// else.
+    pub phases: Option<Phases>,
 }
 
 impl Memory {
@@ -55,6 +59,14 @@ impl Memory {
     #[must_use]
     pub fn of(&self, subject: &Subject) -> Option<&SubjectMemory> {
         self.subjects.get(subject)
+    }
+
+    /// Returns the highest write epoch of a mount that was ever asked to be sealed, by what this operator's runs remember or
+    /// by the log that operators share.
+    #[must_use]
+    pub fn sealed_epoch(&self, mount: &MountKey) -> Option<u64> {
+        let entered = self.phases.as_ref().and_then(|phases| phases.sealed_epoch(mount));
+        self.sealed_epochs.get(mount).copied().max(entered)
     }
 
     /// Lists what is remembered of a node's mounts, whether or not they are seen now.

@@ -81,11 +81,13 @@ pub enum Guard {
     NoEffect,
     /// What failed is tried again later, and later.
     BackOff,
+    /// A seal is entered in the log that operators share, before it is asked for, and heeded only then.
+    EnteredSeal,
 }
 
 impl Guard {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::FreshLook,
         Self::FreshWord,
         Self::OneAtATime,
@@ -104,6 +106,7 @@ impl Guard {
         Self::StableToken,
         Self::NoEffect,
         Self::BackOff,
+        Self::EnteredSeal,
     ];
 
     /// Returns its word.
@@ -128,6 +131,7 @@ impl Guard {
             Self::StableToken => "stable-token",
             Self::NoEffect => "no-effect",
             Self::BackOff => "back-off",
+            Self::EnteredSeal => "entered-seal",
         }
     }
 }

@@ -14,6 +14,7 @@ use wucluster_core::memory::{
     Awaited, AwaitedId, Failure, FailureError, OpenRequest, SubjectMemory,
 };
 use wucluster_core::observation::{Contents, InstanceState};
+use wucluster_core::phases::{Phase, PhaseEntry, Phases, entry_before};
 use wucluster_core::policy::Consent;
 use wucluster_core::ports::{CloudError, ErrorClass};
 use wucluster_core::time::Timestamp;
@@ -1067,5 +1068,158 @@ fn a_volume_under_an_older_epoch_than_was_sealed_is_raised_before_a_snapshot() {
         let plan = world.plan(demand);
         let asked: Vec<_> = plan.actions.iter().map(|one| one.action().to_string()).collect();
         assert_eq!(asked, ["mark vol-chief-home of chief/home: epoch=7 live generation=1"]);
+    }
+}
+
+/// What the log of phases says of the volume.
+fn entered(phase: Phase, epoch: u64) -> Option<Phases> {
+    let mut phases = Phases::default();
+    let kept_by = (phase == Phase::Deleting).then(|| SnapshotId::new("snap-1"));
+    phases.enter(PhaseEntry { volume: volume(), mount: home(), phase, epoch, kept_by });
+    Some(phases)
+}
+
+/// A volume that is put away but for its deletion.
+fn covered() -> World {
+    World::new(SOLO).volume("chief/home", "available", "3 sealed").snapshot(
+        "chief/home",
+        "snap-1",
+        "completed",
+        3,
+    )
+}
+
+#[test]
+fn delete_is_permitted_under_a_seal_that_was_entered_and_held_under_none() {
+    let mut world = covered();
+    world.memory.phases = entered(Phase::Sealed, 3);
+    assert_permits(&world, delete());
+    // The store was lost, or tells of another epoch, or somebody has entered that it is written to.
+    for phases in [Some(Phases::default()), entered(Phase::Sealed, 2), entered(Phase::Live, 3)] {
+        world.memory.phases = phases;
+        assert_blocks(&world, delete(), Interlock::DeletionEntered);
+    }
+}
+
+#[test]
+fn a_lost_store_costs_one_more_snapshot() {
+    let mut world = covered();
+    world.memory.phases = Some(Phases::default());
+    let asked = |world: &World| {
+        let plan = world.plan(Demand::Away);
+        plan.actions.iter().map(|one| one.action().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(asked(&world), ["mark vol-chief-home of chief/home: epoch=4 live generation=4"]);
+    let mut raised = World::new(SOLO).volume("chief/home", "available", "4 live").snapshot(
+        "chief/home",
+        "snap-1",
+        "completed",
+        3,
+    );
+    raised.memory.phases = Some(Phases::default());
+    assert_eq!(asked(&raised), ["mark vol-chief-home of chief/home: epoch=4 sealed"]);
+    let mut sealed = World::new(SOLO).volume("chief/home", "available", "4 sealed").snapshot(
+        "chief/home",
+        "snap-1",
+        "completed",
+        3,
+    );
+    sealed.memory.phases = entered(Phase::Sealed, 4);
+    assert_eq!(asked(&sealed), ["take a snapshot of vol-chief-home of chief/home"]);
+}
+
+#[test]
+fn a_volume_whose_deletion_was_begun_is_deleted_and_never_used_again() {
+    let mut world = covered().instance("chief", "running");
+    let asked = |world: &World| {
+        let plan = world.plan(Demand::Launched);
+        plan.actions.iter().map(|one| one.action().to_string()).collect::<Vec<_>>()
+    };
+    world.memory.phases = entered(Phase::Sealed, 3);
+    assert_eq!(asked(&world), ["mark vol-chief-home of chief/home: epoch=4 live generation=4"]);
+    world.memory.phases = entered(Phase::Deleting, 3);
+    world.policy.consent = Consent::Only(std::collections::BTreeSet::new());
+    assert_eq!(asked(&world), ["delete vol-chief-home of chief/home, kept by snap-1"]);
+    // Without its snapshot it has to be kept by another one first.
+    world.view.snapshots.clear();
+    assert_eq!(asked(&world), ["take a snapshot of vol-chief-home of chief/home"]);
+}
+
+#[test]
+fn neither_attach_nor_mount_nor_mkfs_touches_a_volume_whose_deletion_was_begun() {
+    let attach = Action::Cloud(CloudAction::AttachVolume {
+        mount: home(),
+        volume: volume(),
+        instance: InstanceId::new("i-chief"),
+    });
+    let mut free =
+        World::new(SOLO).instance("chief", "running").volume("chief/home", "available", "4 live");
+    let held =
+        World::new(SOLO).instance("chief", "running").volume("chief/home", "in-use", "4 live");
+    let mut held = held.attached("i-chief", "attached");
+    let mount = Action::Shell(ShellAction::Mount {
+        mount: home(),
+        serial: volume().serial(),
+        at: "/mnt/home".to_owned(),
+        kind: "ext4".to_owned(),
+        options: Vec::new(),
+        owner: None,
+        group: None,
+        mode: None,
+    });
+    for (phase, is_permitted) in
+        [(Phase::Live, true), (Phase::Sealed, true), (Phase::Deleting, false), (Phase::Gone, false)]
+    {
+        (free.memory.phases, held.memory.phases) = (entered(phase, 3), entered(phase, 3));
+        let mut blank = held.clone().tag("wucluster:content", "blank");
+        blank = blank.device(|device| device.contents = Contents::Blank);
+        for (world, action) in [(&free, attach.clone()), (&held, mount.clone()), (&blank, mkfs())] {
+            if is_permitted {
+                assert_permits(world, action);
+            } else {
+                #[cfg(feature = "ablation")]
+                assert_guard(world, action, Interlock::DeletionEntered);
+                #[cfg(not(feature = "ablation"))]
+                assert_blocks(world, action, Interlock::DeletionEntered);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_undone_is_entered_first() {
+    let attach = Action::Cloud(CloudAction::AttachVolume {
+        mount: home(),
+        volume: volume(),
+        instance: InstanceId::new("i-chief"),
+    });
+    let entry = |world: &World, action: &Action| {
+        world.with_context(Demand::Away, |ctx| {
+            entry_before(ctx, action).map(|entry| (entry.phase, entry.epoch))
+        })
+    };
+    let mut world = covered();
+    assert_eq!(entry(&world, &delete()), None, "nobody keeps a log");
+    world.memory.phases = Some(Phases::default());
+    assert_eq!(entry(&world, &attach), Some((Phase::Live, 3)));
+    assert_eq!(entry(&world, &delete()), Some((Phase::Deleting, 3)));
+    assert_eq!(entry(&world, &detach()), None);
+    world.memory.phases = entered(Phase::Live, 3);
+    assert_eq!(entry(&world, &attach), None, "it is entered already");
+    let mut tags = wucluster_core::tags::Tags::default();
+    tags.set("wucluster:epoch", "3 sealed");
+    let seal = Action::Cloud(CloudAction::TagVolume {
+        mount: home(),
+        volume: volume(),
+        tags: tags.clone(),
+    });
+    assert_eq!(entry(&world, &seal), Some((Phase::Sealed, 3)));
+    tags.set("wucluster:epoch", "4 live");
+    let raise = Action::Cloud(CloudAction::TagVolume { mount: home(), volume: volume(), tags });
+    assert_eq!(entry(&world, &raise), None);
+    // There is no way back.
+    world.memory.phases = entered(Phase::Deleting, 3);
+    for action in [&attach, &seal, &delete()] {
+        assert_eq!(entry(&world, action), None, "{action}");
     }
 }

@@ -157,7 +157,8 @@ impl<'a, 'e> Drive<'a, 'e> {
     ) -> Self {
         let limits = engine.cloud.limits();
         pursuit.records.begin(engine.clock);
-        let memory = pursuit.records.memory(engine.clock.now(), &limits);
+        let mut memory = pursuit.records.memory(engine.clock.now(), &limits);
+        memory.phases = pursuit.tenure.as_ref().map(|tenure| tenure.phases().clone());
         let known = memory.living.keys().cloned().collect();
         Self {
             engine,

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{MountKey, MountName, NodeName};
+use wucluster_core::ids::{MountKey, MountName, NodeName, VolumeId};
+use wucluster_core::phases::{Phase, PhaseEntry};
 use wucluster_core::ports::Clock;
 use wucluster_engine::store::journal::{self, Damage};
 use wucluster_engine::store::lease::{
@@ -118,7 +119,7 @@ impl Place {
     async fn tenure(&self, who: &str) -> Tenure {
         let left = journal::left(self.objects().as_ref()).await.unwrap();
         let taken = self.take_if_gone(who, Duration::ZERO, &|_| true).await.unwrap();
-        Tenure::new(taken, &left, Arc::clone(&self.clock), self.clock.now())
+        Tenure::begin(taken, &left, Arc::clone(&self.clock), self.clock.now()).await.unwrap()
     }
 
     fn seen(&self, epoch: u64) -> EngineEvent {
@@ -133,6 +134,10 @@ impl Place {
 
 fn home() -> MountKey {
     MountKey { node: NodeName::new("chief").unwrap(), mount: MountName::new("home").unwrap() }
+}
+
+fn entry(volume: &str, phase: Phase, epoch: u64) -> PhaseEntry {
+    PhaseEntry { volume: VolumeId::new(volume), mount: home(), phase, epoch, kept_by: None }
 }
 
 fn end(place: &Place) -> LeaseEnd {
@@ -369,5 +374,133 @@ fn a_lease_that_makes_no_sense_is_an_error() {
         let place = Place::new();
         place.objects().put_new("leases/000000000007", b"{").await.unwrap();
         assert!(matches!(place.take("ann", Duration::ZERO).await, Err(LeaseError::Damaged { .. })));
+    });
+}
+
+#[test]
+fn what_is_entered_is_known_to_the_next_and_what_is_gone_is_carried_no_further() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        assert_eq!(ann.phases().iter().count(), 0);
+        ann.enter(entry("vol-1", Phase::Live, 1));
+        ann.enter(entry("vol-2", Phase::Live, 1));
+        ann.commit().await.unwrap();
+        ann.enter(entry("vol-1", Phase::Deleting, 1));
+        ann.enter(entry("vol-2", Phase::Gone, 1));
+        ann.commit().await.unwrap();
+        let bob = place.tenure("bob").await;
+        let known = |volume: &str| bob.phases().of(&VolumeId::new(volume)).map(|last| last.phase);
+        assert_eq!((known("vol-1"), known("vol-2")), (Some(Phase::Deleting), None));
+        let eve = place.tenure("eve").await;
+        assert_eq!(eve.phases().iter().collect::<Vec<_>>(), [&entry("vol-1", Phase::Deleting, 1)]);
+        assert_eq!(place.objects().list("phases").await.unwrap().len(), 5);
+    });
+}
+
+#[test]
+fn once_a_run_has_begun_none_before_it_can_enter_anything() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        // Ann has cleared a deletion; before she enters it, her laptop sleeps, and Bob takes over.
+        let bob = place.tenure("bob").await;
+        bob.enter(entry("vol-1", Phase::Live, 2));
+        bob.commit().await.unwrap();
+        ann.enter(entry("vol-1", Phase::Deleting, 1));
+        match ann.commit().await {
+            Err(Dismissed::TakenOver { by }) => assert_eq!(by, "bob"),
+            other => panic!("{other:?}"),
+        }
+        assert!(ann.permit().await.is_err(), "who was dismissed stays so");
+        let left = journal::left(place.objects().as_ref()).await.unwrap();
+        let last = left.log.phases.of(&VolumeId::new("vol-1")).unwrap().phase;
+        assert_eq!((last, left.damage), (Phase::Live, Vec::new()));
+    });
+}
+
+#[test]
+fn what_was_entered_just_before_a_run_began_counts() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        // Bob has read the log; before he begins, Ann enters what she is about to ask for.
+        let left = journal::left(place.objects().as_ref()).await.unwrap();
+        let taken = place.take_if_gone("bob", Duration::ZERO, &|_| true).await.unwrap();
+        ann.enter(entry("vol-1", Phase::Deleting, 1));
+        ann.commit().await.unwrap();
+        let clock = Arc::clone(&place.clock);
+        let bob = Tenure::begin(taken, &left, clock, place.clock.now()).await.unwrap();
+        assert!(bob.phases().is_doomed(&VolumeId::new("vol-1")));
+        // And the other way round: a run that begins later than its successor does not begin.
+        let left = journal::left(place.objects().as_ref()).await.unwrap();
+        let early = place.take_if_gone("eve", Duration::ZERO, &|_| true).await.unwrap();
+        place.tenure("dan").await;
+        let clock = Arc::clone(&place.clock);
+        let late = Tenure::begin(early, &left, clock, place.clock.now()).await;
+        assert!(matches!(late, Err(Dismissed::TakenOver { by }) if by == "dan"));
+    });
+}
+
+#[test]
+fn what_cannot_be_entered_is_not_permitted_and_what_can_is() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        place.shaky.loses_answers.store(true, Ordering::Relaxed);
+        ann.enter(entry("vol-1", Phase::Sealed, 1));
+        ann.permit().await.expect("it is there: it was read back");
+        place.shaky.loses_answers.store(false, Ordering::Relaxed);
+        place.shaky.is_down.store(true, Ordering::Relaxed);
+        ann.enter(entry("vol-1", Phase::Deleting, 1));
+        assert!(matches!(ann.permit().await, Err(Dismissed::Store(_))));
+        place.shaky.is_down.store(false, Ordering::Relaxed);
+        assert!(ann.permit().await.is_err(), "who was dismissed stays so");
+        let left = journal::left(place.objects().as_ref()).await.unwrap();
+        assert!(left.log.phases.is_sealed(&VolumeId::new("vol-1"), 1));
+        assert!(!left.log.phases.is_doomed(&VolumeId::new("vol-1")));
+    });
+}
+
+#[test]
+fn a_log_of_phases_that_is_damaged_anywhere_is_told() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.tenure("ann").await;
+        for (phase, epoch) in [(Phase::Live, 1), (Phase::Sealed, 1), (Phase::Deleting, 1)] {
+            ann.enter(entry("vol-1", phase, epoch));
+            ann.commit().await.unwrap();
+        }
+        let store = place.objects();
+        let mut images = 0;
+        let mut is_told = async |key: &str, body: &[u8]| {
+            store.put(key, body).await.unwrap();
+            images += 1;
+            let damage = journal::left(store.as_ref()).await.unwrap().damage;
+            matches!(damage[..], [Damage::Phases { .. }])
+        };
+        for seq in 1..=4_u64 {
+            let key = format!("phases/{seq:012}");
+            let whole = store.get(&key).await.unwrap().unwrap();
+            for cut in 0..whole.len() {
+                assert!(is_told(&key, &whole[..cut]).await, "{seq} cut at {cut}");
+            }
+            for at in 0..whole.len() {
+                let mut changed = whole.clone();
+                changed[at] ^= 1;
+                assert!(is_told(&key, &changed).await, "{seq} changed at {at}");
+            }
+            assert!(is_told(&key, &vec![0; whole.len()]).await);
+            store.put(&key, &whole).await.unwrap();
+            assert_eq!(journal::left(store.as_ref()).await.unwrap().damage, []);
+        }
+        println!("{images} damaged images");
+        // Objects that change places.
+        let (second, third) = ("phases/000000000002", "phases/000000000003");
+        let bodies = (store.get(second).await.unwrap(), store.get(third).await.unwrap());
+        store.put(second, &bodies.1.unwrap()).await.unwrap();
+        store.put(third, &bodies.0.unwrap()).await.unwrap();
+        let damage = journal::left(store.as_ref()).await.unwrap().damage;
+        assert_eq!(damage.len(), 1, "{damage:?}");
     });
 }

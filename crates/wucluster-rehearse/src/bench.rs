@@ -1,6 +1,6 @@
 //! A world on the bench: an operator who drives it, users who work in it, and what is heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,16 +9,18 @@ use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use wucluster_core::interlock::Hold;
+use wucluster_core::phases::Phase;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::ports::Clock as _;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::store::lease::{self, Operator, Purpose, Taking};
-use wucluster_engine::store::objects::{MemoryObjects, Objects};
+use wucluster_engine::store::objects::Objects;
 use wucluster_engine::store::{Tenure, journal};
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop};
 use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World};
 
 use crate::change::{self, Change};
+use crate::depot::Depot;
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
 use crate::scenario::{Act, Ends, HookShape, NodeShape, Scenario, Step};
@@ -49,7 +51,7 @@ pub struct Bench {
     cloud: WiredCloud,
     shell: WiredShell,
     /// Where the operator keeps leases and journals.
-    objects: Arc<dyn Objects>,
+    depot: Arc<Depot>,
     policy: Policy,
     watches: bool,
 }
@@ -68,6 +70,8 @@ pub struct Driven {
     pub rate_percent: u32,
     /// When each subject was last seen to change.
     pub changes: Vec<(Timestamp, Subject)>,
+    /// The mounts of which the deletion of a volume was begun by an earlier drive.
+    pub doomed: BTreeSet<MountKey>,
     /// Who fell short at each instant at which something happened, if that was watched.
     pub watched: Vec<(Timestamp, Shortfalls)>,
 }
@@ -102,8 +106,9 @@ impl Bench {
         let mut policy = Policy { consent: Consent::Everything, ..Policy::default() };
         ablation.apply(&mut policy);
         let scenario = scenario.clone();
-        let objects = Arc::new(MemoryObjects::default());
-        Self { sim, ear, notes, cast, scenario, cloud, shell, objects, policy, watches: false }
+        let takes = Duration::from_millis(scenario.store_takes);
+        let depot = Arc::new(Depot::new(takes));
+        Self { sim, ear, notes, cast, scenario, cloud, shell, depot, policy, watches: false }
     }
 
     /// Says whether nobody said yes to any deletion.
@@ -165,6 +170,8 @@ impl Bench {
         let clock = self.sim.begin_operator();
         let rate_percent = clock.rate_percent();
         let tenure = self.begin_tenure(&clock, demand, waits).await?;
+        let doomed = tenure.0.phases().iter().filter(|last| last.phase == Phase::Deleting);
+        let doomed = doomed.map(|last| last.mount.clone()).collect();
         let pursuit = self.pursuit(definition.clone(), demand, timeout, tenure);
         self.ear.log().begin();
         self.count_changes(&definition);
@@ -236,7 +243,7 @@ impl Bench {
             None => "-- the operator is gone".to_owned(),
             Some(ending) => format!("-- {}", ending.outcome.word()),
         });
-        Ok(Driven { definition, ending, from, to, rate_percent, changes, watched })
+        Ok(Driven { definition, ending, from, to, rate_percent, changes, doomed, watched })
     }
 
     /// Lets an operator fall asleep on the way, others take over, and the first one wake up; tells of the last drive.
@@ -349,16 +356,16 @@ impl Bench {
             is_gone: &|_| waits.is_none(),
             calendar: clock,
         };
-        let taken = lease::take(&self.objects, clock, &taking, &mut |_| ()).await;
+        let objects = Arc::clone(&self.depot) as Arc<dyn Objects>;
+        let taken = lease::take(&objects, clock, &taking, &mut |_| ()).await;
         let taken = taken.map_err(|error| failed(&error))?;
-        let mut left =
-            journal::left(self.objects.as_ref()).await.map_err(|error| failed(&error))?;
+        let mut left = journal::left(objects.as_ref()).await.map_err(|error| failed(&error))?;
         if let Some(damage) = left.damage.first() {
             return Err(failed(damage));
         }
         left.records.begin(clock);
-        let tenure = Tenure::new(taken, &left, Arc::new(clock.clone()), clock.now());
-        Ok((tenure, left.records))
+        let tenure = Tenure::begin(taken, &left, Arc::new(clock.clone()), clock.now()).await;
+        Ok((tenure.map_err(|error| failed(&error))?, left.records))
     }
 
     /// Looks at the truth each time that something may have changed.
@@ -403,6 +410,11 @@ impl Bench {
                     notes.edits = before;
                 }
                 is_one && is_valid
+            }
+            Act::LoseStore => {
+                self.depot.clear();
+                self.sim.with(|world| world.count_fault(FaultKind::StoreLost));
+                true
             }
             Act::Write(mount) => {
                 let file = notes.next_file(mount);

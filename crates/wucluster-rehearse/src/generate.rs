@@ -56,8 +56,15 @@ pub fn scenario(seed: u64) -> Scenario {
         _ => Start::Launched,
     };
     let troubles = troubles(seed);
-    let mut scenario =
-        Scenario { note: String::new(), seed, nodes, start, troubles, steps: Vec::new() };
+    let mut scenario = Scenario {
+        note: String::new(),
+        seed,
+        nodes,
+        start,
+        store_takes: 0,
+        troubles,
+        steps: Vec::new(),
+    };
     let mounts: Vec<MountKey> = scenario.mounts().collect();
     scenario.steps = steps(seed, &names, &mounts, start);
     if seed >= CHANGES_FROM {

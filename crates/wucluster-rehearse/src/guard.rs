@@ -42,6 +42,7 @@ impl AnyGuard {
             Interlock::WrongContents,
             Interlock::AttachedElsewhere,
             Interlock::IdentityConflict,
+            Interlock::DeletionEntered,
             Interlock::BeyondYes,
         ];
         interlocks
@@ -66,6 +67,7 @@ impl AnyGuard {
             }
             Self::Other(Guard::SecondLook) => Some(Self::Other(Guard::MissingDevice)),
             Self::Other(Guard::MissingDevice) => Some(Self::Other(Guard::SecondLook)),
+            Self::Other(Guard::RaisedEpoch) => Some(Self::Other(Guard::EnteredSeal)),
             Self::Other(Guard::NodeFence) => Some(Self::RunFence),
             Self::RunFence => Some(Self::Examination),
             Self::Interlock(_) | Self::Other(_) | Self::Examination | Self::Canary => None,
@@ -93,9 +95,10 @@ impl AnyGuard {
             Self::Interlock(
                 Interlock::SnapshotUnfinished
                 | Interlock::SnapshotOlder
-                | Interlock::SnapshotNotOurs,
+                | Interlock::SnapshotNotOurs
+                | Interlock::DeletionEntered,
             )
-            | Self::Other(Guard::RaisedEpoch | Guard::SeenSeal) => {
+            | Self::Other(Guard::RaisedEpoch | Guard::SeenSeal | Guard::EnteredSeal) => {
                 &[Rule::Harm(HarmKind::DeletedUnsaved), Rule::LostData]
             }
             Self::Interlock(Interlock::DataMissing) => {

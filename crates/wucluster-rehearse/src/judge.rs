@@ -82,10 +82,12 @@ pub fn has_unseen_twin(bench: &Bench, driven: &Driven, world: &World, found: &Vi
     named.iter().filter(|id| !is_unseen(id)).count() == 1
 }
 
-/// I14: what is defined and deleted on the way up.
+/// I14: what is defined and deleted on the way up, though nobody had begun to delete it before.
 fn discarded(driven: &Driven, log: &Log, demand: Demand) -> Vec<Violation> {
     let is_defined = |call: &&Call| match &call.subject {
-        Subject::Mount(mount) => driven.definition.mount(mount).is_some(),
+        Subject::Mount(mount) => {
+            driven.definition.mount(mount).is_some() && !driven.doomed.contains(mount)
+        }
         _ => false,
     };
     let guilty = |call: &Call| Violation {

@@ -7,6 +7,7 @@
 pub mod ablate;
 pub mod bench;
 pub mod change;
+pub mod depot;
 pub mod forecast;
 pub mod generate;
 pub mod guard;

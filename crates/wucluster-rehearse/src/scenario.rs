@@ -24,11 +24,19 @@ pub struct Scenario {
     pub nodes: Vec<NodeShape>,
     /// How the cluster stands at the beginning.
     pub start: Start,
+    /// How long it takes to write down anything in the store. Unit: milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub store_takes: u64,
     /// What goes wrong, until calm.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<Trouble>,
     /// What is done before calm.
     pub steps: Vec<Step>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_zero(millis: &u64) -> bool {
+    *millis == 0
 }
 
 /// A node of the cluster.
@@ -212,6 +220,8 @@ pub enum Act {
     Impersonate(NodeName),
     /// What is made next stays out of listings for so many milliseconds.
     Hide(u64),
+    /// Somebody deletes the store, with the journals and the log of phases.
+    LoseStore,
     /// The next examination by any node is wrong in such a way.
     Lie(Lie),
 }
@@ -240,6 +250,7 @@ impl Act {
             | Self::Pass(_)
             | Self::Hide(_)
             | Self::Lie(_)
+            | Self::LoseStore
             | Self::Impersonate(_)
             | Self::ChangeZone(_)
             | Self::NodeLeaves(_)
@@ -263,7 +274,11 @@ impl Act {
             | Self::Stop(node)
             | Self::Terminate(node)
             | Self::Impersonate(node) => Some(node),
-            Self::Pass(_) | Self::Hide(_) | Self::Lie(_) | Self::ChangeZone(_) => None,
+            Self::Pass(_)
+            | Self::Hide(_)
+            | Self::Lie(_)
+            | Self::LoseStore
+            | Self::ChangeZone(_) => None,
             other => other.mount().map(|mount| &mount.node),
         }
     }
@@ -320,6 +335,7 @@ impl fmt::Display for Act {
             Self::PutOther(mount) => write!(f, "somebody puts something else on {mount}"),
             Self::Impersonate(node) => write!(f, "another host answers in place of {node}"),
             Self::Hide(millis) => write!(f, "what is made next is not listed for {millis} ms"),
+            Self::LoseStore => f.write_str("somebody deletes the store"),
             Self::Lie(lie) => write!(f, "the next examination by a node goes wrong: {lie:?}"),
         }
     }

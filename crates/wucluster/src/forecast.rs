@@ -1,11 +1,9 @@
 //! What a demand would take from here: one wave, planned and never made.
 
-use std::collections::BTreeMap;
-
 use wucluster_core::action::{Action, CloudAction, ShellAction};
 use wucluster_core::definition::{ClusterDefinition, MachineDefinition};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{MountKey, Subject};
+use wucluster_core::ids::Subject;
 use wucluster_core::interlock::Context;
 use wucluster_core::memory::Memory;
 use wucluster_core::observation::Observation;
@@ -19,19 +17,11 @@ pub(crate) fn forecast(
     definition: &ClusterDefinition,
     demand: Demand,
     observation: &Observation,
-    data_epochs: BTreeMap<MountKey, u64>,
+    memory: &Memory,
     now: Timestamp,
 ) -> Plan {
-    let memory = Memory { data_epochs, ..Memory::default() };
     let policy = Policy { consent: Consent::Everything, ..Policy::default() };
-    planner::plan(&Context {
-        definition,
-        demand,
-        observation,
-        memory: &memory,
-        policy: &policy,
-        now,
-    })
+    planner::plan(&Context { definition, demand, observation, memory, policy: &policy, now })
 }
 
 /// Says what the first request about a node or mount would be, in a few words; `None` when there is

@@ -1,13 +1,13 @@
 //! The cloud that a cluster lives in, opened: how it is looked at, driven and spoken to.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use wucluster_core::action::NodeAddress;
 use wucluster_core::definition::{ClusterDefinition, Provider};
-use wucluster_core::ids::{MountKey, NodeName};
+use wucluster_core::ids::NodeName;
+use wucluster_core::memory::Memory;
 use wucluster_core::observation::{InstanceState, NodeObservation, NodeViews, Observation};
 use wucluster_core::planner::Ask;
 use wucluster_core::ports::{Clock, Cloud, NodeShell};
@@ -175,13 +175,18 @@ impl Site {
         })
     }
 
-    /// Returns where data was seen, for forecasts; what cannot be read is told by `warn`.
-    pub(crate) async fn data_epochs(&self, warn: impl FnOnce(String)) -> BTreeMap<MountKey, u64> {
+    /// Returns what forecasts have to know of earlier runs: where data was seen, and whose deletion was begun; what cannot
+    /// be read is told by `warn`.
+    pub(crate) async fn remembered(&self, warn: impl FnOnce(String)) -> Memory {
         match self.store.left().await {
-            Ok(left) => left.records.data_epochs,
+            Ok(left) => Memory {
+                data_epochs: left.records.data_epochs,
+                phases: Some(left.log.phases),
+                ..Memory::default()
+            },
             Err(fault) => {
                 warn(fault.message);
-                BTreeMap::new()
+                Memory::default()
             }
         }
     }

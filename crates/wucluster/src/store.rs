@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wucluster_core::definition::ClusterDefinition;
+use wucluster_engine::store::Dismissed;
 use wucluster_engine::store::journal::{self, Left};
 use wucluster_engine::store::lease::LeaseError;
 use wucluster_engine::store::objects::{Objects, ObjectsError};
@@ -77,6 +78,19 @@ impl From<ObjectsError> for Fault {
         let exit = if error.is_denied { Exit::Denied } else { Exit::Failed };
         Self::new(exit, format!("the store cannot be used: {error}"))
             .hint("what reads the cloud only still works: `wucluster status`, `plan`, `ssh`")
+    }
+}
+
+impl From<Dismissed> for Fault {
+    fn from(dismissed: Dismissed) -> Self {
+        match dismissed {
+            Dismissed::Store(error) => error.into(),
+            Dismissed::TakenOver { .. } => Self::new(Exit::Locked, dismissed.to_string())
+                .hint("nothing was asked of the cloud; see who drives:    wucluster lease"),
+            Dismissed::Silent(_) | Dismissed::Foreign { .. } => {
+                Self::failed(dismissed.to_string()).hint("nothing was asked of the cloud")
+            }
+        }
     }
 }
 

@@ -187,6 +187,10 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
             let seen = ownership::sole_volume(ctx, mount, volume)?;
             order::free(ctx, mount, seen)?;
             data::covered_by(ctx, mount, seen)?;
+            // The yes was given when it was begun.
+            if ctx.memory.phases.as_ref().is_some_and(|phases| phases.is_doomed(volume)) {
+                return Ok(());
+            }
             ownership::consented(ctx, Subject::Mount(mount.clone()), volume.as_str())
         }
     }
@@ -219,7 +223,10 @@ fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
         ShellAction::MakeFilesystem { mount, serial, .. } => {
             let (seen, state) = device(ctx, mount, serial)?;
             match state {
-                FilesystemState::Unmounted { contents } => data::blank(ctx, mount, seen, contents),
+                FilesystemState::Unmounted { contents } => {
+                    data::not_doomed(ctx, mount, seen)?;
+                    data::blank(ctx, mount, seen, contents)
+                }
                 FilesystemState::NoDevice
                 | FilesystemState::Mounted { .. }
                 | FilesystemState::MountedElsewhere { .. }

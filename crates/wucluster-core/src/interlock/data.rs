@@ -1,6 +1,5 @@
 //! The rules about content: what covers a volume, what a mount begins from, what may be formatted.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Context, Hold, Interlock, Refusal, Rung};
@@ -165,9 +164,8 @@ pub(super) fn sealed(
     let epoch = recorded_epoch(key, volume)?;
     // A tag that lands late, or a listing that goes back in time, takes the record back to an epoch that is long over.
     // Its old snapshot would pass for one of the last write, and a new one would claim less than those before it.
-    let known = |epochs: &BTreeMap<MountKey, u64>| epochs.get(key).copied();
-    let seen = known(&ctx.memory.data_epochs).map(|number| (number, "it held data at"));
-    let asked = known(&ctx.memory.sealed_epochs).map(|number| (number, "it was sealed at"));
+    let seen = ctx.memory.data_epochs.get(key).map(|number| (*number, "it held data at"));
+    let asked = ctx.memory.sealed_epoch(key).map(|number| (number, "it was sealed at"));
     if let Some((number, what)) = seen.max(asked).filter(|(number, _)| *number > epoch.number)
         && ctx.is_on(Interlock::SnapshotOlder)
     {
@@ -193,6 +191,7 @@ pub(super) fn sealed(
             .first(Rung::Mark));
     }
     if epoch.is_sealed {
+        entered_as_sealed(ctx, key, volume, epoch)?;
         return Ok(epoch);
     }
     if !ctx.is_on(Interlock::SnapshotOlder) {
@@ -208,12 +207,72 @@ pub(super) fn sealed(
     .first(Rung::Seal))
 }
 
+/// Passes a volume whose seal is entered in the log that operators share. Where it is not (the store was lost, or another
+/// one is used), nothing keeps another operator from writing to it: it is sealed anew, and costs one more snapshot.
+fn entered_as_sealed(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+    epoch: Epoch,
+) -> Result<(), Refusal> {
+    let Some(phases) = ctx.memory.phases.as_ref().filter(|_| ctx.policy.guards(Guard::EnteredSeal))
+    else {
+        return Ok(());
+    };
+    if phases.is_sealed(&volume.id, epoch.number) {
+        return Ok(());
+    }
+    let entered = phases.of(&volume.id).map_or_else(
+        || "the store knows nothing of it".to_owned(),
+        |last| {
+            format!("the store has it as {}, at write epoch {}", last.phase.as_str(), last.epoch)
+        },
+    );
+    let hold = Hold::new(
+        Interlock::DeletionEntered,
+        Subject::Mount(key.clone()),
+        "its seal is not entered in the store",
+    );
+    Err(hold
+        .why(format!("{} is marked `{epoch}`, and {entered}", volume.id))
+        .so("the volume stays")
+        .first(Rung::Raise))
+}
+
+/// Passes a volume whose deletion was never entered in the log that operators share: a request to delete it may still be
+/// on its way, and what is written to it now would go with it. Its snapshot keeps what it holds.
+pub(crate) fn not_doomed(
+    ctx: &Context<'_>,
+    key: &MountKey,
+    volume: &VolumeSeen,
+) -> Result<(), Refusal> {
+    let phases = ctx.memory.phases.as_ref().filter(|_| ctx.is_on(Interlock::DeletionEntered));
+    let Some(last) = phases
+        .filter(|phases| phases.is_doomed(&volume.id))
+        .and_then(|phases| phases.of(&volume.id))
+    else {
+        return Ok(());
+    };
+    let kept = last.kept_by.as_ref().map_or_else(String::new, |kept| format!(", kept by {kept}"));
+    let hold = Hold::new(
+        Interlock::DeletionEntered,
+        Subject::Mount(key.clone()),
+        "its volume was given up before",
+    );
+    Err(hold
+        .why(format!("the deletion of {} was begun{kept}, and may still come", volume.id))
+        .so("it is not used again: its mount begins from its snapshot once it is gone")
+        .fix(format!("if it cannot be deleted from here, delete {} by hand", volume.id))
+        .first(Rung::Delete))
+}
+
 /// Passes a volume under whose epoch writing may begin: live, and claimed by no snapshot.
 pub(super) fn open_epoch(
     ctx: &Context<'_>,
     key: &MountKey,
     volume: &VolumeSeen,
 ) -> Result<(), Refusal> {
+    not_doomed(ctx, key, volume)?;
     let epoch = recorded_epoch(key, volume)?;
     if !ctx.policy.guards(Guard::RaisedEpoch) {
         return Ok(());
@@ -228,8 +287,7 @@ pub(super) fn open_epoch(
         .max_by_key(|snapshot| snapshot.tags.epoch().map(|claimed| claimed.number));
     // A seal that was asked for counts, whether or not it is seen: it may land later, and a snapshot may have
     // been taken under it that is not listed yet.
-    let was_sealed =
-        ctx.memory.sealed_epochs.get(key).is_some_and(|sealed| *sealed >= epoch.number);
+    let was_sealed = ctx.memory.sealed_epoch(key).is_some_and(|sealed| sealed >= epoch.number);
     let is_open = !epoch.is_sealed && claimed.is_none() && !was_sealed;
     if !ctx.is_on(Interlock::SnapshotOlder) || is_open {
         return Ok(());

@@ -71,6 +71,8 @@ interlocks! {
     UnrecognizedState = "unrecognized-state",
     /// The volume has failed at the provider.
     VolumeFailed = "volume-failed",
+    /// A volume whose deletion was entered in the store is not used again, and none is deleted whose seal was not.
+    DeletionEntered = "deletion-entered",
     /// A deletion that nobody said yes to.
     BeyondYes = "beyond-yes",
     /// The provider refuses, and repeating is useless.

@@ -34,6 +34,8 @@ pub enum Rung {
     Mark,
     /// A file system must be made.
     Format,
+    /// The volume must be deleted, as was begun before.
+    Delete,
 }
 
 impl Refusal {

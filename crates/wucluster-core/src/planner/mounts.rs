@@ -41,12 +41,12 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
         (Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched, None) => {
             create(ctx, mount)
         }
-        (Demand::Instantiated, Some(volume)) => exists(mount, volume),
+        (Demand::Instantiated, Some(volume)) => exists_then(ctx, mount, volume, || Ok(Step::Done)),
         (Demand::Attached, Some(volume)) => {
-            exists_then(mount, volume, || attached(ctx, mount, volume))
+            exists_then(ctx, mount, volume, || attached(ctx, mount, volume))
         }
         (Demand::Mounted | Demand::Launched, Some(volume)) => {
-            exists_then(mount, volume, || match attached(ctx, mount, volume)? {
+            exists_then(ctx, mount, volume, || match attached(ctx, mount, volume)? {
                 Step::Done => mounted(ctx, mount, volume),
                 other => Ok(other),
             })
@@ -182,6 +182,7 @@ fn propose(
             fs: defined?.fs,
             uuid: identity::filesystem_uuid(volume),
         }),
+        Rung::Delete => return Some(deletion(ctx, mount, volume)),
     }))
 }
 
@@ -231,7 +232,7 @@ fn next_epoch(ctx: &Context<'_>, mount: &MountObservation) -> u64 {
     let claimed =
         mount.snapshots.iter().filter_map(|seen| seen.tags.epoch()).map(|epoch| epoch.number);
     let known = ctx.memory.data_epochs.get(&mount.key).copied();
-    let sealed = ctx.memory.sealed_epochs.get(&mount.key).copied();
+    let sealed = ctx.memory.sealed_epoch(&mount.key);
     claimed.chain(known).chain(sealed).max().unwrap_or(0) + 1
 }
 
@@ -326,11 +327,17 @@ fn exists(mount: &MountObservation, volume: &VolumeSeen) -> Result<Step, Refusal
 }
 
 fn exists_then(
+    ctx: &Context<'_>,
     mount: &MountObservation,
     volume: &VolumeSeen,
     then: impl FnOnce() -> Result<Step, Refusal>,
 ) -> Result<Step, Refusal> {
     match exists(mount, volume)? {
+        // One that somebody attached is in use: what is on it is looked at first.
+        Step::Done if volume.open_attachments().next().is_none() => {
+            data::not_doomed(ctx, &mount.key, volume)?;
+            then()
+        }
         Step::Done => then(),
         other => Ok(other),
     }
@@ -473,12 +480,19 @@ fn deleted(
     if matches!(volume.state, VolumeState::Deleting | VolumeState::Deleted) {
         return Err(Refusal::wait(subject, WaitOn::Cloud, format!("{} is deleting", volume.id)));
     }
+    pace::attempt(ctx, deletion(ctx, mount, volume)?)
+}
+
+fn deletion(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> Result<Action, Refusal> {
     order::free(ctx, &mount.key, volume)?;
     let kept_by = data::covered_by(ctx, &mount.key, volume)?;
-    let action = CloudAction::DeleteVolume {
+    Ok(Action::Cloud(CloudAction::DeleteVolume {
         mount: mount.key.clone(),
         volume: volume.id.clone(),
         kept_by: Some(kept_by),
-    };
-    pace::attempt(ctx, Action::Cloud(action))
+    }))
 }

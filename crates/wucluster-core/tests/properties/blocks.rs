@@ -109,6 +109,9 @@ pub fn is_true(world: &World, hold: &Hold) -> bool {
                 })
         }
         Interlock::VolumeFailed => seen.volumes().any(|volume| volume.state == VolumeState::Error),
+        Interlock::DeletionEntered => {
+            world.memory.phases.is_some() && seen.volumes().next().is_some()
+        }
         Interlock::BeyondYes => {
             seen.instances().any(|one| !world.policy.consent.covers(one.id.as_str()))
                 || seen.volumes().any(|one| !world.policy.consent.covers(one.id.as_str()))

@@ -31,8 +31,12 @@ const REQUESTS: [&str; 12] = [
 ];
 
 /// Rules that send a request to an earlier rung, or make it wait, and so are never shown by a plan.
-const SILENT: [Interlock; 3] =
-    [Interlock::SnapshotUnfinished, Interlock::SnapshotOlder, Interlock::SnapshotNotOurs];
+const SILENT: [Interlock; 4] = [
+    Interlock::SnapshotUnfinished,
+    Interlock::SnapshotOlder,
+    Interlock::SnapshotNotOurs,
+    Interlock::DeletionEntered,
+];
 
 #[test]
 fn every_request_and_every_rule_comes_up_among_the_worlds() {

@@ -9,6 +9,7 @@ use wucluster_core::observation::{
     AttachmentSeen, AttachmentState, Contents, DeviceSeen, InstanceSeen, InstanceState, NodeView,
     SnapshotSeen, SnapshotState, VolumeSeen, VolumeState,
 };
+use wucluster_core::phases::Phase;
 use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::tags::{ContentMark, Identity, KEY_EPOCH, KEY_FILESYSTEM, Tags};
 
@@ -62,6 +63,14 @@ impl<'a> Referee<'a> {
             Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched
         );
         let name = action.name();
+        // What somebody began to delete is deleted, whatever is demanded by now.
+        let is_doomed = |mount: &MountKey| self.volumes(mount).any(|one| self.is_doomed(&one.id));
+        if matches!(&action.subject(), Subject::Mount(mount) if is_doomed(mount)) {
+            return must(
+                name != "AttachVolume" && name != "mkfs" && name != "mount",
+                "it is doomed",
+            );
+        }
         must(
             action.hazard() != Hazard::Destroys || self.demand == Demand::Away || name == "mkfs",
             "only `away` ends anything",
@@ -168,9 +177,25 @@ impl<'a> Referee<'a> {
                     kept.tags.epoch().is_some_and(|kept| kept.number == epoch.number),
                     "the snapshot is of another epoch",
                 )?;
-                must(self.world.policy.consent.covers(volume.as_str()), "nobody said yes")
+                let is_doomed = self.is_doomed(volume);
+                let phases = self.world.memory.phases.as_ref();
+                let entered = phases.and_then(|phases| phases.of(volume));
+                let is_entered = entered
+                    .is_some_and(|last| last.phase == Phase::Sealed && last.epoch == epoch.number);
+                must(phases.is_none() || is_doomed || is_entered, "its seal was not entered")?;
+                must(
+                    is_doomed || self.world.policy.consent.covers(volume.as_str()),
+                    "nobody said yes",
+                )
             }
         }
+    }
+
+    /// Whether the deletion of a volume was entered.
+    fn is_doomed(&self, volume: &VolumeId) -> bool {
+        let phases = self.world.memory.phases.as_ref();
+        let last = phases.and_then(|phases| phases.of(volume));
+        last.is_some_and(|last| matches!(last.phase, Phase::Deleting | Phase::Gone))
     }
 
     fn shell(&self, action: &ShellAction) -> Judgement {

@@ -7,6 +7,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, SubjectMemory};
 use wucluster_core::observation::{AttachmentState, CheckResult, Contents, Gap, GapKind};
+use wucluster_core::phases::{Phase, PhaseEntry};
 use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::policy::Consent;
 use wucluster_core::ports::{CloudError, ErrorClass, ShellError};
@@ -271,6 +272,7 @@ enum AnyMemory {
     Unready(u64),
     HaltRefused(u32),
     Unfenced,
+    Entered(Option<Phase>, u64),
 }
 
 fn any_memory() -> impl Strategy<Value = AnyMemory> {
@@ -299,6 +301,16 @@ fn any_memory() -> impl Strategy<Value = AnyMemory> {
         1 => seconds().prop_map(AnyMemory::Unready),
         1 => (0..5u32).prop_map(AnyMemory::HaltRefused),
         1 => Just(AnyMemory::Unfenced),
+        2 => (
+            proptest::option::weighted(
+                0.9,
+                proptest::sample::select(
+                    &[Phase::Live, Phase::Sealed, Phase::Sealed, Phase::Deleting, Phase::Gone][..]
+                )
+            ),
+            1..4u64
+        )
+            .prop_map(|(phase, epoch)| AnyMemory::Entered(phase, epoch)),
     ]
 }
 
@@ -488,6 +500,13 @@ fn remember(world: &mut World, subject: usize, memory: AnyMemory) {
             world.memory.unready_since.insert(node, before(seconds));
         }
         AnyMemory::Unfenced => world.memory.fenced.clear(),
+        AnyMemory::Entered(phase, epoch) => {
+            let phases = world.memory.phases.get_or_insert_default();
+            let volume = VolumeId::new(format!("vol-{}", mount.to_string().replace('/', "-")));
+            let kept_by = Some(SnapshotId::new("snap-0"));
+            let entry = phase.map(|phase| PhaseEntry { volume, mount, phase, epoch, kept_by });
+            entry.into_iter().for_each(|entry| phases.enter(entry));
+        }
         AnyMemory::HaltRefused(times) => {
             world.memory.halt_refusals.insert(node, times);
         }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
+use futures_util::{FutureExt as _, StreamExt as _};
+use wucluster_core::action::Action;
+use wucluster_core::ids::VolumeId;
+use wucluster_core::phases::{Phase, PhaseEntry, entry_before};
 use wucluster_core::ports::{CloudError, ErrorClass, ShellError};
 
 use super::{Done, Drive};
@@ -73,6 +76,29 @@ impl<'a> Drive<'a, '_> {
         self.pursuit.tenure.as_ref().map(|tenure| tenure.run())
     }
 
+    /// Enters in the log of phases what has to stand there before an action is asked for.
+    pub(super) fn enter_before(&mut self, action: &Action) {
+        let Some(observation) = &self.observation else { return };
+        if let Some(entry) = entry_before(&self.context(observation, self.now()), action) {
+            self.enter(entry);
+        }
+    }
+
+    /// Enters that a volume is deleted, where that was begun.
+    pub(super) fn enter_gone(&mut self, volume: &VolumeId) {
+        let last = self.memory.phases.as_ref().and_then(|phases| phases.of(volume));
+        if let Some(last) = last.filter(|last| last.phase == Phase::Deleting).cloned() {
+            self.enter(PhaseEntry { phase: Phase::Gone, ..last });
+        }
+    }
+
+    fn enter(&mut self, entry: PhaseEntry) {
+        if let (Some(tenure), Some(phases)) = (&self.pursuit.tenure, &mut self.memory.phases) {
+            tenure.enter(entry.clone());
+            phases.enter(entry);
+        }
+    }
+
     /// Writes down all that was told, for the requests of one wave.
     pub(super) fn permit(&self) -> Permit<'a> {
         let Some(tenure) = self.pursuit.tenure.clone() else { return Permit(None) };
@@ -135,9 +161,16 @@ impl<'a> Drive<'a, '_> {
         let clock = self.engine.clock;
         let end =
             LeaseEnd { outcome: outcome.to_owned(), at: clock.now(), requests: self.requests };
+        let tasks = &mut self.tasks;
+        // What is being written down comes first, and goes on only where somebody waits for it.
+        let others = async {
+            while tasks.next().await.is_some() {}
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             // What cannot be given back is taken over after silence.
             _ = tenure.end(&end) => {}
+            () = others => {}
             () = clock.sleep(GIVE_BACK) => {}
         }
     }

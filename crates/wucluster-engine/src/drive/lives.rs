@@ -56,6 +56,9 @@ impl Drive<'_, '_> {
                 memory.made = None;
             }
         }
+        if let AwaitedId::Volume(volume) = &id {
+            self.enter_gone(volume);
+        }
         if self.memory.ended.insert(id.clone(), now).is_none() {
             self.record(Fact::Ended { id });
         }

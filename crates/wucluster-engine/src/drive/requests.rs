@@ -62,6 +62,7 @@ impl Drive<'_, '_> {
                 put_off.extend(self.renewing.remove(&subject).map(|first| (subject, first)));
                 continue;
             }
+            self.enter_before(cleared.action());
             self.note_asked(&subject, cleared.action());
             match cleared.into_request() {
                 Request::Cloud(request) => {

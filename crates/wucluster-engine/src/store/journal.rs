@@ -13,34 +13,19 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-use wucluster_core::ids::hex;
 
 use super::lease;
+use super::lines::{self, Bad};
 use super::objects::{Objects, ObjectsError};
+use super::phase_log::{self, PhaseLog};
 use crate::event::{EngineEvent, EventKind};
 use crate::records::Records;
 
-const SCHEMA: &str = "wucluster/journal/1";
+pub(super) const SCHEMA: &str = "wucluster/journal/1";
 const RUNS: &str = "runs";
 
 /// How many runs are looked through, from the newest, for one that tells what earlier ones left.
 const RUNS_SEARCHED: usize = 50;
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Head {
-    schema: String,
-    run: u64,
-    seq: u64,
-    /// The checksum of the batch before it; empty for the first.
-    before: String,
-    nonce: String,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Tail {
-    end: String,
-}
 
 /// What is wrong with a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +54,13 @@ pub enum Damage {
         /// Which version.
         schema: String,
     },
+    /// An object of the log of phases is missing, changed, or another's.
+    Phases {
+        /// Which one.
+        seq: u64,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 impl std::fmt::Display for Damage {
@@ -81,6 +73,7 @@ impl std::fmt::Display for Damage {
             Self::Newer { run, schema } => {
                 write!(f, "run {run} was written by a later version ({schema})")
             }
+            Self::Phases { seq, why } => write!(f, "entry {seq} of the log of phases: {why}"),
         }
     }
 }
@@ -104,75 +97,6 @@ fn folder_of(run: u64) -> String {
 
 pub(super) fn key_of(run: u64, seq: u64) -> String {
     format!("{RUNS}/{run:012}/{seq:012}")
-}
-
-/// Puts a batch together; returns its body and checksum.
-pub(super) fn batch(
-    run: u64,
-    seq: u64,
-    before: &str,
-    nonce: &str,
-    events: &[EngineEvent],
-) -> (Vec<u8>, String) {
-    let head = Head {
-        schema: SCHEMA.to_owned(),
-        run,
-        seq,
-        before: before.to_owned(),
-        nonce: nonce.to_owned(),
-    };
-    let mut body = Vec::new();
-    let mut line = |value: serde_json::Result<Vec<u8>>| {
-        // Nothing of it is what JSON cannot hold.
-        body.extend(value.unwrap_or_default());
-        body.push(b'\n');
-    };
-    line(serde_json::to_vec(&head));
-    for event in events {
-        line(serde_json::to_vec(event));
-    }
-    let sum = hex(&Sha256::digest(&body));
-    let tail = Tail { end: sum.clone() };
-    body.extend(serde_json::to_vec(&tail).unwrap_or_default());
-    body.push(b'\n');
-    (body, sum)
-}
-
-/// Why a batch is not what it should be.
-enum Bad {
-    /// It ends before its end.
-    Short,
-    Wrong(String),
-    Newer(String),
-}
-
-fn parse(body: &[u8]) -> Result<(Head, Vec<EngineEvent>, String), Bad> {
-    let wrong = |why: &str| Bad::Wrong(why.to_owned());
-    let text = std::str::from_utf8(body).map_err(|_| wrong("it is no text"))?;
-    let first = text.lines().next().unwrap_or_default();
-    let Ok(head) = serde_json::from_str::<Head>(first) else {
-        // A later version may have another head; a torn one is cut off anywhere.
-        let schema = serde_json::from_str::<serde_json::Value>(first).ok();
-        let schema = schema.as_ref().and_then(|head| head.get("schema")?.as_str());
-        return Err(match schema {
-            Some(schema) if schema != SCHEMA => Bad::Newer(schema.to_owned()),
-            _ => Bad::Short,
-        });
-    };
-    if head.schema != SCHEMA {
-        return Err(Bad::Newer(head.schema));
-    }
-    let Some(whole) = text.strip_suffix('\n') else { return Err(Bad::Short) };
-    let Some((above, last)) = whole.rsplit_once('\n') else { return Err(Bad::Short) };
-    let Ok(tail) = serde_json::from_str::<Tail>(last) else { return Err(Bad::Short) };
-    let sum = hex(&Sha256::digest(format!("{above}\n")));
-    if sum != tail.end {
-        return Err(wrong("its checksum is another one"));
-    }
-    let events = above.lines().skip(1).map(serde_json::from_str::<EngineEvent>);
-    let events = events.collect::<Result<Vec<_>, _>>();
-    let events = events.map_err(|error| Bad::Wrong(format!("a line makes no sense: {error}")))?;
-    Ok((head, events, sum))
 }
 
 /// Reads the journal of a run, from the batch after `seq` on.
@@ -200,7 +124,7 @@ pub async fn read(objects: &dyn Objects, run: u64, after: u64) -> Result<RunJour
             break;
         }
         let parsed = match body? {
-            Some(body) => parse(&body),
+            Some(body) => lines::parse::<EngineEvent>(SCHEMA, &body),
             None => Err(Bad::Wrong("it is listed and not there".to_owned())),
         };
         match parsed {
@@ -234,6 +158,8 @@ pub struct Left {
     pub records: Records,
     /// Per run that may still be written by somebody, the last batch that is taken into account.
     pub read: BTreeMap<u64, u64>,
+    /// The log of phases that operators share.
+    pub log: PhaseLog,
     /// What was wrong with what was read.
     pub damage: Vec<Damage>,
 }
@@ -283,6 +209,10 @@ pub async fn left(objects: &dyn Objects) -> Result<Left, ObjectsError> {
     while left.read.len() > STILL_WRITTEN {
         left.read.pop_first();
     }
+    let (log, damage) = phase_log::read(objects).await?;
+    left.log = log;
+    left.damage.retain(|known| !matches!(known, Damage::Phases { .. }));
+    left.damage.extend(damage);
     Ok(left)
 }
 

@@ -3,13 +3,16 @@
 //! ```text
 //! PLACE/leases/...   who drives, see [`lease`]
 //! PLACE/runs/...     what each run did, see [`journal`]
+//! PLACE/phases/...   how far each volume is on its way, see [`phase_log`]
 //! ```
 //!
 //! It is never the truth about the cloud: the tags are.
 
 pub mod journal;
 pub mod lease;
+mod lines;
 pub mod objects;
+pub mod phase_log;
 mod tenure;
 
 pub use tenure::{Dismissed, Tenure};

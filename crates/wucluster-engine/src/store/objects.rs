@@ -126,6 +126,13 @@ pub struct MemoryObjects {
     objects: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
+impl MemoryObjects {
+    /// Forgets everything, as if somebody had deleted the store.
+    pub fn clear(&self) {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 #[async_trait]
 impl Objects for MemoryObjects {
     async fn put_new(&self, key: &str, body: &[u8]) -> Result<bool, ObjectsError> {

@@ -6,12 +6,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use wucluster_core::phases::{PhaseEntry, Phases};
 use wucluster_core::ports::Clock;
 use wucluster_core::time::Timestamp;
 
-use super::journal::{Left, batch, key_of};
+use super::journal::{self, Left, key_of};
 use super::lease::{BEAT, LeaseEnd, SELF_FENCE, Taken};
+use super::lines::{self, Head};
 use super::objects::{Created, ObjectsError, create};
+use super::phase_log::PhaseLog;
 use crate::event::{EngineEvent, EventKind};
 
 /// Why nothing may be asked any more.
@@ -43,6 +46,7 @@ pub enum Dismissed {
 struct Writer {
     seq: u64,
     sum: String,
+    log: PhaseLog,
     dismissed: Option<Dismissed>,
 }
 
@@ -55,11 +59,20 @@ struct Beats {
     count: u64,
 }
 
+/// What is to be written.
+#[derive(Debug, Default)]
+struct Pending {
+    events: Vec<EngineEvent>,
+    entries: Vec<PhaseEntry>,
+}
+
 /// The right to drive, with its journal.
 pub struct Tenure {
     taken: Taken,
     /// What is told and not yet written.
-    pending: Mutex<Vec<EngineEvent>>,
+    pending: Mutex<Pending>,
+    /// What was entered in the log of phases when it began.
+    phases: Phases,
     writer: tokio::sync::Mutex<Writer>,
     beats: Mutex<Beats>,
     /// The clock by which the lease is renewed.
@@ -76,21 +89,38 @@ impl Tenure {
     /// Begins a tenure with a lease that was just taken; `left` is what earlier runs left, and is carried on.
     ///
     /// The lease is renewed by `clock`, which goes on while the machine sleeps; `now` is the time of the drive's own.
-    #[must_use]
-    pub fn new(taken: Taken, left: &Left, clock: Arc<dyn Clock>, now: Timestamp) -> Self {
+    ///
+    /// # Errors
+    /// [`Dismissed`]: a later run has begun, or the store does not do what it is asked. Nothing may be asked for.
+    pub async fn begin(
+        taken: Taken,
+        left: &Left,
+        clock: Arc<dyn Clock>,
+        now: Timestamp,
+    ) -> Result<Self, Dismissed> {
         let carried = EventKind::Carried {
             records: left.records.compact(now).collect(),
             read: left.read.iter().map(|(run, seq)| (*run, *seq)).collect(),
             damage: left.damage.clone(),
         };
         let beats = Beats { heard_at: clock.now(), tried_at: None, count: 0 };
-        Self {
+        let mut log = left.log.clone();
+        log.begin(&taken).await?;
+        let events = vec![EngineEvent { at: now, kind: carried }];
+        Ok(Self {
             taken,
-            pending: Mutex::new(vec![EngineEvent { at: now, kind: carried }]),
-            writer: tokio::sync::Mutex::new(Writer::default()),
+            pending: Mutex::new(Pending { events, entries: Vec::new() }),
+            phases: log.phases.clone(),
+            writer: tokio::sync::Mutex::new(Writer { log, ..Writer::default() }),
             beats: Mutex::new(beats),
             clock,
-        }
+        })
+    }
+
+    /// Returns what was entered in the log of phases when it began.
+    #[must_use]
+    pub fn phases(&self) -> &Phases {
+        &self.phases
     }
 
     /// Returns the number of the run.
@@ -101,16 +131,22 @@ impl Tenure {
 
     /// Takes an event for the journal; it is written with the next [`Tenure::commit`].
     pub fn tell(&self, event: &EngineEvent) {
-        self.open_pending().push(event.clone());
+        self.open_pending().events.push(event.clone());
+    }
+
+    /// Takes an entry for the log of phases; it is made with the next [`Tenure::commit`].
+    pub fn enter(&self, entry: PhaseEntry) {
+        self.open_pending().entries.push(entry);
     }
 
     /// Says whether something is told and not yet written.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        !self.open_pending().is_empty()
+        let pending = self.open_pending();
+        !pending.events.is_empty() || !pending.entries.is_empty()
     }
 
-    fn open_pending(&self) -> std::sync::MutexGuard<'_, Vec<EngineEvent>> {
+    fn open_pending(&self) -> std::sync::MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -124,23 +160,37 @@ impl Tenure {
             return Err(dismissed.clone());
         }
         // Taken only now: whoever waited for another's batch finds what was told meanwhile written with it.
-        let events = std::mem::take(&mut *self.open_pending());
-        if events.is_empty() {
-            return Ok(());
-        }
-        let (run, seq) = (self.run(), writer.seq + 1);
-        let key = key_of(run, seq);
-        let nonce = &self.taken.lease().nonce;
-        let (body, sum) = batch(run, seq, &writer.sum, nonce, &events);
-        let objects = self.taken.objects().as_ref();
-        let done = match create(objects, &key, &body).await {
-            Ok(Created::Ours) => Ok(()),
-            Ok(Created::Theirs(_)) => Err(Dismissed::Foreign { key, place: objects.place() }),
-            Err(error) => Err(Dismissed::Store(error)),
+        let Pending { events, entries } = std::mem::take(&mut *self.open_pending());
+        let Writer { seq, sum, log, dismissed } = &mut *writer;
+        let journal = async {
+            if events.is_empty() {
+                return Ok(());
+            }
+            let head = Head {
+                schema: journal::SCHEMA.to_owned(),
+                run: self.run(),
+                seq: *seq + 1,
+                before: sum.clone(),
+                nonce: self.taken.lease().nonce.clone(),
+            };
+            let key = key_of(head.run, head.seq);
+            let (body, new_sum) = lines::compose(&head, &events);
+            let objects = self.taken.objects().as_ref();
+            match create(objects, &key, &body).await? {
+                Created::Ours => {
+                    (*seq, *sum) = (head.seq, new_sum);
+                    Ok(())
+                }
+                Created::Theirs(_) => Err(Dismissed::Foreign { key, place: objects.place() }),
+            }
         };
-        match &done {
-            Ok(()) => (writer.seq, writer.sum) = (seq, sum),
-            Err(dismissed) => writer.dismissed = Some(dismissed.clone()),
+        let phases = async {
+            if entries.is_empty() { Ok(()) } else { log.enter(&self.taken, &entries).await }
+        };
+        let (journal, phases) = futures_util::join!(journal, phases);
+        let done = phases.and(journal);
+        if let Err(why) = &done {
+            *dismissed = Some(why.clone());
         }
         done
     }

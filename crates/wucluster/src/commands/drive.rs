@@ -77,7 +77,7 @@ pub(crate) async fn drive(
     // Read once more: whoever drove meanwhile, or was taken over, may have written since.
     let mut left = site.store.left().await?;
     left.records.begin(site.clock());
-    let tenure = Tenure::new(taken, &left, Arc::new(SystemClock), site.now());
+    let tenure = Tenure::begin(taken, &left, Arc::new(SystemClock), site.now()).await?;
     let about = About::new(&definition, demand, run, site.now(), session.globals.verbose);
     let record = Arc::new(Mutex::new(Record {
         reporter: Reporter::new(&session.globals, output, about),

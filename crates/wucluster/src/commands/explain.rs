@@ -49,8 +49,8 @@ pub(crate) async fn explain(session: &Session, args: &ExplainArgs) -> Result<Exi
     let plan = match last_run {
         None => None,
         Some(run) => {
-            let data_epochs = site.data_epochs(|text| output.warn(text)).await;
-            Some(forecast(&definition, run.demand, &observation, data_epochs, now))
+            let memory = site.remembered(|text| output.warn(text)).await;
+            Some(forecast(&definition, run.demand, &observation, &memory, now))
         }
     };
     let events = history::about(site.store.objects().as_ref(), &subject, EVENTS).await;

@@ -60,9 +60,9 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     let site = Site::open(session, &definition, &Dirs::find()?)?;
     let observation = site.look(&definition, Ask::For(args.state), PATIENCE).await?;
     let now = site.now();
-    let data_epochs = site.data_epochs(|text| output.warn(text)).await;
-    let made = forecast(&definition, args.state, &observation, data_epochs.clone(), now);
-    let guess = guess(&definition, &made, &observation, data_epochs);
+    let memory = site.remembered(|text| output.warn(text)).await;
+    let made = forecast(&definition, args.state, &observation, &memory, now);
+    let guess = guess(&definition, &made, &observation, memory.data_epochs);
     let list = match args.state {
         Demand::Away => deletions(&observation),
         Demand::Instantiated

@@ -62,8 +62,8 @@ async fn look(
     let plan = match &last_run {
         None => None,
         Some(run) => {
-            let data_epochs = site.data_epochs(|text| session.output.warn(text)).await;
-            Some(forecast(definition, run.demand, &observation, data_epochs, now))
+            let memory = site.remembered(|text| session.output.warn(text)).await;
+            Some(forecast(definition, run.demand, &observation, &memory, now))
         }
     };
     let driver = lately.driver;

@@ -384,7 +384,7 @@ mod tests {
             &definition,
             Demand::Launched,
             &observation,
-            Default::default(),
+            &wucluster_core::memory::Memory::default(),
             testing::NOW,
         );
         let key = MountKey::try_from(subject.to_owned());

@@ -301,8 +301,13 @@ mod tests {
 
     fn show(seen: &(ClusterDefinition, Observation), demand: Demand, width: usize) -> String {
         let (definition, observation) = seen;
-        let made =
-            forecast::forecast(definition, demand, observation, BTreeMap::new(), testing::NOW);
+        let made = forecast::forecast(
+            definition,
+            demand,
+            observation,
+            &wucluster_core::memory::Memory::default(),
+            testing::NOW,
+        );
         let list = if demand == Demand::Away { deletions::deletions(observation) } else { vec![] };
         let guess = (!made.is_met()).then(|| {
             wucluster_rehearse::forecast::estimate(definition, demand, observation, BTreeMap::new())

@@ -205,7 +205,13 @@ mod tests {
     ) -> String {
         let (definition, observation) = seen;
         let plan = demand.map(|demand| {
-            forecast::forecast(definition, demand, observation, Default::default(), testing::NOW)
+            forecast::forecast(
+                definition,
+                demand,
+                observation,
+                &wucluster_core::memory::Memory::default(),
+                testing::NOW,
+            )
         });
         let run = demand.map(|demand| LastRun {
             run: 42,
