@@ -2,10 +2,13 @@
 #![cfg(feature = "aws")]
 #![allow(clippy::unwrap_used, reason = "a test panics")]
 
+#[path = "../../wucluster-store/tests/moto/server.rs"]
+mod server;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
+
+use server::Server;
 
 const DEFINITION: &str = r#"
 [cluster]
@@ -19,44 +22,6 @@ type = "t3.micro"
 user = "admin"
 mount.a = { at = "/mnt/a", size = "1 GiB" }
 "#;
-
-/// A server with an empty account; it is ended when dropped, and ends when this process does.
-struct Moto {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Moto {
-    fn begin() -> Self {
-        let moto = std::env::var_os("WUCLUSTER_MOTO").map(PathBuf::from);
-        let moto = moto.expect(
-            "WUCLUSTER_MOTO names `moto_server`: run `make test`, or `scripts/setup.sh test`",
-        );
-        let serve =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../wucluster-store/tests/moto/serve.py");
-        let mut child = Command::new(moto.with_file_name("python3"))
-            .arg(serve)
-            .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut says = BufReader::new(child.stdout.take().unwrap());
-        let mut moto = Self { child, url: String::new() };
-        let mut line = String::new();
-        says.read_line(&mut line).unwrap();
-        let port: u16 = line.trim().parse().expect("moto begins, and tells its port");
-        moto.url = format!("http://127.0.0.1:{port}");
-        moto
-    }
-}
 
 /// A user with a folder, who reaches AWS by environment variables alone.
 struct User {
@@ -105,8 +70,8 @@ fn said(output: &Output) -> (i32, String) {
 
 #[test]
 fn a_cluster_is_instantiated_seen_and_pinned_to_its_account() {
-    let moto = Moto::begin();
-    let user = User::new(&moto.url);
+    let moto = Server::begin_ec2();
+    let user = User::new(&moto.url());
     let (status, text) = user.run(&["status", "--is", "away"]);
     assert_eq!(status, 0, "{text}");
     let (status, text) = user.run(&["plan", "launched"]);
@@ -152,8 +117,8 @@ fn without_a_region_it_is_told_where_to_name_one() {
 
 #[test]
 fn what_cannot_be_launched_is_told_before_anything_is_made() {
-    let moto = Moto::begin();
-    let user = User::new(&moto.url);
+    let moto = Server::begin_ec2();
+    let user = User::new(&moto.url());
     let definition = "[cluster]\nname = \"apes\"\nprovider = \"aws\"\n[node.n]\n";
     fs::write(user.home.path().join("apes.cluster.toml"), definition).unwrap();
     let (status, text) = user.run(&["launch"]);

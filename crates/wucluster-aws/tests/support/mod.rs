@@ -5,3 +5,5 @@
 pub mod canned;
 pub mod moto;
 pub mod nodes;
+#[path = "../../../wucluster-store/tests/moto/server.rs"]
+pub mod server;

@@ -47,8 +47,6 @@ pub struct PhaseLog {
     pub seq: u64,
     /// Its checksum.
     sum: String,
-    /// Which run made it.
-    run: u64,
     /// What is entered.
     pub phases: Phases,
 }
@@ -111,7 +109,7 @@ impl PhaseLog {
                 Line::Entry(entry) => self.phases.enter(entry),
             }
         }
-        (self.seq, self.run, self.sum) = (head.seq, head.run, sum);
+        (self.seq, self.sum) = (head.seq, sum);
     }
 
     /// Makes the next object; returns what somebody else made in its place.

@@ -9,4 +9,7 @@ mod memory;
 #[cfg(feature = "s3")]
 mod moto;
 mod race;
+#[cfg(feature = "s3")]
+#[path = "../moto/server.rs"]
+mod server;
 mod suite;
