@@ -47,6 +47,43 @@ start_up() {
 echo "   --help $(start_up --help)"
 echo "   check  $(start_up check)"
 
+# The same simulated launch with its store on a disk, each object synced, and in memory: the difference is the disk's.
+# Simulated time leaps, so that next to nothing but the store takes real time.
+echo "== the store in a simulated launch of 100 nodes x 2 mounts"
+mkdir "$work/sim"
+cat >"$work/sim/large.cluster.toml" <<'TOML'
+[cluster]
+name = "large"
+provider = "sim"
+[node.n]
+count = 100
+mount.a = { at = "/mnt/a", size = "1 GiB" }
+mount.b = { at = "/mnt/b", size = "1 GiB", fs = "xfs" }
+TOML
+memory=$(mktemp -d /dev/shm/wucluster-bench.XXXXXX)
+launch_sim() { # STATE STORE
+    local from
+    from=$(now)
+    (cd "$work/sim" && WUCLUSTER_SIM_SPEED=fast WUCLUSTER_STATE=$1 "$program" launch --store "$2" --progress quiet)
+    echo $(($(now) - from))
+}
+for round in 1 2 3; do
+    launch_sim "$memory/state$round" "$memory/store$round" >>"$work/in-memory"
+    launch_sim "$memory/disk$round" "$work/store$round" >>"$work/on-disk"
+done
+objects=$(find "$work/store1" -type f | wc -l)
+bytes=$(find "$work/store1" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
+span=$(cd "$work/sim" && WUCLUSTER_SIM_SPEED=fast WUCLUSTER_STATE=$memory/disk1 "$program" history --json --store "$work/store1" |
+    grep -oE '"(since|at)": ?[0-9]+' | grep -oE '[0-9]+' | sort -n | sed -n '1p;$p' | paste -sd' ' | awk '{ print ($2 - $1) / 1000 }')
+rm -rf "$memory"
+median() { sort -n "$1" | sed -n 2p; }
+awk -v disk="$(median "$work/on-disk")" -v memory="$(median "$work/in-memory")" -v objects="$objects" \
+    -v bytes="$bytes" -v span="$span" 'BEGIN {
+        store = (disk - memory) / 1e6
+        printf "   %d objects, %.1f MB; %.2f s of the disk, %.1f ms an object\n", objects, bytes / 1e6, store, 1000 * store / objects
+        printf "   the launch takes %.0f s of simulated time: the store is %.1f %% of it\n", span, 100 * store / span
+    }'
+
 echo "== launch of 4 nodes x 2 mounts"
 cat >"$work/demo.cluster.toml" <<'TOML'
 [cluster]

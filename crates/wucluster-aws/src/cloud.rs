@@ -12,7 +12,7 @@ use wucluster_core::action::CloudAction;
 use wucluster_core::definition::{ClusterDefinition, EbsVolume};
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, VolumeId};
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::CloudView;
+use wucluster_core::observation::{CloudView, Found};
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, Receipt, RequestBudget};
 use wucluster_core::tags::KEY_NODE;
 use wucluster_core::time::Timestamp;
@@ -168,6 +168,28 @@ impl AwsCloud {
         Ok(view)
     }
 
+    /// Finds one thing by its id, whosever it is.
+    async fn found(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        let clients = self.clients().await?;
+        Ok(match id.split('-').next() {
+            Some("i") => {
+                let found = listing::instance(&clients.looks, id).await?;
+                found
+                    .and_then(|one| seen::instance(&one, Some(self.user(&one))))
+                    .map(Found::Instance)
+            }
+            Some("vol") => {
+                let found = listing::volume(&clients.looks, id).await?;
+                found.and_then(|one| seen::volume(&one, &Mappings::default())).map(Found::Volume)
+            }
+            Some("snap") => {
+                let found = listing::snapshot(&clients.looks, id).await?;
+                found.as_ref().and_then(seen::snapshot).map(Found::Snapshot)
+            }
+            _ => None,
+        })
+    }
+
     /// Returns whom to log in as on a machine: as the definition says, else as its image tells.
     fn user(&self, seen: &Instance) -> String {
         let node = seen.tags().iter().find(|tag| tag.key() == Some(KEY_NODE));
@@ -205,6 +227,13 @@ impl Cloud for AwsCloud {
     async fn observe(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
         match self.look(cluster).await {
             Ok(view) => Ok(view),
+            Err(error) => Err(self.explain(error).await),
+        }
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        match self.found(id).await {
+            Ok(found) => Ok(found),
             Err(error) => Err(self.explain(error).await),
         }
     }

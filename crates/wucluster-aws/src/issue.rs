@@ -40,7 +40,7 @@ enum Call<'a> {
     One(usize, &'a CloudAction),
     Start(Vec<(usize, &'a InstanceId)>),
     Terminate(Vec<(usize, &'a InstanceId)>),
-    Tag(&'a Tags, Vec<(usize, &'a VolumeId)>),
+    Tag(&'a Tags, Vec<(usize, &'a str)>),
 }
 
 /// Sorts requests into calls, in the order in which their first ones come.
@@ -68,21 +68,26 @@ fn sort<'a>(actions: impl IntoIterator<Item = &'a CloudAction>) -> Vec<Call<'a>>
                     None => calls.push(Call::Terminate(vec![(at, instance)])),
                 }
             }
-            CloudAction::TagVolume { volume, tags, .. } => {
+            CloudAction::TagVolume { tags, .. } | CloudAction::Adopt { tags, .. } => {
+                let one = match action {
+                    CloudAction::TagVolume { volume, .. } => volume.as_str(),
+                    CloudAction::Adopt { id, .. } => id.as_str(),
+                    _ => continue,
+                };
                 let open = calls.iter_mut().find_map(|call| match call {
-                    // Twice the same volume in one call would be an odd thing to ask.
+                    // Twice the same thing in one call would be odd to ask.
                     Call::Tag(same, ids)
                         if *same == tags
                             && ids.len() < BATCH
-                            && ids.iter().all(|(_, id)| *id != volume) =>
+                            && ids.iter().all(|(_, id)| *id != one) =>
                     {
                         Some(ids)
                     }
                     _ => None,
                 });
                 match open {
-                    Some(ids) => ids.push((at, volume)),
-                    None => calls.push(Call::Tag(tags, vec![(at, volume)])),
+                    Some(ids) => ids.push((at, one)),
+                    None => calls.push(Call::Tag(tags, vec![(at, one)])),
                 }
             }
             CloudAction::RunInstance { .. }
@@ -133,7 +138,7 @@ impl AwsCloud {
             Call::Terminate(ids) => Box::pin(self.terminate(clients, ids)),
             Call::Tag(tags, ids) => Box::pin(async move {
                 self.together(ids, |ids| {
-                    Box::pin(async move { self.tag_volumes(clients, &ids, tags).await })
+                    Box::pin(async move { self.tag_all(clients, &ids, tags).await })
                 })
                 .await
             }),
@@ -222,7 +227,8 @@ impl AwsCloud {
             }
             CloudAction::StartInstance { .. }
             | CloudAction::TerminateInstance { .. }
-            | CloudAction::TagVolume { .. } => {
+            | CloudAction::TagVolume { .. }
+            | CloudAction::Adopt { .. } => {
                 Err(errors::unaskable("InvalidRequest", "it goes out with others"))
             }
         }

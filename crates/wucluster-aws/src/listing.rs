@@ -126,6 +126,49 @@ listing!(
     owner_ids("self")
 );
 
+/// Passes over an answer that there is no such thing.
+fn or_none<T>(answer: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        // `InvalidVolume.NotFound`, and `InvalidVolumeID.Malformed` for what is no id.
+        Err(error) if error.code.ends_with(".NotFound") || error.code.ends_with(".Malformed") => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Finds an instance by its id, whosever it is.
+///
+/// # Errors
+/// As [`errors::translate`].
+pub(crate) async fn instance(client: &Client, id: &str) -> Result<Option<Instance>, CloudError> {
+    let answer = client.describe_instances().instance_ids(id).send().await;
+    let found = or_none(answer.map_err(|error| errors::translate("DescribeInstances", &error)))?;
+    let reservations = found.and_then(|page| page.reservations).unwrap_or_default();
+    Ok(reservations.into_iter().flat_map(|one| one.instances.unwrap_or_default()).next())
+}
+
+/// Finds a volume by its id, whosever it is.
+///
+/// # Errors
+/// As [`errors::translate`].
+pub(crate) async fn volume(client: &Client, id: &str) -> Result<Option<Volume>, CloudError> {
+    let answer = client.describe_volumes().volume_ids(id).send().await;
+    let found = or_none(answer.map_err(|error| errors::translate("DescribeVolumes", &error)))?;
+    Ok(found.and_then(|page| page.volumes).unwrap_or_default().into_iter().next())
+}
+
+/// Finds a snapshot of this account by its id: no other takes our tags.
+///
+/// # Errors
+/// As [`errors::translate`].
+pub(crate) async fn snapshot(client: &Client, id: &str) -> Result<Option<Snapshot>, CloudError> {
+    let answer = client.describe_snapshots().snapshot_ids(id).owner_ids("self").send().await;
+    let found = or_none(answer.map_err(|error| errors::translate("DescribeSnapshots", &error)))?;
+    Ok(found.and_then(|page| page.snapshots).unwrap_or_default().into_iter().next())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

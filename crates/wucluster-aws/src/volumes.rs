@@ -122,17 +122,17 @@ impl AwsCloud {
     }
 
     /// Sets the same tags on volumes, all in one call.
-    pub(crate) async fn tag_volumes(
+    pub(crate) async fn tag_all(
         &self,
         clients: &Clients,
-        ids: &[&VolumeId],
+        ids: &[&str],
         tags: &Tags,
     ) -> Result<(), CloudError> {
         self.rates.turn(Request::CreateTags).await;
         let answer = clients
             .changes
             .create_tags()
-            .set_resources(Some(ids.iter().map(|id| id.as_str().to_owned()).collect()))
+            .set_resources(Some(ids.iter().map(|id| (*id).to_owned()).collect()))
             .set_tags(Some(tags.iter().map(|(key, value)| tag(key, value)).collect()))
             .send()
             .await;

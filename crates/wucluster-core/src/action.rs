@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::{FilesystemKind, Hook, MachineDefinition, Size};
 use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
+use crate::memory::AwaitedId;
 use crate::observation::SshEndpoint;
 use crate::tags::Tags;
 
@@ -145,6 +146,15 @@ pub enum CloudAction {
         /// What to set; other tags stay.
         tags: Tags,
     },
+    /// Sets tags on anything that comes to this cluster, or to this store, by a person's word.
+    Adopt {
+        /// Whose it is from now on.
+        subject: Subject,
+        /// What it is.
+        id: AwaitedId,
+        /// What to set; other tags stay.
+        tags: Tags,
+    },
     /// Takes a snapshot. Each call makes another one: never retried without a look.
     CreateSnapshot {
         /// The mount.
@@ -179,6 +189,7 @@ impl CloudAction {
             | Self::TagVolume { mount, .. }
             | Self::CreateSnapshot { mount, .. }
             | Self::DeleteVolume { mount, .. } => Subject::Mount(mount.clone()),
+            Self::Adopt { subject, .. } => subject.clone(),
         }
     }
 
@@ -192,7 +203,8 @@ impl CloudAction {
             Self::StartInstance { .. }
             | Self::AttachVolume { .. }
             | Self::DetachVolume { .. }
-            | Self::TagVolume { .. } => Hazard::Changes,
+            | Self::TagVolume { .. }
+            | Self::Adopt { .. } => Hazard::Changes,
             Self::TerminateInstance { .. } | Self::DeleteVolume { .. } => Hazard::Destroys,
         }
     }
@@ -207,7 +219,7 @@ impl CloudAction {
             Self::CreateVolume { .. } => "CreateVolume",
             Self::AttachVolume { .. } => "AttachVolume",
             Self::DetachVolume { .. } => "DetachVolume",
-            Self::TagVolume { .. } => "CreateTags",
+            Self::TagVolume { .. } | Self::Adopt { .. } => "CreateTags",
             Self::CreateSnapshot { .. } => "CreateSnapshot",
             Self::DeleteVolume { .. } => "DeleteVolume",
         }
@@ -241,6 +253,7 @@ impl fmt::Display for CloudAction {
                 }
                 Ok(())
             }
+            Self::Adopt { subject, id, .. } => write!(f, "adopt {id} as {subject}'s"),
             Self::CreateSnapshot { mount, volume, .. } => {
                 write!(f, "take a snapshot of {volume} of {mount}")
             }
@@ -366,7 +379,7 @@ pub struct NodeAddress {
     pub instance: InstanceId,
     /// Where it is reached.
     pub ssh: SshEndpoint,
-    /// The run for which it is spoken to: from then on it refuses whatever an earlier run asks of it. `None`: somebody only
-    /// looks, and changes nothing.
+    /// The run for which it is spoken to, as [`crate::tags::StoreMark::fence`] numbers it: from then on it refuses whatever
+    /// one with a lower number asks of it. `None`: somebody only looks, and changes nothing.
     pub run: Option<u64>,
 }

@@ -12,6 +12,7 @@ use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use crate::observation::AttachmentState;
 use crate::phases::Phases;
 use crate::ports::{CloudError, ShellError};
+use crate::tags::StoreMark;
 use crate::time::Timestamp;
 
 /// What the engine remembers.
@@ -52,6 +53,9 @@ pub struct Memory {
     /// How far each volume is on its way, by the log that operators share; `None`: nobody keeps one, as there is nobody
     /// else.
     pub phases: Option<Phases>,
+    /// The store that operators share; what is made is marked as its, and what has another's mark is left alone.
+    /// `None`: nobody shares one, and marks are neither made nor heeded.
+    pub store: Option<StoreMark>,
 }
 
 impl Memory {
@@ -231,6 +235,18 @@ pub enum AwaitedId {
     Volume(VolumeId),
     /// A snapshot.
     Snapshot(SnapshotId),
+}
+
+impl AwaitedId {
+    /// Returns the provider's id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Instance(id) => id.as_str(),
+            Self::Volume(id) => id.as_str(),
+            Self::Snapshot(id) => id.as_str(),
+        }
+    }
 }
 
 impl std::fmt::Display for AwaitedId {

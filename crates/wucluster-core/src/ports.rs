@@ -12,7 +12,7 @@ use crate::action::{CloudAction, NodeAddress, ShellAction};
 use crate::definition::{ClusterDefinition, Hook};
 use crate::ids::{ClusterName, InstanceId, SnapshotId, VolumeId};
 use crate::interlock::Cleared;
-use crate::observation::{CloudView, Gap, Holder, NodeProbe, ProbeRequest};
+use crate::observation::{CloudView, Found, Gap, Holder, NodeProbe, ProbeRequest};
 use crate::time::Timestamp;
 
 /// A cloud: instances, volumes and snapshots.
@@ -24,6 +24,12 @@ pub trait Cloud: Send + Sync {
     /// # Errors
     /// [`CloudError`] when any of the listings could not be had whole: half a look is no look.
     async fn observe(&self, cluster: &ClusterName) -> Result<CloudView, CloudError>;
+
+    /// Finds one thing by its id, whosever it is; `None` when there is none, or it is of no kind that clusters are made of.
+    ///
+    /// # Errors
+    /// [`CloudError`] when it cannot be told.
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError>;
 
     /// Issues requests and returns at once with one answer each, in the same order. May batch.
     ///

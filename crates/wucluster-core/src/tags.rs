@@ -30,6 +30,8 @@ pub const KEY_GENERATION: &str = "wucluster:generation";
 pub const KEY_CONTENT: &str = "wucluster:content";
 /// Tag key of the file system that was made, such as `ext4 UUID`.
 pub const KEY_FILESYSTEM: &str = "wucluster:filesystem";
+/// Tag key of the store to which a resource belongs, such as `6f2a9c01b7d4e853 0 mill:/home/ann/...`.
+pub const KEY_STORE: &str = "wucluster:store";
 /// Tag key under which providers show a name to people.
 pub const KEY_NAME: &str = "Name";
 
@@ -142,6 +144,28 @@ impl Tags {
         self.get(KEY_CONTENT)?.parse().ok()
     }
 
+    /// Reads to which store it belongs. `None`: missing or unreadable.
+    #[must_use]
+    pub fn store(&self) -> Option<StoreMark> {
+        self.get(KEY_STORE)?.parse().ok()
+    }
+
+    /// Says whether it belongs to a store, however often it was adopted.
+    #[must_use]
+    pub fn is_kept_in(&self, store: &StoreMark) -> bool {
+        let id = self.get(KEY_STORE).and_then(|mark| mark.split(' ').next());
+        !store.id.is_empty() && id == Some(store.id.as_str())
+    }
+
+    /// Marks it as a store's.
+    #[must_use]
+    pub fn kept_in(mut self, store: Option<&StoreMark>) -> Self {
+        if let Some(store) = store {
+            self.set(KEY_STORE, store.to_string());
+        }
+        self
+    }
+
     /// Reads type and UUID of the file system that was made or found. `None`: not recorded.
     #[must_use]
     pub fn filesystem(&self) -> Option<(&str, &str)> {
@@ -156,6 +180,67 @@ pub enum Identity {
     Node(NodeName),
     /// A mount's volume or snapshot.
     Mount(MountKey),
+}
+
+/// The longest place that a [`StoreMark`] tells. Unit: characters.
+///
+/// Source: EC2's limit of 256 for a tag's value, less the id and a number.
+const PLACE_MAX: usize = 200;
+
+/// Which store a resource belongs to: only operators that share it drive the resource.
+///
+/// Two operators with two stores do not see each other's leases, journals and deletions: whoever comes second is held
+/// until a person says that the first store's operators are done with the cluster, which is to adopt it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreMark {
+    /// The store's id: 16 hexadecimal digits, drawn when it was first used for the cluster.
+    pub id: String,
+    /// How often the cluster had been adopted when it came to this store: grows with each adoption, whichever store
+    /// adopts. Runs after an adoption count as later than all runs before it.
+    pub adoptions: u64,
+    /// Where it is, for people: a URL, or a machine's name and a path.
+    pub place: String,
+}
+
+impl StoreMark {
+    /// Makes the mark of a store; of its place only what any provider takes in a tag is kept.
+    #[must_use]
+    pub fn new(id: &str, adoptions: u64, place: &str) -> Self {
+        let is_taken = |sign: &char| sign.is_ascii_alphanumeric() || "+-=._:/@".contains(*sign);
+        let kept = |sign: char| if is_taken(&sign) { sign } else { '_' };
+        let place = place.chars().map(kept).take(PLACE_MAX).collect();
+        Self { id: id.to_owned(), adoptions, place }
+    }
+
+    /// Returns the number by which nodes order runs of operators: of a later adoption, or of a later run, is higher.
+    #[must_use]
+    pub const fn fence(&self, run: u64) -> u64 {
+        // As many runs as nobody makes.
+        self.adoptions.saturating_mul(1_000_000_000).saturating_add(run)
+    }
+}
+
+impl fmt::Display for StoreMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.id, self.adoptions, self.place)
+    }
+}
+
+impl std::str::FromStr for StoreMark {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.splitn(3, ' ');
+        let id = parts.next().filter(|id| id.len() == 16).ok_or(())?;
+        if !id.bytes().all(|sign| sign.is_ascii_hexdigit()) {
+            return Err(());
+        }
+        let adoptions = parts.next().ok_or(())?.parse().map_err(|_| ())?;
+        Ok(Self {
+            id: id.to_owned(),
+            adoptions,
+            place: parts.next().unwrap_or_default().to_owned(),
+        })
+    }
 }
 
 /// The write epoch of a volume: grows each time that the volume may become writable again.

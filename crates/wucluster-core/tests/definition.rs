@@ -198,6 +198,18 @@ mount.data = { at = "/mnt/data", size = "1 GiB", throughput = 500 }
 }
 
 #[test]
+fn a_store_is_taken_as_it_is_written_and_makes_no_other_cluster() {
+    let text = |store: &str| format!("[cluster]\nname = \"c\"\n{store}\n[node.n]\n");
+    let plain = parse(&text(""));
+    assert_eq!(plain.store, None);
+    for url in ["s3://team/wucluster", "file:///srv/store", "/srv/our store"] {
+        let cluster = parse(&text(&format!("[store]\nurl = \"{url}\"")));
+        assert_eq!(cluster.store.as_deref(), Some(url));
+        assert_eq!(cluster.digest(), plain.digest());
+    }
+}
+
+#[test]
 fn each_key_of_ec2_changes_the_digest_and_its_absence_does_not() {
     let text = |cluster: &str, node: &str, mount: &str| {
         format!(

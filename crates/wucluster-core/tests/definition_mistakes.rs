@@ -308,6 +308,22 @@ fn topics() -> Vec<(&'static str, Vec<String>)> {
             ),
         ),
         (
+            "store",
+            with(
+                |lines| cluster(&format!("[store]\n{lines}")),
+                &[
+                    "",
+                    "bucket = \"s3://team\"",
+                    "url = \"gs://team\"",
+                    "url = \"s3://\"",
+                    "url = \"state/store\"",
+                    "url = \"/a\\u0007\"",
+                    "url = 3",
+                    "name = \"c\"\nurl = \"/srv/store\"",
+                ],
+            ),
+        ),
+        (
             "owners_modes_and_snapshots",
             with(
                 mount,

@@ -159,6 +159,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         pursuit.records.begin(engine.clock);
         let mut memory = pursuit.records.memory(engine.clock.now(), &limits);
         memory.phases = pursuit.tenure.as_ref().map(|tenure| tenure.phases().clone());
+        memory.store = pursuit.tenure.as_ref().map(|tenure| tenure.store().clone());
         let known = memory.living.keys().cloned().collect();
         Self {
             engine,

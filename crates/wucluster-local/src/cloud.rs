@@ -8,7 +8,7 @@ use wucluster_core::action::CloudAction;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{ClusterName, InstanceId, SnapshotId};
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::CloudView;
+use wucluster_core::observation::{CloudView, Found};
 use wucluster_core::ports::{Admission, Cloud, CloudError, CloudLimits, Receipt};
 
 use crate::accel::Accel;
@@ -161,6 +161,10 @@ impl LocalCloud {
 impl Cloud for LocalCloud {
     async fn observe(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
         Ok(self.look(cluster).await?)
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        Ok(self.found(id).await?)
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {

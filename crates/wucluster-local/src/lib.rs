@@ -8,6 +8,7 @@
 
 mod accel;
 mod admission;
+mod adopt;
 mod arguments;
 mod cloud;
 mod copies;

@@ -21,6 +21,8 @@ pub(crate) trait Record: Serialize + for<'a> Deserialize<'a> {
     fn id(&self) -> &str;
     /// Its tags.
     fn tags(&self) -> &Tags;
+    /// Gives it other tags.
+    fn set_tags(&mut self, tags: Tags);
     /// The form it was written in.
     fn schema(&self) -> u32;
 
@@ -166,6 +168,9 @@ impl Record for InstanceRecord {
     fn tags(&self) -> &Tags {
         &self.tags
     }
+    fn set_tags(&mut self, tags: Tags) {
+        self.tags = tags;
+    }
     fn schema(&self) -> u32 {
         self.schema
     }
@@ -180,6 +185,9 @@ impl Record for VolumeRecord {
     fn tags(&self) -> &Tags {
         &self.tags
     }
+    fn set_tags(&mut self, tags: Tags) {
+        self.tags = tags;
+    }
     fn schema(&self) -> u32 {
         self.schema
     }
@@ -193,6 +201,9 @@ impl Record for SnapshotRecord {
     }
     fn tags(&self) -> &Tags {
         &self.tags
+    }
+    fn set_tags(&mut self, tags: Tags) {
+        self.tags = tags;
     }
     fn schema(&self) -> u32 {
         self.schema

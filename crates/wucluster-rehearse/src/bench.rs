@@ -13,10 +13,12 @@ use wucluster_core::phases::Phase;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::ports::Clock as _;
 use wucluster_core::time::Timestamp;
-use wucluster_engine::store::lease::{self, Operator, Purpose, Taking};
+use wucluster_engine::store::lease::{self, LeaseEnd, Operator, Purpose, Taken, Taking};
 use wucluster_engine::store::objects::Objects;
-use wucluster_engine::store::{Tenure, journal};
-use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop};
+use wucluster_engine::store::{Tenure, identity, journal};
+use wucluster_engine::{
+    Adoption, Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop,
+};
 use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World};
 
 use crate::change::{self, Change};
@@ -340,6 +342,31 @@ impl Bench {
         }
     }
 
+    /// Adopts the cluster for the store that it is driven from now.
+    async fn adopt(&self) -> Result<(), String> {
+        let definition = self.definition()?;
+        let clock = self.sim.begin_operator();
+        let engine = Engine::new(&self.cloud, &self.shell, &clock);
+        let own = identity::read(self.depot.as_ref()).await.map_err(|error| error.to_string())?;
+        let others = engine.of_others(&definition, own.as_ref()).await;
+        let others = others.map_err(|error| error.to_string())?;
+        let marks = others.iter().filter_map(|one| one.store.as_ref());
+        let seen = marks.map(|mark| mark.adoptions).max().unwrap_or(0);
+        let purpose = Purpose { command: "adopt".to_owned(), demand: None };
+        let taken = self.take_lease(&clock, purpose, None).await?;
+        taken.adopt(seen).await.map_err(|error| error.to_string())?;
+        let (tenure, records) = self.begin_with(taken, &clock).await?;
+        let adoption = Adoption { definition: &definition, tenure: &tenure, records: &records };
+        let adopted = engine.take_over(&adoption, &mut |_| ()).await;
+        let adopted = adopted.map_err(|error| error.to_string())?;
+        let end = LeaseEnd { outcome: "adopted".to_owned(), at: clock.now(), requests: 0 };
+        tenure.end(&end).await.map_err(|error| error.to_string())?;
+        match adopted.left.len() {
+            0 => Ok(()),
+            left => Err(format!("{left} are still another store's")),
+        }
+    }
+
     /// Takes the lease: whoever had it is dead, or has given it back; or is waited for.
     async fn begin_tenure(
         &self,
@@ -347,18 +374,39 @@ impl Bench {
         demand: Demand,
         waits: Option<Duration>,
     ) -> Result<(Tenure, Records), String> {
-        let failed = |error: &dyn std::fmt::Display| format!("the store failed: {error}");
+        let purpose = Purpose { command: demand.command(), demand: Some(demand) };
+        let taken = self.take_lease(clock, purpose, waits).await?;
+        self.begin_with(taken, clock).await
+    }
+
+    async fn take_lease(
+        &self,
+        clock: &SteadyClock,
+        purpose: Purpose,
+        waits: Option<Duration>,
+    ) -> Result<Taken, String> {
+        let what =
+            purpose.demand.map_or_else(|| purpose.command.clone(), |demand| demand.to_string());
         let taking = Taking {
             operator: Operator::default(),
-            purpose: Purpose { command: demand.command(), demand: Some(demand) },
-            nonce: format!("{demand} {:?}", clock.now()),
+            purpose,
+            nonce: format!("{what} {:?}", clock.now()),
             patience: waits.unwrap_or_default(),
             is_gone: &|_| waits.is_none(),
             calendar: clock,
         };
         let objects = Arc::clone(&self.depot) as Arc<dyn Objects>;
         let taken = lease::take(&objects, clock, &taking, &mut |_| ()).await;
-        let taken = taken.map_err(|error| failed(&error))?;
+        taken.map_err(|error| format!("the store failed: {error}"))
+    }
+
+    async fn begin_with(
+        &self,
+        taken: Taken,
+        clock: &SteadyClock,
+    ) -> Result<(Tenure, Records), String> {
+        let failed = |error: &dyn std::fmt::Display| format!("the store failed: {error}");
+        let objects = Arc::clone(&self.depot) as Arc<dyn Objects>;
         let mut left = journal::left(objects.as_ref()).await.map_err(|error| failed(&error))?;
         if let Some(damage) = left.damage.first() {
             return Err(failed(damage));
@@ -395,6 +443,13 @@ impl Bench {
         if let Act::Pass(millis) = act {
             sleep(Duration::from_millis(*millis)).await;
             self.sim.with(|_| ());
+            return;
+        }
+        if *act == Act::Adopt {
+            let done = self.adopt().await;
+            let failed =
+                done.err().map_or_else(String::new, |why| format!(" (could not be: {why})"));
+            self.tell(&format!("{act}{failed}"));
             return;
         }
         let now = self.sim.now();

@@ -43,6 +43,7 @@ impl AnyGuard {
             Interlock::AttachedElsewhere,
             Interlock::IdentityConflict,
             Interlock::DeletionEntered,
+            Interlock::OtherStore,
             Interlock::BeyondYes,
         ];
         interlocks
@@ -96,7 +97,8 @@ impl AnyGuard {
                 Interlock::SnapshotUnfinished
                 | Interlock::SnapshotOlder
                 | Interlock::SnapshotNotOurs
-                | Interlock::DeletionEntered,
+                | Interlock::DeletionEntered
+                | Interlock::OtherStore,
             )
             | Self::Other(Guard::RaisedEpoch | Guard::SeenSeal | Guard::EnteredSeal) => {
                 &[Rule::Harm(HarmKind::DeletedUnsaved), Rule::LostData]

@@ -222,6 +222,8 @@ pub enum Act {
     Hide(u64),
     /// Somebody deletes the store, with the journals and the log of phases.
     LoseStore,
+    /// A person takes the cluster over for the store that it is driven from now.
+    Adopt,
     /// The next examination by any node is wrong in such a way.
     Lie(Lie),
 }
@@ -251,6 +253,7 @@ impl Act {
             | Self::Hide(_)
             | Self::Lie(_)
             | Self::LoseStore
+            | Self::Adopt
             | Self::Impersonate(_)
             | Self::ChangeZone(_)
             | Self::NodeLeaves(_)
@@ -278,6 +281,7 @@ impl Act {
             | Self::Hide(_)
             | Self::Lie(_)
             | Self::LoseStore
+            | Self::Adopt
             | Self::ChangeZone(_) => None,
             other => other.mount().map(|mount| &mount.node),
         }
@@ -336,6 +340,7 @@ impl fmt::Display for Act {
             Self::Impersonate(node) => write!(f, "another host answers in place of {node}"),
             Self::Hide(millis) => write!(f, "what is made next is not listed for {millis} ms"),
             Self::LoseStore => f.write_str("somebody deletes the store"),
+            Self::Adopt => f.write_str("a person adopts the cluster for this store"),
             Self::Lie(lie) => write!(f, "the next examination by a node goes wrong: {lie:?}"),
         }
     }

@@ -10,7 +10,7 @@ use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
 use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::{AttachmentState, InstanceState, SnapshotState, VolumeState};
 use wucluster_core::tags::{ContentMark, Identity};
-use wucluster_sim::{Content, Shape, World};
+use wucluster_sim::{Content, FaultKind, Shape, World};
 
 use crate::wire::Log;
 
@@ -279,6 +279,14 @@ impl Stage<'_> {
                             .iter()
                             .any(|id| world.has_nameless_volume(&self.definition.name, id)),
                         "no volume without its name is attached or in use there",
+                    ),
+                    // Which store it is driven from is not the world's to know: but all is marked as one's, and that one
+                    // is there, unless somebody deleted it.
+                    Interlock::OtherStore => is(
+                        world.stores_of(&self.definition.name, node).len() > 1
+                            || world.stores_of(&self.definition.name, node).contains(&None)
+                            || world.kinds_fired().contains_key(&FaultKind::StoreLost),
+                        "all of it belongs to one store, which is there",
                     ),
                     Interlock::HaltRefused => self.says_no(world, node, |hooks| &hooks.before_halt),
                     Interlock::NotReady => self.says_no(world, node, |hooks| &hooks.ready),

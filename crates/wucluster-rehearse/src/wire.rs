@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
 use wucluster_core::ids::{ClusterName, NodeName, Subject, VolumeId};
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::{CloudView, Contents, Gap, NodeProbe, ProbeRequest};
+use wucluster_core::observation::{CloudView, Contents, Found, Gap, NodeProbe, ProbeRequest};
 use wucluster_core::ports::{
     Cloud, CloudError, CloudLimits, NodeShell, Receipt, ShellError, ShellReceipt,
 };
@@ -199,6 +199,10 @@ impl Cloud for WiredCloud {
         }
         self.ear.pass().await;
         view
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        self.inner.find(id).await
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {

@@ -146,6 +146,9 @@ pub(crate) enum Command {
     /// Says who drives the cluster now
     #[command(after_help = topics::LEASE)]
     Lease(LeaseArgs),
+    /// Takes over a cluster that was driven from another store, or a machine or volume made by hand
+    #[command(after_help = topics::ADOPT)]
+    Adopt(AdoptArgs),
     /// Lists the snapshots that keep the cluster's data
     #[command(after_help = topics::SNAPSHOTS)]
     Snapshots(SnapshotsArgs),
@@ -310,6 +313,15 @@ pub(crate) struct LogArgs {
     /// Goes on telling while the run goes on, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+/// What `adopt` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AdoptArgs {
+    /// An instance, volume or snapshot that was made by hand, and what it is from now on: `vol-1 as chief/home`
+    /// [default: all of the cluster that belongs to another store]
+    #[arg(value_names = ["ID", "as", "NODE[/MOUNT]"], num_args = 0..=3)]
+    pub(crate) words: Vec<String>,
 }
 
 /// What `lease` takes.

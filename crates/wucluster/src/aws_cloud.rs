@@ -16,7 +16,7 @@ use wucluster_core::action::CloudAction;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{ClusterName, InstanceId};
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::{CloudView, InstanceSeen};
+use wucluster_core::observation::{CloudView, Found, InstanceSeen};
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, ErrorClass, Receipt, RequestBudget};
 use wucluster_engine::store::objects::{Created, Objects, create};
 
@@ -177,6 +177,11 @@ impl Cloud for PinnedCloud {
         let mut view = self.cloud.observe(cluster).await?;
         self.vouch(&mut view).await;
         Ok(view)
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        self.is_read.get_or_try_init(|| self.check()).await?;
+        self.cloud.find(id).await
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {

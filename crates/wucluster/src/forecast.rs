@@ -38,6 +38,7 @@ pub(crate) fn next(plan: &Plan, subject: &Subject) -> Option<String> {
             CloudAction::AttachVolume { .. } => "to be attached".to_owned(),
             CloudAction::DetachVolume { .. } => "to be detached".to_owned(),
             CloudAction::TagVolume { .. } => "to be marked first".to_owned(),
+            CloudAction::Adopt { .. } => "to be adopted".to_owned(),
             CloudAction::CreateSnapshot { .. } => "a snapshot is to be taken".to_owned(),
             CloudAction::DeleteVolume { kept_by: Some(snapshot), .. } => {
                 format!("to be deleted, kept by {snapshot}")

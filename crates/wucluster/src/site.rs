@@ -11,8 +11,10 @@ use wucluster_core::memory::Memory;
 use wucluster_core::observation::{InstanceState, NodeObservation, NodeViews, Observation};
 use wucluster_core::planner::Ask;
 use wucluster_core::ports::{Clock, Cloud, NodeShell};
+use wucluster_core::tags::StoreMark;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::ssh::{SshOptions, SshShell};
+use wucluster_engine::store::identity;
 use wucluster_engine::{Engine, SystemClock};
 
 use crate::commands::Session;
@@ -92,10 +94,10 @@ impl Site {
         dirs: &Dirs,
         pace: Pace,
     ) -> Result<Self, Fault> {
+        let url = session.globals.store.as_deref().or(definition.store.as_deref());
         if definition.provider == Provider::Sim {
             // What leaps over the time until an answer comes would find every answer late.
-            let store = session.globals.store.as_deref();
-            if pace == Pace::Leaps && store.is_some_and(|url| url.starts_with("s3:")) {
+            if pace == Pace::Leaps && url.is_some_and(|url| url.starts_with("s3:")) {
                 return Err(Fault::usage(format!(
                     "with {SPEED}=fast the store is a folder of this machine"
                 ))
@@ -103,7 +105,7 @@ impl Site {
             }
             let account = SimAccount::open(dirs, pace)
                 .map_err(|error| Fault::failed(with_sources(&error)))?;
-            let store = ClusterStore::open(definition, dirs, session.globals.store.as_deref())?;
+            let store = ClusterStore::open(definition, dirs, url)?;
             return Ok(Self {
                 cloud: Box::new(account.clone()),
                 clock: Box::new(account.clone()),
@@ -115,7 +117,7 @@ impl Site {
         if !has_cloud(definition.provider) {
             return Err(no_cloud(definition.provider));
         }
-        let store = ClusterStore::open(definition, dirs, session.globals.store.as_deref())?;
+        let store = ClusterStore::open(definition, dirs, url)?;
         let cloud = cloud_of(definition, dirs, &store)?;
         let mut options =
             SshOptions::new(definition.name.clone(), dirs.runtime.clone(), host_keys_of(&store));
@@ -178,13 +180,17 @@ impl Site {
     /// Returns what forecasts have to know of earlier runs: where data was seen, and whose deletion was begun; what cannot
     /// be read is told by `warn`.
     pub(crate) async fn remembered(&self, warn: impl FnOnce(String)) -> Memory {
-        match self.store.left().await {
-            Ok(left) => Memory {
+        let left = self.store.left().await;
+        let store = identity::read(self.store.objects().as_ref()).await.map_err(Fault::from);
+        match (left, store) {
+            (Ok(left), Ok(store)) => Memory {
                 data_epochs: left.records.data_epochs,
                 phases: Some(left.log.phases),
+                // From a store that was never used nothing was made.
+                store: Some(store.unwrap_or_else(|| StoreMark::new("", 0, ""))),
                 ..Memory::default()
             },
-            Err(fault) => {
+            (Err(fault), _) | (_, Err(fault)) => {
                 warn(fault.message);
                 Memory::default()
             }

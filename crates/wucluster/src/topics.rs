@@ -136,6 +136,20 @@ it could not for 30 s. Looking, `ssh` and `run` need no lease. A command whose p
 waited for.
 Exit codes: 0, 1 the store cannot be read or written.";
 
+pub(crate) const ADOPT: &str = "\
+Examples:
+  wucluster adopt                          the store is lost, or this machine takes the cluster over
+  wucluster adopt vol-0a1b as chief/home   a volume that was made by hand becomes a mount's
+  wucluster adopt snap-0a1b as chief/home  the next launch begins from it
+  wucluster adopt i-0a1b as chief          a machine that was made by hand becomes a node's
+
+Everything that wucluster makes is marked with the store that it was driven from. What has another mark is left alone: who \
+drives it from there cannot be seen from here. To adopt it says that nobody does any more. Machines then refuse what the \
+former operators still ask of them; what those asked of the cloud shortly before may still come, and until it cannot any \
+more, what it would take away is not used.
+By hand: the node or mount must be in the definition, and must have nothing of its own yet. Only tags are set.
+Exit codes: 0, 1 something did not come over, 2, 4 it cannot be that, 5 another command drives, 6 not permitted, 8 no yes.";
+
 pub(crate) const LEASE_TAKE: &str = "\
 Watches for 90 s whoever has it. Who renews the lease meanwhile keeps it; end that process if it hangs. \
 What a silent operator has asked for may still come: the next drive waits for that before it deletes anything.

@@ -118,6 +118,8 @@ codes! {
     RateRange = "E0139",
     /// A tag's key or value is too long, has characters that are refused, or is not ours to give.
     TagForm = "E0140",
+    /// A store is neither a bucket nor a folder.
+    StoreForm = "E0141",
     /// A group has no nodes now.
     GroupWithoutNodes = "W0201",
     /// The cluster has no nodes.

@@ -40,6 +40,9 @@ pub struct ClusterDefinition {
     pub region: Option<String>,
     /// The zone in which nodes and volumes are made; providers without zones ignore it.
     pub zone: Option<String>,
+    /// Where leases and journals are: `s3://BUCKET/PREFIX`, `file:///PATH` or a path. `None`: in this machine's folder of
+    /// the cluster.
+    pub store: Option<String>,
     /// How old a snapshot may be and still count as recent. `None`: age does not matter.
     pub recent: Option<Duration>,
     /// The nodes in the order of the file, groups expanded in place.

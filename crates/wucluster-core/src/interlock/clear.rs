@@ -1,6 +1,6 @@
 //! The gate: every request passes here or comes back with its reason.
 
-use super::{Cleared, Hold, Interlock, Refusal, data, halt, order, ownership};
+use super::{Cleared, Hold, Interlock, Refusal, adopt, data, halt, order, ownership};
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
 use crate::demand::Demand;
@@ -81,6 +81,9 @@ impl Cleared<Action> {
 /// A [`Refusal`]: what must come first, what is waited for, or a hold.
 pub fn clear(ctx: &Context<'_>, action: Action) -> Result<Cleared<Action>, Refusal> {
     settled(ctx, &action)?;
+    if !matches!(action, Action::Cloud(CloudAction::Adopt { .. })) {
+        adopt::own_store(ctx, &action.subject())?;
+    }
     match &action {
         Action::Cloud(request) => cloud(ctx, request)?,
         Action::Shell(request) => shell(ctx, request)?,
@@ -173,6 +176,7 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
             // Both ends of an epoch are written only while nobody can write to the volume.
             if tags.epoch().is_some() { order::free(ctx, mount, seen) } else { Ok(()) }
         }
+        CloudAction::Adopt { subject, id, .. } => adopt::seen(ctx, subject, id),
         CloudAction::CreateSnapshot { mount, volume, .. } => {
             let seen = ownership::sole_volume(ctx, mount, volume)?;
             if ctx.is_on(Interlock::SnapshotOlder) {

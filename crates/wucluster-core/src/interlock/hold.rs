@@ -73,6 +73,8 @@ interlocks! {
     VolumeFailed = "volume-failed",
     /// A volume whose deletion was entered in the store is not used again, and none is deleted whose seal was not.
     DeletionEntered = "deletion-entered",
+    /// What belongs to another store is not touched: its operators are not seen from here, and may be at work.
+    OtherStore = "other-store",
     /// A deletion that nobody said yes to.
     BeyondYes = "beyond-yes",
     /// The provider refuses, and repeating is useless.

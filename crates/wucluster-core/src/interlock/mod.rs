@@ -4,6 +4,7 @@
 //! says what would have to come first, what is waited for, or what a person must mend. Every rule
 //! judges the observation by itself; none trusts that the planner asked in the right order.
 
+pub mod adopt;
 mod clear;
 mod cleared;
 pub mod data;

@@ -74,6 +74,8 @@ pub use snapshot::{SnapshotSeen, SnapshotState};
 pub use volume::{VolumeSeen, VolumeState};
 
 use crate::ids::{InstanceId, MountKey, NodeName, VolumeId};
+use crate::memory::AwaitedId;
+use crate::tags::Tags;
 use crate::time::Timestamp;
 
 /// Something looked for: seen, seen to be absent, or not seen well enough to tell.
@@ -144,6 +146,46 @@ pub struct CloudView {
     pub snapshots: Vec<SnapshotSeen>,
     /// How many requests the look cost.
     pub requests: u32,
+}
+
+/// Something in the cloud that a person names by its id, whosever it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// An instance.
+    Instance(InstanceSeen),
+    /// A volume.
+    Volume(VolumeSeen),
+    /// A snapshot.
+    Snapshot(SnapshotSeen),
+}
+
+impl Found {
+    /// Returns its id.
+    #[must_use]
+    pub fn id(&self) -> String {
+        self.awaited_id().to_string()
+    }
+
+    /// Returns its id and what it is.
+    #[must_use]
+    pub fn awaited_id(&self) -> AwaitedId {
+        match self {
+            Self::Instance(seen) => AwaitedId::Instance(seen.id.clone()),
+            Self::Volume(seen) => AwaitedId::Volume(seen.id.clone()),
+            Self::Snapshot(seen) => AwaitedId::Snapshot(seen.id.clone()),
+        }
+    }
+
+    /// Returns its tags.
+    #[must_use]
+    pub fn tags(&self) -> &Tags {
+        match self {
+            Self::Instance(seen) => &seen.tags,
+            Self::Volume(seen) => &seen.tags,
+            Self::Snapshot(seen) => &seen.tags,
+        }
+    }
 }
 
 /// The last answer of each node, or why there is none.

@@ -212,7 +212,8 @@ fn snapshot(
         return Err(Refusal::wait(subject, WaitOn::Cloud, what));
     }
     let epoch = volume.tags.epoch().map_or(0, |epoch| epoch.number);
-    let mut tags = Tags::for_mount(&ctx.definition.name, &mount.key);
+    let mut tags =
+        Tags::for_mount(&ctx.definition.name, &mount.key).kept_in(ctx.memory.store.as_ref());
     tags.set(KEY_EPOCH, Epoch { number: epoch, is_sealed: true }.to_string());
     tags.set(KEY_GENERATION, generation_of_snapshot(ctx, mount, epoch).to_string());
     for key in [KEY_CONTENT, KEY_FILESYSTEM] {
@@ -275,7 +276,8 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
             return Err(Refusal::wait(subject, WaitOn::Cloud, what));
         }
     }
-    let mut tags = Tags::for_mount(&ctx.definition.name, &mount.key);
+    let mut tags =
+        Tags::for_mount(&ctx.definition.name, &mount.key).kept_in(ctx.memory.store.as_ref());
     tags.set(KEY_EPOCH, Epoch { number: next_epoch(ctx, mount), is_sealed: false }.to_string());
     tags.set(KEY_GENERATION, next_generation(ctx).to_string());
     let mark = match &source {

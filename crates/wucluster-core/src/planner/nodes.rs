@@ -101,7 +101,7 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
         node: node.name.clone(),
         machine: defined.machine.clone(),
         zone: ctx.definition.zone.clone(),
-        tags: Tags::for_node(&ctx.definition.name, &node.name),
+        tags: Tags::for_node(&ctx.definition.name, &node.name).kept_in(ctx.memory.store.as_ref()),
         token: identity::token(ctx, subject, &["instance", &generation]),
     };
     let action = identity::as_before(ctx, subject, action);

@@ -112,6 +112,7 @@ pub fn is_true(world: &World, hold: &Hold) -> bool {
         Interlock::DeletionEntered => {
             world.memory.phases.is_some() && seen.volumes().next().is_some()
         }
+        Interlock::OtherStore => world.memory.store.is_some(),
         Interlock::BeyondYes => {
             seen.instances().any(|one| !world.policy.consent.covers(one.id.as_str()))
                 || seen.volumes().any(|one| !world.policy.consent.covers(one.id.as_str()))

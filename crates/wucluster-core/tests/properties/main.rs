@@ -79,6 +79,7 @@ fn mount_of(action: &CloudAction) -> Option<&MountKey> {
         | CloudAction::CreateSnapshot { mount, .. }
         | CloudAction::DeleteVolume { mount, .. } => Some(mount),
         CloudAction::RunInstance { .. }
+        | CloudAction::Adopt { .. }
         | CloudAction::StartInstance { .. }
         | CloudAction::TerminateInstance { .. } => None,
     }
@@ -378,6 +379,10 @@ proptest! {
             }
             Less::Snapshot(which) if !blind.view.snapshots.is_empty() => {
                 let which = which % blind.view.snapshots.len();
+                // Whose it is nobody can heed who does not see it. A whole cluster is another store's, as a rule.
+                let own = world.memory.store.as_ref();
+                let is_ours = |own| world.view.snapshots[which].tags.is_kept_in(own);
+                prop_assume!(own.is_none_or(is_ours));
                 blind.view.snapshots.remove(which);
             }
             Less::Tag(which, tag) if !blind.view.volumes.is_empty() => {

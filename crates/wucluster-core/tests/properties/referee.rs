@@ -24,6 +24,7 @@ pub fn judge(world: &World, demand: Demand, cleared: &Cleared<Action>) -> Judgem
     let action = cleared.action();
     referee
         .nothing_is_under_way(&action.subject())
+        .and_then(|()| referee.belongs_here(&action.subject()))
         .and_then(|()| referee.serves_the_demand(action))
         .and_then(|()| match action {
             Action::Cloud(action) => referee.cloud(action),
@@ -55,6 +56,29 @@ impl<'a> Referee<'a> {
             |answer: &NodeView| memory.shell_settled_at.is_none_or(|at| answer.asked_at > at);
         let is_told = probed.filter(|answer| self.is_sole_instance(&answer.instance));
         must(is_told.is_none_or(is_newer), "the node's word is older than its last answer")
+    }
+
+    /// Nothing of a node and its mounts is another store's.
+    fn belongs_here(&self, subject: &Subject) -> Judgement {
+        let (Some(own), Some(node)) = (&self.world.memory.store, subject.node()) else {
+            return Ok(());
+        };
+        let view = &self.world.view;
+        let living = view.instances.iter().filter(|one| one.state != InstanceState::Terminated);
+        let volumes = view.volumes.iter().filter(|one| one.state != VolumeState::Deleted);
+        let tags = living
+            .map(|one| &one.tags)
+            .chain(volumes.map(|one| &one.tags))
+            .chain(view.snapshots.iter().map(|one| &one.tags));
+        let mut of_node = tags.filter(|tags| match self.identity(tags) {
+            Some(Identity::Node(name)) => &name == node,
+            Some(Identity::Mount(key)) => &key.node == node,
+            None => false,
+        });
+        must(
+            of_node.all(|tags| tags.store().is_some_and(|mark| mark.id == own.id)),
+            "something of it is another store's",
+        )
     }
 
     fn serves_the_demand(&self, action: &Action) -> Judgement {
@@ -90,8 +114,9 @@ impl<'a> Referee<'a> {
             CloudAction::RunInstance { node, tags, .. } => {
                 must(self.instances(node).next().is_none(), "another instance lives")?;
                 must(
-                    tags == &Tags::for_node(&self.world.definition.name, node),
-                    "its tags are its name",
+                    tags == &Tags::for_node(&self.world.definition.name, node)
+                        .kept_in(self.world.memory.store.as_ref()),
+                    "its tags are its name and store",
                 )
             }
             CloudAction::StartInstance { node, instance } => {
@@ -146,6 +171,7 @@ impl<'a> Referee<'a> {
                 )
             }
             CloudAction::TagVolume { mount, volume, tags } => self.tag(mount, volume, tags),
+            CloudAction::Adopt { .. } => must(false, "no plan adopts"),
             CloudAction::CreateSnapshot { mount, volume, tags } => {
                 let seen = self.sole_volume(mount, volume)?;
                 must(is_free(seen), "it is not free")?;

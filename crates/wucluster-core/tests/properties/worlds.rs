@@ -11,6 +11,7 @@ use wucluster_core::phases::{Phase, PhaseEntry};
 use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::policy::Consent;
 use wucluster_core::ports::{CloudError, ErrorClass, ShellError};
+use wucluster_core::tags::StoreMark;
 use wucluster_core::time::Timestamp;
 
 use crate::common::{self, GIBBON, NOW, World, key};
@@ -367,7 +368,7 @@ pub fn any_world() -> BoxedStrategy<World> {
         prop::collection::vec(any_snapshot(), 0..6),
         proptest::option::weighted(0.3, (0..MOUNTS.len(), 1..4u64)),
         prop::collection::vec((0..NODES.len() + MOUNTS.len(), any_memory()), 0..3),
-        policy,
+        (policy, proptest::option::weighted(0.4, 0..16_usize)),
     )
         .prop_map(
             |(
@@ -377,7 +378,7 @@ pub fn any_world() -> BoxedStrategy<World> {
                 snapshots,
                 known,
                 memories,
-                (yes, lose),
+                ((yes, lose), other_store),
             )| {
                 let definition = if hooks.is_some() { HOOKED } else { GIBBON };
                 let mut instances: Vec<_> = first
@@ -409,11 +410,36 @@ pub fn any_world() -> BoxedStrategy<World> {
                         Consent::Only(BTreeSet::from(["vol-chief-home".to_owned()]))
                     }
                 };
+                if let Some(of_another) = other_store {
+                    mark(&mut world, of_another);
+                }
                 world.policy.lose.extend(lose.map(|mount| key(MOUNTS[mount])));
                 world
             },
         )
         .boxed()
+}
+
+/// The store that the worlds are driven from, where they have one.
+pub fn own_store() -> StoreMark {
+    StoreMark::new("0123456789abcdef", 1, "here")
+}
+
+/// Everything belongs to one store, but the thing of that number, which is another's or nobody's.
+fn mark(world: &mut World, of_another: usize) {
+    world.memory.store = Some(own_store());
+    let view = &mut world.view;
+    let instances = view.instances.iter_mut().map(|seen| &mut seen.tags);
+    let volumes = view.volumes.iter_mut().map(|seen| &mut seen.tags);
+    let tags = instances.chain(volumes).chain(view.snapshots.iter_mut().map(|seen| &mut seen.tags));
+    for (at, tags) in tags.enumerate() {
+        if at != of_another {
+            *tags = std::mem::take(tags).kept_in(Some(&own_store()));
+        } else if at % 2 == 0 {
+            let other = StoreMark::new("fedcba9876543210", 3, "there");
+            *tags = std::mem::take(tags).kept_in(Some(&other));
+        }
+    }
 }
 
 /// The checks of the node `chief` were asked, and say yes or no.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wucluster_core::demand::Demand;
 use wucluster_core::ports::Clock;
+use wucluster_core::tags::StoreMark;
 use wucluster_core::time::Timestamp;
 
 use super::objects::{Created, Objects, ObjectsError, create};
@@ -362,6 +363,17 @@ impl Taken {
     #[must_use]
     pub fn objects(&self) -> &Arc<dyn Objects> {
         &self.objects
+    }
+
+    /// Writes down that a person adopts the cluster for this store, up to so many adoptions that its resources tell of;
+    /// a tenure that is begun afterwards counts as later than all that was driven from elsewhere.
+    ///
+    /// Idempotent: repeated after an interruption, it changes nothing.
+    ///
+    /// # Errors
+    /// The store's; it may or may not have been written.
+    pub async fn adopt(&self, seen: u64) -> Result<StoreMark, ObjectsError> {
+        super::identity::adopt(self.objects.as_ref(), &self.lease, seen).await
     }
 
     /// Writes that we are there, for the `beat`-th time; `at` is for people.

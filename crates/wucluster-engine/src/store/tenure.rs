@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use wucluster_core::phases::{PhaseEntry, Phases};
 use wucluster_core::ports::Clock;
+use wucluster_core::tags::StoreMark;
 use wucluster_core::time::Timestamp;
 
+use super::identity;
 use super::journal::{self, Left, key_of};
 use super::lease::{BEAT, LeaseEnd, SELF_FENCE, Taken};
 use super::lines::{self, Head};
@@ -71,6 +73,8 @@ pub struct Tenure {
     taken: Taken,
     /// What is told and not yet written.
     pending: Mutex<Pending>,
+    /// Which store it is in.
+    store: StoreMark,
     /// What was entered in the log of phases when it began.
     phases: Phases,
     writer: tokio::sync::Mutex<Writer>,
@@ -104,12 +108,14 @@ impl Tenure {
             damage: left.damage.clone(),
         };
         let beats = Beats { heard_at: clock.now(), tried_at: None, count: 0 };
+        let store = identity::open(taken.objects().as_ref(), taken.lease()).await?;
         let mut log = left.log.clone();
         log.begin(&taken).await?;
         let events = vec![EngineEvent { at: now, kind: carried }];
         Ok(Self {
             taken,
             pending: Mutex::new(Pending { events, entries: Vec::new() }),
+            store,
             phases: log.phases.clone(),
             writer: tokio::sync::Mutex::new(Writer { log, ..Writer::default() }),
             beats: Mutex::new(beats),
@@ -121,6 +127,18 @@ impl Tenure {
     #[must_use]
     pub fn phases(&self) -> &Phases {
         &self.phases
+    }
+
+    /// Returns which store it is in: what is made is marked as its.
+    #[must_use]
+    pub fn store(&self) -> &StoreMark {
+        &self.store
+    }
+
+    /// Returns the number by which nodes order runs: they refuse whatever one with a lower number asks.
+    #[must_use]
+    pub fn fence(&self) -> u64 {
+        self.store.fence(self.run())
     }
 
     /// Returns the number of the run.

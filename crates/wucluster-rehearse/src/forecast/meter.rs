@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
 use wucluster_core::ids::{ClusterName, NodeName};
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::{CloudView, Gap, NodeProbe, ProbeRequest};
+use wucluster_core::observation::{CloudView, Found, Gap, NodeProbe, ProbeRequest};
 use wucluster_core::ports::{
     Cloud, CloudError, CloudLimits, NodeShell, Receipt, RequestBudget, ShellError, ShellReceipt,
 };
@@ -86,6 +86,10 @@ impl Cloud for Meter {
             }
         }
         result
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        self.cloud.find(id).await
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {

@@ -206,6 +206,7 @@ fn deleted(stage: &Stage, story: &Story, old: &[String]) -> Vec<Deleted> {
         | CloudAction::AttachVolume { .. }
         | CloudAction::DetachVolume { .. }
         | CloudAction::TagVolume { .. }
+        | CloudAction::Adopt { .. }
         | CloudAction::CreateSnapshot { .. } => None,
     };
     let mut deleted: Vec<Deleted> = story.deletions.iter().filter_map(one).collect();

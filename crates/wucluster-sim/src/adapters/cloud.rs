@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use wucluster_core::action::CloudAction;
 use wucluster_core::ids::ClusterName;
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::CloudView;
+use wucluster_core::observation::{CloudView, Found};
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, Receipt, RequestBudget};
 
 use super::shared::Sim;
@@ -86,6 +86,13 @@ impl Cloud for SimCloud {
         }
         self.half_call().await;
         Ok(view)
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        self.half_call().await;
+        let found = self.sim.with(|world| world.find(id));
+        self.half_call().await;
+        Ok(found)
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {

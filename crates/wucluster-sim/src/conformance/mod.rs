@@ -4,6 +4,7 @@
 //! [`run`] goes through all cases with one instance of one node, and small volumes of 1 GiB; it
 //! leaves nothing behind but snapshots.
 
+mod adoption;
 mod bench;
 mod harness;
 mod instances;

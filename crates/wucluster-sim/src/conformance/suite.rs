@@ -9,7 +9,7 @@ use wucluster_core::observation::{InstanceState, VolumeState};
 use super::bench::{Bench, Outcome};
 use super::harness::Harness;
 use super::report::Report;
-use super::{instances, nodes, snapshots, volumes};
+use super::{adoption, instances, nodes, snapshots, volumes};
 
 type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
@@ -64,6 +64,9 @@ const CASES: &[Case] = cases![
     snapshots::an_unknown_snapshot_restores_nothing,
     snapshots::a_volume_smaller_than_its_snapshot_is_refused,
     snapshots::an_unknown_volume_gives_no_snapshot,
+    adoption::what_there_is_is_found_by_its_id,
+    adoption::an_adopted_thing_has_its_mark_beside_its_tags,
+    adoption::an_unknown_thing_is_not_adopted,
     instances::a_terminated_instance_lets_its_volumes_go,
     instances::a_terminated_instance_answers_nobody,
     instances::the_token_of_a_terminated_instance_is_burned,

@@ -134,6 +134,7 @@ impl World {
                 })
             }
             CloudAction::TagVolume { volume, .. } => self.known_volume(volume).is_ok(),
+            CloudAction::Adopt { id, .. } => self.tags_of(id).is_some(),
             CloudAction::DeleteVolume { volume, .. } => {
                 self.volume_state(volume) == Some(VolumeState::Available)
             }

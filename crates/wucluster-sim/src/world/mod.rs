@@ -1,5 +1,6 @@
 //! The world: a cloud and its nodes as one synchronous state machine with explicit time.
 
+mod adopt;
 mod afflict;
 mod attachment;
 mod cut;

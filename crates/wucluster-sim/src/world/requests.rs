@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::Size;
 use wucluster_core::ids::{ClusterName, Subject};
+use wucluster_core::memory::AwaitedId;
 use wucluster_core::ports::{CloudError, ErrorClass, Receipt};
 use wucluster_core::tags::Tags;
 use wucluster_core::time::Timestamp;
@@ -239,6 +240,7 @@ impl World {
                 self.detach_volume(&by, volume, instance, upset)
             }
             CloudAction::TagVolume { mount: _, volume, tags } => self.tag_volume(&by, volume, tags),
+            CloudAction::Adopt { subject: _, id, tags } => self.adopt(&by, id, tags),
             CloudAction::CreateSnapshot { mount: _, volume, tags } => {
                 self.create_snapshot(&by, volume, tags, upset)
             }
@@ -264,6 +266,11 @@ impl World {
             | CloudAction::TagVolume { volume, .. }
             | CloudAction::CreateSnapshot { volume, .. }
             | CloudAction::DeleteVolume { volume, .. } => of_volume(volume),
+            CloudAction::Adopt { id, .. } => match id {
+                AwaitedId::Instance(id) => of_instance(id),
+                AwaitedId::Volume(id) => of_volume(id),
+                AwaitedId::Snapshot(_) => None,
+            },
         };
         let is_out = self.faults.conditions.outages(self.now).any(|out| Some(out) == zone);
         if is_out {

@@ -7,7 +7,7 @@ use wucluster_core::observation::Observation;
 use wucluster_core::time::Timestamp;
 
 use super::Session;
-use crate::deletions::{Deletion, deletions};
+use crate::deletions::deletions;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::render::deletions::{self as screen, sum};
@@ -35,20 +35,21 @@ pub(crate) fn confirm(
         output.aside(&text);
     }
     if !is_said {
-        ask(session, &list)?;
+        ask(session, &format!("deleting {}", sum(&list)))?;
     }
     Ok(list.into_iter().map(|one| one.id).collect())
 }
 
-fn ask(session: &Session, list: &[Deletion]) -> Result<(), Fault> {
+/// Asks a person whether to go on with `what`.
+///
+/// # Errors
+/// [`Exit::Declined`] when the answer is no, or nobody can be asked.
+pub(crate) fn ask(session: &Session, what: &str) -> Result<(), Fault> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
-        let what = sum(list);
         return Err(Fault::new(
             Exit::Declined,
-            format!(
-                "deleting {what} needs a yes, and there is no terminal to ask on; nothing was done"
-            ),
+            format!("{what} needs a yes, and there is no terminal to ask on; nothing was done"),
         )
         .hint("say it beforehand with `--yes`"));
     }

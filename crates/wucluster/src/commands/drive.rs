@@ -11,6 +11,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::Observation;
 use wucluster_core::policy::{Consent, Policy};
+use wucluster_engine::store::lease::Purpose;
 use wucluster_engine::store::{Dismissed, Tenure};
 use wucluster_engine::{
     Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper, SystemClock,
@@ -50,7 +51,7 @@ pub(crate) async fn drive(
     }
     let dirs = Dirs::find()?;
     let site = Site::open(session, &definition, &dirs)?;
-    lock::glance(session, &site, demand).await?;
+    lock::glance(session, &site, &demand.command()).await?;
     let mut records = site.store.left().await?.records;
     records.begin(site.clock());
     let mut consent = BTreeSet::new();
@@ -72,7 +73,8 @@ pub(crate) async fn drive(
     if let (Nodes::Sim(account), false) = (&site.nodes, is_silent) {
         output.aside(&format!("simulated: nothing is real, and {}\n", account.pace()));
     }
-    let taken = lock::take(session, &site, demand).await?;
+    let purpose = Purpose { command: demand.command(), demand: Some(demand) };
+    let taken = lock::take(session, &site, purpose).await?;
     let run = taken.run();
     // Read once more: whoever drove meanwhile, or was taken over, may have written since.
     let mut left = site.store.left().await?;

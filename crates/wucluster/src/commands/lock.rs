@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use wucluster_core::demand::Demand;
 use wucluster_core::ports::Clock as _;
 use wucluster_engine::SystemClock;
 use wucluster_engine::store::lease::{self, LeaseError, Newest, Purpose, Taken, Taking};
@@ -22,13 +21,13 @@ use crate::site::Site;
 ///
 /// # Errors
 /// [`Exit::Locked`], after saying who drives, what, and since when.
-pub(crate) async fn glance(session: &Session, site: &Site, demand: Demand) -> Result<(), Fault> {
+pub(crate) async fn glance(session: &Session, site: &Site, command: &str) -> Result<(), Fault> {
     if session.globals.wait.is_some() {
         return Ok(());
     }
     match lease::newest(site.store.objects().as_ref()).await? {
         Newest::Held(held) if !is_gone(&held.lease.operator) => {
-            tell(session, site, &Driver::from(&held), demand);
+            tell(session, site, &Driver::from(&held), command);
             Err(Fault::told(Exit::Locked))
         }
         Newest::Held(_) | Newest::Ended(..) | Newest::None => Ok(()),
@@ -39,7 +38,7 @@ pub(crate) async fn glance(session: &Session, site: &Site, demand: Demand) -> Re
 ///
 /// # Errors
 /// [`Exit::Locked`], after saying who drives, what, and since when.
-pub(crate) async fn take(session: &Session, site: &Site, demand: Demand) -> Result<Taken, Fault> {
+pub(crate) async fn take(session: &Session, site: &Site, purpose: Purpose) -> Result<Taken, Fault> {
     let mut is_told = session.output.is_quiet;
     let mut on_wait = |held: &lease::Held| {
         if !std::mem::replace(&mut is_told, true) {
@@ -47,11 +46,11 @@ pub(crate) async fn take(session: &Session, site: &Site, demand: Demand) -> Resu
             session.output.aside(&format!("waiting: {}\n", clean(&text)));
         }
     };
-    let purpose = Purpose { command: demand.command(), demand: Some(demand) };
+    let command = purpose.command.clone();
     let patience = session.globals.wait.unwrap_or(Duration::ZERO);
     match try_take(site, purpose, patience, &mut on_wait).await {
         Err(LeaseError::Held(held)) => {
-            tell(session, site, &Driver::from(&*held), demand);
+            tell(session, site, &Driver::from(&*held), &command);
             Err(Fault::told(Exit::Locked))
         }
         taken => Ok(taken?),
@@ -89,7 +88,7 @@ fn nonce() -> String {
     format!("{random:016x}-{}-{now:x}", ourselves.pid)
 }
 
-fn tell(session: &Session, site: &Site, driver: &Driver, demand: Demand) {
+fn tell(session: &Session, site: &Site, driver: &Driver, command: &str) {
     let look = &session.output.err;
     let head = look.paint(Tone::Bad, "held[locked]");
     let cluster = site.store.folder().file_name().unwrap_or_default().to_string_lossy();
@@ -100,7 +99,7 @@ fn tell(session: &Session, site: &Site, driver: &Driver, demand: Demand) {
     let program = &look.program;
     let fix = [
         format!("look on:      {program} status --watch"),
-        format!("wait for it:  {program} {} --wait 10m", demand.command()),
+        format!("wait for it:  {program} {command} --wait 10m"),
         format!("if it hangs:  {program} lease take"),
     ];
     part("fix", &fix, look, &mut text);

@@ -1,6 +1,7 @@
 //! What each command does: it asks, judges and hands over to the screens.
 
 pub(crate) mod admission;
+mod adopt;
 mod check;
 mod completions;
 mod confirm;
@@ -69,6 +70,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::History(args) => block_on(history::history(session, &args)),
         Command::Log(args) => block_on(log::log(session, &args)),
         Command::Lease(args) => block_on(lease::lease(session, &args)),
+        Command::Adopt(args) => block_on(adopt::adopt(session, &args)),
         Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),
         Command::Ssh(args) => block_on(ssh::ssh(session, &args)),
         Command::Run(args) => block_on(run::run(session, &args)),

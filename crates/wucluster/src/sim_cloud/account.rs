@@ -10,7 +10,7 @@ use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::ClusterName;
 use wucluster_core::interlock::Cleared;
-use wucluster_core::observation::{CloudView, Gap, GapKind, NodeProbe, ProbeRequest};
+use wucluster_core::observation::{CloudView, Found, Gap, GapKind, NodeProbe, ProbeRequest};
 use wucluster_core::ports::{
     Admission as _, Clock, Cloud, CloudError, CloudLimits, ErrorClass, NodeShell, Receipt,
     RequestBudget, ShellError, ShellReceipt,
@@ -243,6 +243,13 @@ impl Cloud for SimAccount {
         let view = self.look(|world| world.observe(cluster)).map_err(|error| broken(&error))??;
         self.half_call(|world| world.durations().cloud_call).await;
         Ok(view)
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        self.half_call(|world| world.durations().cloud_call).await;
+        let found = self.look(|world| world.find(id)).map_err(|error| broken(&error))?;
+        self.half_call(|world| world.durations().cloud_call).await;
+        Ok(found)
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {

@@ -30,6 +30,8 @@ pub(super) struct ClusterDraft {
     pub(super) region: Option<String>,
     /// Its zone.
     pub(super) zone: Option<String>,
+    /// Where leases and journals are.
+    pub(super) store: Option<String>,
     /// When a snapshot counts as recent.
     pub(super) recent: Option<Duration>,
     /// Settings for all groups.
@@ -59,6 +61,17 @@ pub(super) fn read(source: &Source<'_>, table: &DeTable<'_>, sink: &mut Sink) ->
             }
         }
         None => missing_cluster(source.text, sink),
+    }
+    if let Some(field) = root.field("store") {
+        let of = "`[store]`".to_owned();
+        let help = "write `[store]` and below it `url = \"s3://BUCKET/PREFIX\"`";
+        if let Some(section) = Section::from_field(&field, Kind::Store, of, help, sink) {
+            key::check(&section, sink);
+            match section.field("url") {
+                Some(field) => draft.store = value::store(&field, sink),
+                None => section.missing(source, "url", "url = \"s3://BUCKET/PREFIX\"", sink),
+            }
+        }
     }
     if let Some(field) = root.field("defaults") {
         let of = "`[defaults]`".to_owned();

@@ -29,6 +29,7 @@ pub(super) fn expand(draft: &ClusterDraft, sink: &mut Sink) -> Option<ClusterDef
         provider: draft.provider?,
         region: draft.region.clone(),
         zone: draft.zone.clone(),
+        store: draft.store.clone(),
         recent: draft.recent,
         nodes: nodes?,
     })

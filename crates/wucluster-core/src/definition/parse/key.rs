@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Root,
     /// `[cluster]`.
     Cluster,
+    /// `[store]`.
+    Store,
     /// `[defaults]`.
     Defaults,
     /// `[defaults.mount]`.
@@ -28,9 +30,10 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Root,
         Self::Cluster,
+        Self::Store,
         Self::Group,
         Self::Mount,
         Self::Hook,
@@ -41,7 +44,8 @@ impl Kind {
     /// Returns the keys that the section knows.
     pub(super) const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Root => &["cluster", "defaults", "node"],
+            Self::Root => &["cluster", "store", "defaults", "node"],
+            Self::Store => &["url"],
             Self::Cluster => &["name", "provider", "region", "zone", "recent"],
             Self::Defaults => &[
                 "image",
@@ -118,6 +122,7 @@ impl Kind {
         match self {
             Self::Root => "the top of the file",
             Self::Cluster => "`[cluster]`",
+            Self::Store => "`[store]`",
             Self::Defaults => "`[defaults]`",
             Self::DefaultsMount => "`[defaults.mount]`",
             Self::Group => "`[node.NAME]`",
@@ -133,6 +138,7 @@ impl Kind {
             Self::Root => {
                 &[("nodes", "node"), ("group", "node"), ("groups", "node"), ("default", "defaults")]
             }
+            Self::Store => &[("uri", "url"), ("path", "url"), ("bucket", "url"), ("place", "url")],
             Self::Cluster => &[
                 ("cloud", "provider"),
                 ("backend", "provider"),

@@ -132,6 +132,29 @@ pub(super) fn duration(
     }
 }
 
+/// Reads where a store is. Whether it is there, whoever opens it finds out.
+pub(super) fn store(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
+    const LENGTH_MAX: usize = 1024;
+    let text = field.string(sink)?;
+    let place = text.strip_prefix("s3://").or_else(|| text.strip_prefix("file://"));
+    let label = if text.chars().any(char::is_control) {
+        "a control character may not stand in it".to_owned()
+    } else if text.len() > LENGTH_MAX {
+        format!("it is longer than {LENGTH_MAX} characters")
+    } else if place == Some("") || (place.is_none() && !text.starts_with('/')) {
+        "neither a bucket nor a folder".to_owned()
+    } else {
+        return Some(text.to_owned());
+    };
+    let message = format!("`{}` of {} is no store", field.shown(), field.of);
+    sink.push(
+        field.error(Code::StoreForm, message, label).help(
+            "a store is `s3://BUCKET/PREFIX`, `file:///PATH`, or a path that begins with `/`",
+        ),
+    );
+    None
+}
+
 /// Reads an image, an instance type or a zone: a word that goes to the provider as it is.
 pub(super) fn word(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
     let text = field.string_of_any_word(sink)?;
