@@ -11,7 +11,7 @@ use aws_sdk_ec2::operation::RequestId;
 use futures_util::StreamExt;
 use futures_util::stream;
 use wucluster_core::action::CloudAction;
-use wucluster_core::ids::{InstanceId, VolumeId};
+use wucluster_core::ids::InstanceId;
 use wucluster_core::ports::{CloudError, Receipt};
 use wucluster_core::tags::Tags;
 
@@ -256,7 +256,7 @@ impl AwsCloud {
 
 #[cfg(test)]
 mod tests {
-    use wucluster_core::ids::{MountKey, MountName, NodeName};
+    use wucluster_core::ids::{MountKey, MountName, NodeName, VolumeId};
 
     use super::*;
 

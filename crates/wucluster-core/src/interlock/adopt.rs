@@ -32,6 +32,35 @@ pub fn of_others(observation: &Observation, own: &StoreMark) -> Vec<OfAnother> {
     nodes.chain(orphans.flat_map(|mount| of_mount(observation, own, &mount.key))).collect()
 }
 
+/// Counts what belongs to which store, in words such as `2 instances, 1 volume`.
+#[must_use]
+pub fn by_store(others: &[OfAnother]) -> Vec<(Option<StoreMark>, String)> {
+    let mut stores: Vec<(Option<StoreMark>, [usize; 3])> = Vec::new();
+    for one in others {
+        let kind = match one.id {
+            AwaitedId::Instance(_) => 0,
+            AwaitedId::Volume(_) => 1,
+            AwaitedId::Snapshot(_) => 2,
+        };
+        match stores.iter_mut().find(|(store, _)| *store == one.store) {
+            Some((_, counts)) => counts[kind] += 1,
+            None => {
+                let mut counts = [0; 3];
+                counts[kind] = 1;
+                stores.push((one.store.clone(), counts));
+            }
+        }
+    }
+    let words = |counts: [usize; 3]| {
+        let kinds = counts.into_iter().zip(["instance", "volume", "snapshot"]);
+        let told = kinds
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, kind)| format!("{count} {kind}{}", if count == 1 { "" } else { "s" }));
+        told.collect::<Vec<_>>().join(", ")
+    };
+    stores.into_iter().map(|(store, counts)| (store, words(counts))).collect()
+}
+
 /// Lists what of a node and its mounts does not belong to a store.
 pub(super) fn of_node<'a>(
     observation: &'a Observation,
@@ -253,23 +282,21 @@ pub(super) fn own_store(ctx: &Context<'_>, subject: &Subject) -> Result<(), Refu
         return Ok(());
     };
     let Some(node) = subject.node() else { return Ok(()) };
-    let mut others = of_node(ctx.observation, own, node);
-    let Some(first) = others.next() else { return Ok(()) };
-    let more = others.count();
-    let whose = first.store.as_ref().map_or_else(
-        || format!("{} has no readable tag {KEY_STORE}", first.id),
-        |store| format!("{} belongs to store {} ({})", first.id, store.id, store.place),
-    );
-    let more = (more > 0).then(|| format!("and {more} more of {node} and its mounts"));
+    let others: Vec<OfAnother> = of_node(ctx.observation, own, node).collect();
+    let Some(first) = others.first() else { return Ok(()) };
+    // Without ids: what is alike is then told once for all nodes.
+    let whys = by_store(&others).into_iter().map(|(store, things)| match store {
+        Some(store) => format!("{things} of store {} ({})", store.id, store.place),
+        None => format!("{things} without a readable tag {KEY_STORE}"),
+    });
     let mut hold = Hold::new(
         Interlock::OtherStore,
         Subject::Node(node.clone()),
         "it is driven from another store",
     )
-    .why(whose)
-    .whys(more)
+    .whys(whys)
     .so("nothing of it was touched: who drives it from there cannot be seen from here");
-    if let Some(store) = first.store.filter(|store| !store.place.is_empty()) {
+    if let Some(store) = first.store.as_ref().filter(|store| !store.place.is_empty()) {
         hold = hold.fix(format!("drive it from there: {}", store.place));
     }
     Err(hold

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
-use wucluster_core::interlock::adopt::OfAnother;
-use wucluster_core::memory::AwaitedId;
+use wucluster_core::interlock::adopt::{OfAnother, by_store};
 use wucluster_core::observation::Found;
 use wucluster_engine::store::journal::Left;
 use wucluster_engine::store::lease::{LeaseEnd, Purpose, Taken};
@@ -118,31 +117,16 @@ async fn take_over(
 }
 
 fn what_is_taken(site: &Site, definition: &ClusterDefinition, others: &[OfAnother]) -> String {
-    let mut of_stores: BTreeMap<String, (usize, usize, usize)> = BTreeMap::new();
-    for one in others {
-        let of = match &one.store {
-            Some(store) => format!("store {} ({})", store.id, store.place),
-            None => "no store".to_owned(),
-        };
-        let counts = of_stores.entry(of).or_default();
-        match one.id {
-            AwaitedId::Instance(_) => counts.0 += 1,
-            AwaitedId::Volume(_) => counts.1 += 1,
-            AwaitedId::Snapshot(_) => counts.2 += 1,
-        }
-    }
     let place = site.store.objects().place();
     let mut text = format!("{} comes to the store in {place}:\n", definition.name);
-    for (store, (instances, volumes, snapshots)) in of_stores {
-        let counts = [(instances, "instance"), (volumes, "volume"), (snapshots, "snapshot")];
-        let counts: Vec<String> = counts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| counted(count, what))
-            .collect();
-        let _ = writeln!(text, "    {} of {}", counts.join(", "), clean(&store));
-    }
     // Writing to a string cannot fail.
+    for (store, things) in by_store(others) {
+        let of = match store {
+            Some(store) => format!("of store {} ({})", store.id, store.place),
+            None => "without the mark of a store".to_owned(),
+        };
+        let _ = writeln!(text, "    {things} {}", clean(&of));
+    }
     let _ = writeln!(
         text,
         "Whoever drives it from there is held from then on. Make sure that nobody does now."
