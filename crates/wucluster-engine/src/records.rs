@@ -112,6 +112,20 @@ pub enum Fact {
         /// Its id.
         id: AwaitedId,
     },
+    /// A volume was seen attached to a machine.
+    Attached {
+        /// The mount.
+        mount: MountKey,
+        /// The volume.
+        volume: VolumeId,
+        /// The machine.
+        instance: InstanceId,
+    },
+    /// What was seen attached is so no more: its machine said so, or ended, or it was listed as free for long enough.
+    LetGo {
+        /// The volume.
+        volume: VolumeId,
+    },
     /// A drive began. All that was told before is dated by a clock that may have been set since.
     Began {
         /// How long the machine that it runs on has been up.
@@ -175,6 +189,8 @@ pub struct Records {
     open: BTreeMap<Subject, Vec<Asked>>,
     /// Per machine, when it last answered.
     answered: BTreeMap<InstanceId, Timestamp>,
+    /// What was seen attached, whose it is, and to which machine.
+    attached: BTreeMap<VolumeId, (MountKey, InstanceId)>,
     living: BTreeMap<AwaitedId, Subject>,
     ended: BTreeMap<AwaitedId, Timestamp>,
     /// When the last drive began, by our clock and by that of its machine.
@@ -193,6 +209,15 @@ impl Records {
         let record = Record { at: clock.now(), fact };
         self.apply(&record);
         Some(record)
+    }
+
+    /// Says whether they tell nothing of any cluster: there was no drive before, or what it left is lost.
+    pub(crate) fn know_nothing(&self) -> bool {
+        self.living.is_empty()
+            && self.ended.is_empty()
+            && self.made.is_empty()
+            && self.open.is_empty()
+            && self.data_epochs.is_empty()
     }
 
     /// Takes what an event says for later drives; most say nothing.
@@ -297,6 +322,7 @@ impl Records {
             Fact::Ended { id } => {
                 if let AwaitedId::Volume(volume) = id {
                     self.strange.remove(volume);
+                    self.attached.remove(volume);
                 }
                 self.living.remove(id);
                 self.made.retain(|_, made| made.id.as_ref() != Some(id));
@@ -304,6 +330,12 @@ impl Records {
             }
             Fact::Vanished { id } => {
                 self.living.remove(id);
+            }
+            Fact::Attached { mount, volume, instance } => {
+                self.attached.insert(volume.clone(), (mount.clone(), instance.clone()));
+            }
+            Fact::LetGo { volume } => {
+                self.attached.remove(volume);
             }
             Fact::Looked | Fact::Began { .. } => {}
             Fact::Strange { mount, volume } => {
@@ -381,6 +413,14 @@ impl Records {
             at: *at,
             fact: Fact::NodeAnswered { instance: instance.clone() },
         });
+        let attached = self.attached.iter().map(move |(volume, (mount, instance))| Record {
+            at,
+            fact: Fact::Attached {
+                mount: mount.clone(),
+                volume: volume.clone(),
+                instance: instance.clone(),
+            },
+        });
         // First: it dates what follows.
         let began = self
             .began
@@ -395,6 +435,7 @@ impl Records {
             .chain(intents)
             .chain(open)
             .chain(answered)
+            .chain(attached)
             .chain(made)
     }
 
@@ -406,6 +447,17 @@ impl Records {
             one.awaited_at(now).next().is_some()
                 || one.unsure.as_ref().is_some_and(|unsure| unsure.until > now)
         })
+    }
+
+    /// Lists what was seen attached when the last drive ended, and when that was.
+    pub(crate) fn attached(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&VolumeId, &MountKey, &InstanceId, Timestamp)> {
+        let seen_at = self.heard_at.min(now);
+        self.attached
+            .iter()
+            .map(move |(volume, (mount, instance))| (volume, mount, instance, seen_at))
     }
 
     /// Makes of them what a drive remembers at its beginning.

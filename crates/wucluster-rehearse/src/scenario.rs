@@ -9,6 +9,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
 use wucluster_sim::Lie;
 
+use crate::depot::StoreWoe;
 use crate::trouble::Trouble;
 
 /// One run. The same description gives the same history on every machine.
@@ -148,8 +149,41 @@ pub enum Step {
         /// What is done meanwhile, from when it falls asleep.
         meanwhile: Vec<Step>,
     },
+    /// Several operators are awake at once, with one store.
+    #[serde(rename_all = "kebab-case")]
+    Rivals {
+        /// What the first one drives to.
+        first: Demand,
+        /// What befalls the first one's way to the store: after so many milliseconds, this.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cut_off: Vec<(u64, StoreWoe)>,
+        /// Those who come to it, in their order.
+        others: Vec<Rival>,
+    },
     /// Something is done while nobody drives.
     Do(Act),
+}
+
+/// An operator who comes while another one drives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rival {
+    /// How long after the one before it began. Unit: milliseconds.
+    pub after: u64,
+    /// What it drives to.
+    pub demand: Demand,
+    /// How it comes to the lease.
+    pub comes: Comes,
+}
+
+/// How an operator comes to a lease that another one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Comes {
+    /// It waits until the other one has ended, or is silent for long enough.
+    Waits,
+    /// It takes the other one for gone, rightly or wrongly.
+    Takes,
 }
 
 /// What ends a drive from outside.
@@ -222,6 +256,8 @@ pub enum Act {
     Hide(u64),
     /// Somebody deletes the store, with the journals and the log of phases.
     LoseStore,
+    /// Something else befalls the store.
+    Store(StoreWoe),
     /// The next examination by any node is wrong in such a way.
     Lie(Lie),
 }
@@ -251,6 +287,7 @@ impl Act {
             | Self::Hide(_)
             | Self::Lie(_)
             | Self::LoseStore
+            | Self::Store(_)
             | Self::Impersonate(_)
             | Self::ChangeZone(_)
             | Self::NodeLeaves(_)
@@ -278,6 +315,7 @@ impl Act {
             | Self::Hide(_)
             | Self::Lie(_)
             | Self::LoseStore
+            | Self::Store(_)
             | Self::ChangeZone(_) => None,
             other => other.mount().map(|mount| &mount.node),
         }
@@ -336,6 +374,7 @@ impl fmt::Display for Act {
             Self::Impersonate(node) => write!(f, "another host answers in place of {node}"),
             Self::Hide(millis) => write!(f, "what is made next is not listed for {millis} ms"),
             Self::LoseStore => f.write_str("somebody deletes the store"),
+            Self::Store(woe) => woe.fmt(f),
             Self::Lie(lie) => write!(f, "the next examination by a node goes wrong: {lie:?}"),
         }
     }

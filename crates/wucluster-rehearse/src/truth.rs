@@ -14,6 +14,9 @@ use wucluster_sim::{Content, Shape, World};
 
 use crate::wire::Log;
 
+/// What a hold says of a mount whose snapshots contradict each other.
+const CANNOT_BE_TOLD: &str = "its newest data cannot be told";
+
 /// Who falls short of a demand in truth, and how.
 pub type Shortfalls = BTreeMap<Subject, Shortfall>;
 
@@ -321,6 +324,12 @@ impl Stage<'_> {
             Interlock::SnapshotFailed => {
                 is(any(&|volume| world.failed_snapshots_of(volume) >= 3), "fewer than three failed")
             }
+            // Requests that land late, and humans, leave snapshots whose numbers contradict the order in which they were
+            // begun: which one is the newest cannot be told then, whichever it is, and a person has to say.
+            Interlock::DataMissing if hold.what == CANNOT_BE_TOLD => is(
+                volumes.is_empty() && world.snapshots_contradict(mount),
+                "the numbers of its snapshots are in the order in which they were begun",
+            ),
             Interlock::DataMissing => is(
                 volumes.is_empty()
                     && match world.newest_snapshot_ever(mount) {

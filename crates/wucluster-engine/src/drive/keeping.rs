@@ -71,9 +71,9 @@ impl<'a> Drive<'a, '_> {
         }
     }
 
-    /// Returns the number of the run, where there is one.
+    /// Returns by what nodes tell the run from earlier ones, where there is one.
     pub(super) fn run_number(&self) -> Option<u64> {
-        self.pursuit.tenure.as_ref().map(|tenure| tenure.run())
+        self.pursuit.tenure.as_ref().map(|tenure| tenure.fence())
     }
 
     /// Enters in the log of phases what has to stand there before an action is asked for.

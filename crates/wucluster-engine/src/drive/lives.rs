@@ -113,12 +113,31 @@ impl Drive<'_, '_> {
         if self.followed != Some(observation.cloud_asked_at) {
             self.followed = Some(observation.cloud_asked_at);
             let seen = seen(observation);
+            self.doubt(observation, &seen);
             self.note_seen(&seen);
             self.miss(&seen, observation.cloud_asked_at);
             self.await_on(observation.cloud_asked_at);
             self.settle(observation);
         }
+        self.note_attached(observation);
         self.give_up(observation.cloud_asked_at);
+    }
+
+    /// Doubts the first look, where nothing is recorded of what it shows: the store was lost, and with it what else there
+    /// may be. So does whoever takes down what nothing is recorded of.
+    fn doubt(&mut self, observation: &Observation, seen: &Seen) {
+        if !std::mem::take(&mut self.lacks_records) {
+            return;
+        }
+        let lag = self.engine.cloud.limits().visibility_lag_max;
+        let shows_something = !seen.living.is_empty()
+            || !seen.over.is_empty()
+            || !seen.estranged.is_empty()
+            || !seen.snapshots.is_empty();
+        if !lag.is_zero() && (shows_something || !self.pursuit.demand.is_upward()) {
+            let until = observation.cloud_asked_at.after(lag.min(SECOND_THOUGHT));
+            self.memory.doubts_until = Some(until);
+        }
     }
 
     fn note_seen(&mut self, seen: &Seen) {

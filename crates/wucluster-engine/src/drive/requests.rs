@@ -351,10 +351,11 @@ impl Drive<'_, '_> {
     pub(super) fn failed(&mut self, subject: Subject, name: &str, error: FailureError) {
         let now = self.now();
         let memory = self.memory.subjects.entry(subject.clone()).or_default();
-        let (times, first_at) = match &memory.failure {
-            Some(before) if before.action == name => (before.times + 1, before.first_at),
-            _ => (1, now),
-        };
+        // Of each kind of request by itself: where two kinds fail in turn, neither makes the other begin anew.
+        let of_subject = self.failures.entry(subject.clone()).or_default();
+        let (times, first_at) = of_subject.entry(name.to_owned()).or_insert((0, now));
+        *times += 1;
+        let (times, first_at) = (*times, *first_at);
         let text = match &error {
             FailureError::Cloud(error) => error.to_string(),
             FailureError::Shell(error) => error.to_string(),

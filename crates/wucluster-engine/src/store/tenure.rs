@@ -129,6 +129,12 @@ impl Tenure {
         self.taken.run()
     }
 
+    /// Returns by what nodes tell the run from earlier ones.
+    #[must_use]
+    pub fn fence(&self) -> u64 {
+        self.taken.lease().fence
+    }
+
     /// Takes an event for the journal; it is written with the next [`Tenure::commit`].
     pub fn tell(&self, event: &EngineEvent) {
         self.open_pending().events.push(event.clone());
