@@ -126,6 +126,11 @@ pub enum Fact {
         /// The volume.
         volume: VolumeId,
     },
+    /// Nothing was recorded of a cluster that was looked at: what looks do not show that are begun before then may be there.
+    Doubted {
+        /// Until when, by our clock.
+        until: Timestamp,
+    },
     /// A drive began. All that was told before is dated by a clock that may have been set since.
     Began {
         /// How long the machine that it runs on has been up.
@@ -193,6 +198,8 @@ pub struct Records {
     attached: BTreeMap<VolumeId, (MountKey, InstanceId)>,
     living: BTreeMap<AwaitedId, Subject>,
     ended: BTreeMap<AwaitedId, Timestamp>,
+    /// Until when looks are doubted, as nothing was recorded before.
+    doubts_until: Option<Timestamp>,
     /// When the last drive began, by our clock and by that of its machine.
     began: Option<(Timestamp, Uptime)>,
     /// When the last record was made: what lives was seen no earlier than a moment before.
@@ -337,6 +344,7 @@ impl Records {
             Fact::LetGo { volume } => {
                 self.attached.remove(volume);
             }
+            Fact::Doubted { until } => self.doubts_until = Some(*until),
             Fact::Looked | Fact::Began { .. } => {}
             Fact::Strange { mount, volume } => {
                 self.strange.insert(volume.clone(), mount.clone());
@@ -360,7 +368,7 @@ impl Records {
         let asked = self.open.values_mut().flatten().map(|asked| &mut asked.at);
         let intended = self.intents.values_mut().map(|(_, at)| at);
         let ended = self.ended.values_mut().chain(self.answered.values_mut());
-        let heard = std::iter::once(&mut self.heard_at);
+        let heard = std::iter::once(&mut self.heard_at).chain(&mut self.doubts_until);
         for at in asked.chain(intended).chain(ended).chain(heard) {
             *at = Timestamp::from_millis(at.as_millis().saturating_add(millis));
         }
@@ -421,6 +429,8 @@ impl Records {
                 instance: instance.clone(),
             },
         });
+        let doubts = self.doubts_until.filter(|until| *until > now);
+        let doubts = doubts.map(|until| Record { at, fact: Fact::Doubted { until } });
         // First: it dates what follows.
         let began = self
             .began
@@ -436,6 +446,7 @@ impl Records {
             .chain(open)
             .chain(answered)
             .chain(attached)
+            .chain(doubts)
             .chain(made)
     }
 
@@ -469,6 +480,8 @@ impl Records {
             strange: self.strange.keys().cloned().collect(),
             living: self.living.clone(),
             ended: self.ended.clone(),
+            // A clock that was set back must not make anybody wait for years.
+            doubts_until: self.doubts_until.map(|until| until.min(now.after(lag))),
             ..Memory::default()
         };
         // A clock that was set back must not make anybody wait for years.

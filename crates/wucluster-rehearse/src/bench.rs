@@ -74,9 +74,18 @@ pub enum Refused {
     Damaged {
         /// What is wrong with it.
         why: String,
-        /// What is to be moved away: all objects whose keys begin so.
-        what: String,
+        /// What is to be moved away.
+        what: Spoilt,
     },
+}
+
+/// What a person is told to move away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spoilt {
+    /// What a journal or the log of phases does without.
+    Told(Damage),
+    /// The object of a lease.
+    Lease(String),
 }
 
 impl std::fmt::Display for Refused {
@@ -94,7 +103,7 @@ impl From<LeaseError> for Refused {
         let why = error.to_string();
         match error {
             LeaseError::Held(_) => Self::Locked(why),
-            LeaseError::Damaged { key, .. } => Self::Damaged { why, what: key },
+            LeaseError::Damaged { key, .. } => Self::Damaged { why, what: Spoilt::Lease(key) },
             LeaseError::Store(_) => Self::Store(why),
         }
     }
@@ -542,11 +551,20 @@ impl Bench {
 
     /// Does what a person is told to do about a store that is damaged: waits until nothing that it said can come any more,
     /// and goes on without what is damaged.
-    pub async fn move_away(&self, what: &str) {
+    pub async fn move_away(&self, what: &Spoilt) {
         sleep(DAMAGE_PATIENCE).await;
         self.sim.with(|_| ());
-        self.tell(&format!("a person moves `{what}` of the store away"));
-        self.depot.move_away(what);
+        let moved = self.depot.move_away(|key| match what {
+            Spoilt::Told(damage) => damage.spoils(key),
+            Spoilt::Lease(lease) => lease == key,
+        });
+        self.tell(&format!("a person moves {moved:?} away"));
+        self.forgets();
+    }
+
+    /// Remembers that what the store told is lost, or a part of it.
+    fn forgets(&self) {
+        self.notes.open().forgotten_at = Some(self.sim.now());
     }
 
     /// Ends what is wrong with the store for a while.
@@ -597,11 +615,16 @@ impl Bench {
                 }
                 is_one && is_valid
             }
-            Act::LoseStore => {
-                self.depot.clear();
-                true
+            Act::LoseStore | Act::Store(_) => {
+                let (is_done, forgets) = match act {
+                    Act::Store(fault) => (self.depot.strike(fault), fault.forgets()),
+                    _ => (self.depot.clear(), true),
+                };
+                if is_done && forgets {
+                    notes.forgotten_at = Some(now);
+                }
+                is_done
             }
-            Act::Store(woe) => self.depot.strike(woe),
             Act::Write(mount) => {
                 let file = notes.next_file(mount);
                 let is_written = self.sim.with(|world| world.write(mount, &file, &file).is_ok());
@@ -753,11 +776,7 @@ impl Bench {
 async fn left(objects: &dyn Objects) -> Result<Left, Refused> {
     let left = journal::left(objects).await.map_err(|error| Refused::Store(error.to_string()))?;
     let Some(damage) = left.damage.first() else { return Ok(left) };
-    let what = match damage {
-        Damage::Phases { .. } => "phases/",
-        Damage::Torn { .. } | Damage::Broken { .. } | Damage::Newer { .. } => "runs/",
-    };
-    Err(Refused::Damaged { why: damage.to_string(), what: what.to_owned() })
+    Err(Refused::Damaged { why: damage.to_string(), what: Spoilt::Told(damage.clone()) })
 }
 
 /// Lets a hook say no so many times, and yes ever after.

@@ -26,7 +26,7 @@ type Bodies = BTreeMap<String, Vec<u8>>;
 /// Something that befalls a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum StoreWoe {
+pub enum StoreFault {
     /// It cannot be reached for so many milliseconds.
     Unreachable(u64),
     /// For so many milliseconds, each operation takes so many.
@@ -51,6 +51,14 @@ pub enum StoreWoe {
     Copied,
     /// The store is put back to the last copy that was kept.
     PutBack,
+}
+
+impl StoreFault {
+    /// Says whether what the store told is lost for it, or a part of it, and nobody is told so.
+    #[must_use]
+    pub fn forgets(&self) -> bool {
+        matches!(self, Self::Missing(..) | Self::PutBack)
+    }
 }
 
 /// Which objects.
@@ -78,7 +86,7 @@ impl Shelf {
     }
 }
 
-impl fmt::Display for StoreWoe {
+impl fmt::Display for StoreFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(millis) => write!(f, "the store cannot be reached for {millis} ms"),
@@ -157,23 +165,26 @@ impl Depot {
         Self { shelves: Mutex::default(), weather: Mutex::default(), takes }
     }
 
-    /// Forgets everything, as if somebody had deleted it.
-    pub fn clear(&self) {
+    /// Forgets everything, as if somebody had deleted it; says whether there was anything.
+    pub fn clear(&self) -> bool {
         open(&self.shelves).damage(FaultKind::StoreLost, |bodies, _| {
             let was_empty = bodies.is_empty();
             bodies.clear();
             !was_empty
-        });
+        })
     }
 
-    /// Moves objects away whose keys begin with some text, as a person does who was told that they are damaged.
-    pub fn move_away(&self, what: &str) {
-        open(&self.shelves).bodies.retain(|key, _| !key.starts_with(what));
+    /// Moves objects away, as a person does who was told that they are damaged; returns their keys.
+    pub fn move_away(&self, is_moved: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut shelves = open(&self.shelves);
+        let moved = shelves.bodies.keys().filter(|key| is_moved(key)).cloned().collect();
+        shelves.bodies.retain(|key, _| !is_moved(key));
+        moved
     }
 
     /// Lets something befall it; says whether it could.
-    pub fn strike(&self, woe: &StoreWoe) -> bool {
-        open(&self.weather).strike(woe) || open(&self.shelves).strike(woe)
+    pub fn strike(&self, fault: &StoreFault) -> bool {
+        open(&self.weather).strike(fault) || open(&self.shelves).strike(fault)
     }
 
     /// Ends what is wrong for a while; what is damaged stays so.
@@ -216,13 +227,13 @@ impl Shelves {
         is_changed
     }
 
-    fn strike(&mut self, woe: &StoreWoe) -> bool {
+    fn strike(&mut self, fault: &StoreFault) -> bool {
         let chosen = |bodies: &Bodies, shelf: Shelf, back: u64| {
             let keys = bodies.keys().rev().filter(|key| key.starts_with(shelf.prefix()));
             keys.cloned().nth(usize::try_from(back).unwrap_or(0))
         };
-        match woe {
-            StoreWoe::Torn(shelf, back) => self.damage(FaultKind::JournalTorn, |bodies, _| {
+        match fault {
+            StoreFault::Torn(shelf, back) => self.damage(FaultKind::JournalTorn, |bodies, _| {
                 let key = chosen(bodies, *shelf, *back);
                 let body = key.and_then(|key| bodies.get_mut(&key));
                 body.is_some_and(|body| {
@@ -230,7 +241,7 @@ impl Shelves {
                     true
                 })
             }),
-            StoreWoe::Changed(shelf, back) => self.damage(FaultKind::JournalTorn, |bodies, _| {
+            StoreFault::Changed(shelf, back) => self.damage(FaultKind::JournalTorn, |bodies, _| {
                 let key = chosen(bodies, *shelf, *back);
                 let body = key.and_then(|key| bodies.get_mut(&key));
                 let middle = body.and_then(|body| {
@@ -242,14 +253,14 @@ impl Shelves {
                     true
                 })
             }),
-            StoreWoe::Missing(shelf, back) => self.damage(FaultKind::JournalTorn, |bodies, _| {
+            StoreFault::Missing(shelf, back) => self.damage(FaultKind::JournalTorn, |bodies, _| {
                 chosen(bodies, *shelf, *back).is_some_and(|key| bodies.remove(&key).is_some())
             }),
-            StoreWoe::Copied => {
+            StoreFault::Copied => {
                 self.copy = Some(self.bodies.clone());
                 true
             }
-            StoreWoe::PutBack => self.damage(FaultKind::StoreLost, |bodies, copy| {
+            StoreFault::PutBack => self.damage(FaultKind::StoreLost, |bodies, copy| {
                 let Some(copy) = copy.filter(|copy| *copy != bodies) else { return false };
                 bodies.clone_from(copy);
                 true
@@ -260,21 +271,21 @@ impl Shelves {
 }
 
 impl Weather {
-    fn strike(&mut self, woe: &StoreWoe) -> bool {
+    fn strike(&mut self, fault: &StoreFault) -> bool {
         let now = Instant::now();
         let until = |millis: u64| now + Duration::from_millis(millis);
-        match *woe {
-            StoreWoe::Unreachable(millis) => self.unreachable_until = Some(until(millis)),
-            StoreWoe::Slow(millis, takes) => {
+        match *fault {
+            StoreFault::Unreachable(millis) => self.unreachable_until = Some(until(millis)),
+            StoreFault::Slow(millis, takes) => {
                 self.slow = Some((until(millis), Duration::from_millis(takes)));
             }
-            StoreWoe::SlowBeats(millis, takes) => {
+            StoreFault::SlowBeats(millis, takes) => {
                 self.slow_beats = Some((until(millis), Duration::from_millis(takes)));
             }
-            StoreWoe::RefusesWrites(nth, count) => self.refused = Some((nth, count)),
-            StoreWoe::MadeAndLost(nth) => self.confused.push((nth, Confusion::MadeAndLost)),
-            StoreWoe::MadeAndDenied(nth) => self.confused.push((nth, Confusion::MadeAndDenied)),
-            StoreWoe::DeniedForNothing(nth) => {
+            StoreFault::RefusesWrites(nth, count) => self.refused = Some((nth, count)),
+            StoreFault::MadeAndLost(nth) => self.confused.push((nth, Confusion::MadeAndLost)),
+            StoreFault::MadeAndDenied(nth) => self.confused.push((nth, Confusion::MadeAndDenied)),
+            StoreFault::DeniedForNothing(nth) => {
                 self.confused.push((nth, Confusion::DeniedForNothing));
             }
             _ => return false,
@@ -322,8 +333,8 @@ impl Door {
     }
 
     /// Lets something befall this way alone; says whether it can.
-    pub fn strike(&self, woe: &StoreWoe) -> bool {
-        open(&self.weather).strike(woe)
+    pub fn strike(&self, fault: &StoreFault) -> bool {
+        open(&self.weather).strike(fault)
     }
 
     fn failed(&self, what: &'static str, key: &str, why: &str) -> ObjectsError {

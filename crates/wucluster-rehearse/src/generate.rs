@@ -9,7 +9,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
 use wucluster_sim::{Fault, FaultKind, Rng};
 
-use crate::depot::{Shelf, StoreWoe};
+use crate::depot::{Shelf, StoreFault};
 use crate::scenario::{
     Act, Comes, Ends, HookShape, HookTime, MountShape, NodeShape, Rival, Scenario, Start, Step,
 };
@@ -177,33 +177,33 @@ fn between(rng: &mut Rng) -> Act {
     let back = if rng.chance(0.5) { 0 } else { rng.below(4) };
     match rng.below(9) {
         0 => Act::LoseStore,
-        1 => Act::Store(StoreWoe::Torn(shelf, back)),
-        2 => Act::Store(StoreWoe::Changed(shelf, back)),
-        3 => Act::Store(StoreWoe::Missing(shelf, back)),
-        4 | 5 => Act::Store(StoreWoe::Copied),
-        6 | 7 => Act::Store(StoreWoe::PutBack),
+        1 => Act::Store(StoreFault::Torn(shelf, back)),
+        2 => Act::Store(StoreFault::Changed(shelf, back)),
+        3 => Act::Store(StoreFault::Missing(shelf, back)),
+        4 | 5 => Act::Store(StoreFault::Copied),
+        6 | 7 => Act::Store(StoreFault::PutBack),
         _ => Act::Store(confused(rng)),
     }
 }
 
 /// Draws what happens to a store while somebody drives.
-fn meanwhile(rng: &mut Rng) -> StoreWoe {
+fn meanwhile(rng: &mut Rng) -> StoreFault {
     match rng.below(8) {
-        0 | 1 => StoreWoe::Unreachable(rng.magnitude(1_000, 200_000)),
-        2 => StoreWoe::Slow(rng.magnitude(1_000, 200_000), rng.magnitude(20, 20_000)),
-        3 => StoreWoe::SlowBeats(rng.magnitude(10_000, 300_000), rng.magnitude(1_000, 120_000)),
-        4 => StoreWoe::RefusesWrites(rng.magnitude(1, 60), rng.magnitude(1, 60)),
-        5 => StoreWoe::Copied,
+        0 | 1 => StoreFault::Unreachable(rng.magnitude(1_000, 200_000)),
+        2 => StoreFault::Slow(rng.magnitude(1_000, 200_000), rng.magnitude(20, 20_000)),
+        3 => StoreFault::SlowBeats(rng.magnitude(10_000, 300_000), rng.magnitude(1_000, 120_000)),
+        4 => StoreFault::RefusesWrites(rng.magnitude(1, 60), rng.magnitude(1, 60)),
+        5 => StoreFault::Copied,
         _ => confused(rng),
     }
 }
 
-fn confused(rng: &mut Rng) -> StoreWoe {
+fn confused(rng: &mut Rng) -> StoreFault {
     let nth = rng.magnitude(1, 40);
     match rng.below(3) {
-        0 => StoreWoe::MadeAndLost(nth),
-        1 => StoreWoe::MadeAndDenied(nth),
-        _ => StoreWoe::DeniedForNothing(nth),
+        0 => StoreFault::MadeAndLost(nth),
+        1 => StoreFault::MadeAndDenied(nth),
+        _ => StoreFault::DeniedForNothing(nth),
     }
 }
 
@@ -214,12 +214,12 @@ fn rivals(rng: &mut Rng, demand: Demand) -> Step {
     let first = either(rng);
     let mut cut_off = Vec::new();
     if rng.chance(0.4) {
-        let woe = match rng.below(3) {
-            0 => StoreWoe::Unreachable(rng.magnitude(5_000, 400_000)),
-            1 => StoreWoe::Slow(rng.magnitude(5_000, 400_000), rng.magnitude(100, 60_000)),
-            _ => StoreWoe::SlowBeats(400_000, rng.magnitude(10_000, 300_000)),
+        let fault = match rng.below(3) {
+            0 => StoreFault::Unreachable(rng.magnitude(5_000, 400_000)),
+            1 => StoreFault::Slow(rng.magnitude(5_000, 400_000), rng.magnitude(100, 60_000)),
+            _ => StoreFault::SlowBeats(400_000, rng.magnitude(10_000, 300_000)),
         };
-        cut_off.push((rng.magnitude(100, 60_000), woe));
+        cut_off.push((rng.magnitude(100, 60_000), fault));
     }
     let count = if rng.chance(0.25) { 2 } else { 1 };
     let mut others: Vec<Rival> = (0..count)

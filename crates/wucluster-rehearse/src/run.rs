@@ -16,7 +16,7 @@ use wucluster_sim::{
 
 use crate::bench::{Bench, Driven, Refused};
 use crate::change::Change;
-use crate::depot::StoreWoe;
+use crate::depot::StoreFault;
 use crate::guard::{Ablation, AnyGuard};
 use crate::judge;
 use crate::scenario::{Comes, Rival, Scenario, Start, Step};
@@ -204,6 +204,12 @@ impl Trial {
                     before = Some(*demand);
                     let driven = bench.drive(*demand, *ends, beside, STORM_MAX).await?;
                     self.judge_storm(bench, &driven, *demand);
+                    // On every other day somebody does at once what the message says; else it waits for calm.
+                    if let (Some(Refused::Damaged { what, .. }), true) =
+                        (&driven.refused, scenario.seed.is_multiple_of(2))
+                    {
+                        bench.move_away(what).await;
+                    }
                 }
             }
         }
@@ -303,16 +309,16 @@ impl Trial {
         &mut self,
         bench: &Bench,
         first: Demand,
-        cut_off: &[(u64, StoreWoe)],
+        cut_off: &[(u64, StoreFault)],
         others: &[Rival],
     ) -> Result<Demand, String> {
         let door = bench.door();
-        let woes = async {
+        let faults = async {
             let began = Instant::now();
-            for (after, woe) in cut_off {
+            for (after, fault) in cut_off {
                 sleep_until(began + Duration::from_millis(*after)).await;
-                bench.tell(&format!("-- for the first operator: {woe}"));
-                door.strike(woe);
+                bench.tell(&format!("-- for the first operator: {fault}"));
+                door.strike(fault);
             }
         };
         let drives_first = bench.drive_beside(first, Comes::Takes, Arc::clone(&door), STORM_MAX);
@@ -340,7 +346,7 @@ impl Trial {
             Ok::<_, String>(())
         };
         let (driven, _, beside, done) =
-            tokio::join!(drives_first, woes, futures_util::future::join_all(beside), drives_last);
+            tokio::join!(drives_first, faults, futures_util::future::join_all(beside), drives_last);
         done?;
         for driven in std::iter::once(driven).chain(beside) {
             let driven = driven?;

@@ -9,7 +9,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
 use wucluster_sim::Lie;
 
-use crate::depot::StoreWoe;
+use crate::depot::StoreFault;
 use crate::trouble::Trouble;
 
 /// One run. The same description gives the same history on every machine.
@@ -156,7 +156,7 @@ pub enum Step {
         first: Demand,
         /// What befalls the first one's way to the store: after so many milliseconds, this.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        cut_off: Vec<(u64, StoreWoe)>,
+        cut_off: Vec<(u64, StoreFault)>,
         /// Those who come to it, in their order.
         others: Vec<Rival>,
     },
@@ -257,7 +257,7 @@ pub enum Act {
     /// Somebody deletes the store, with the journals and the log of phases.
     LoseStore,
     /// Something else befalls the store.
-    Store(StoreWoe),
+    Store(StoreFault),
     /// The next examination by any node is wrong in such a way.
     Lie(Lie),
 }
@@ -374,7 +374,7 @@ impl fmt::Display for Act {
             Self::Impersonate(node) => write!(f, "another host answers in place of {node}"),
             Self::Hide(millis) => write!(f, "what is made next is not listed for {millis} ms"),
             Self::LoseStore => f.write_str("somebody deletes the store"),
-            Self::Store(woe) => woe.fmt(f),
+            Self::Store(fault) => fault.fmt(f),
             Self::Lie(lie) => write!(f, "the next examination by a node goes wrong: {lie:?}"),
         }
     }

@@ -138,11 +138,11 @@ fn fewer(
     scenario: &Scenario,
     at: usize,
     first: Demand,
-    (woes, others): (usize, usize),
+    (faults, others): (usize, usize),
 ) -> Vec<Scenario> {
     let mut alone = scenario.clone();
     alone.steps[at] = Step::Drive { demand: first, ends: None, beside: Vec::new() };
-    let less_woe = leave_out(scenario, woes, |smaller, one| {
+    let less_faults = leave_out(scenario, faults, |smaller, one| {
         if let Step::Rivals { cut_off, .. } = &mut smaller.steps[at] {
             cut_off.remove(one);
         }
@@ -152,7 +152,7 @@ fn fewer(
             others.remove(one);
         }
     });
-    std::iter::once(alone).chain(less_woe).chain(less_rivals).collect()
+    std::iter::once(alone).chain(less_faults).chain(less_rivals).collect()
 }
 
 fn leave_out(

@@ -249,10 +249,12 @@ impl Stage<'_> {
             Subject::Node(node) => {
                 let instances = world.instances_named(&self.definition.name, node);
                 match hold.interlock {
+                    // A node that was spoken to for a later run refuses this one, and is right: of a store that was put
+                    // back, or lost by somebody whose clock was ahead by years, it cannot know.
                     Interlock::NodeSilent => is(
                         instances.iter().any(|id| {
                             world.instance_state(id) == Some(InstanceState::Running)
-                                && !world.is_up(id)
+                                && (!world.is_up(id) || world.run_told(id) > log.run)
                         }),
                         "its ssh answers",
                     ),

@@ -68,7 +68,8 @@ impl ClusterStore {
         Err(Fault::failed(format!("the journal in {place} is damaged: {first}")).hint(
             "nothing was asked; what it said of requests that may still come, and of data that was seen, is not known",
         ).hint(format!(
-            "when no other wucluster has driven this cluster for 20 minutes, move {place}/runs away to go on without it"
+            "when no other wucluster has driven this cluster for 20 minutes, move {} away to go on without it",
+            first.what_to_move(&place)
         )))
     }
 }
@@ -99,7 +100,12 @@ impl From<LeaseError> for Fault {
         match error {
             LeaseError::Store(error) => error.into(),
             LeaseError::Held(_) => Self::new(Exit::Locked, error.to_string()),
-            LeaseError::Damaged { .. } => Self::failed(error.to_string()),
+            LeaseError::Damaged { ref key, ref place, .. } => {
+                let to_move = format!("{place}/{key}");
+                Self::failed(error.to_string()).hint("nothing was asked of the cloud").hint(format!(
+                    "when no other wucluster has driven this cluster for 20 minutes, move {to_move} away to go on without it"
+                ))
+            }
         }
     }
 }

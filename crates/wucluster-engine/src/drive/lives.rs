@@ -134,9 +134,17 @@ impl Drive<'_, '_> {
             || !seen.over.is_empty()
             || !seen.estranged.is_empty()
             || !seen.snapshots.is_empty();
-        if !lag.is_zero() && (shows_something || !self.pursuit.demand.is_upward()) {
-            let until = observation.cloud_asked_at.after(lag.min(SECOND_THOUGHT));
+        let patience = match (shows_something, self.pursuit.demand.is_upward()) {
+            // A snapshot that is not listed yet would be missed by nobody.
+            (true, _) => lag,
+            (false, false) => lag.min(SECOND_THOUGHT),
+            // A cluster begins so.
+            (false, true) => Duration::ZERO,
+        };
+        if !patience.is_zero() {
+            let until = observation.cloud_asked_at.after(patience);
             self.memory.doubts_until = Some(until);
+            self.record(Fact::Doubted { until });
         }
     }
 
