@@ -140,8 +140,10 @@ pub(crate) struct Drive<'a, 'e> {
     vanished: BTreeSet<AwaitedId>,
     /// In how many looks in a row each thing that is awaited was left out.
     absent: BTreeMap<AwaitedId, u32>,
-    /// Whether earlier drives left nothing, though there is a store.
+    /// Whether earlier drives left nothing, though there is a store, and no look was followed yet.
     lacks_records: bool,
+    /// Whether nothing was recorded when it began.
+    knew_nothing: bool,
     /// What was seen attached, in this drive or shortly before it, and was not heard to be let go of.
     attached: BTreeMap<VolumeId, SeenAttached>,
     /// When the look was asked for that was followed last.
@@ -216,6 +218,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             vanished: BTreeSet::new(),
             absent: BTreeMap::new(),
             lacks_records,
+            knew_nothing: lacks_records,
             attached,
             followed: None,
             answered_told: BTreeMap::new(),

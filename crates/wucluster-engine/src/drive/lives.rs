@@ -113,7 +113,7 @@ impl Drive<'_, '_> {
         if self.followed != Some(observation.cloud_asked_at) {
             self.followed = Some(observation.cloud_asked_at);
             let seen = seen(observation);
-            self.doubt(observation, &seen);
+            self.doubt(&seen);
             self.note_seen(&seen);
             self.miss(&seen, observation.cloud_asked_at);
             self.await_on(observation.cloud_asked_at);
@@ -125,7 +125,7 @@ impl Drive<'_, '_> {
 
     /// Doubts the first look, where nothing is recorded of what it shows: the store was lost, and with it what else there
     /// may be. So does whoever takes down what nothing is recorded of.
-    fn doubt(&mut self, observation: &Observation, seen: &Seen) {
+    fn doubt(&mut self, seen: &Seen) {
         if !std::mem::take(&mut self.lacks_records) {
             return;
         }
@@ -141,8 +141,13 @@ impl Drive<'_, '_> {
             // A cluster begins so.
             (false, true) => Duration::ZERO,
         };
-        if !patience.is_zero() {
-            let until = observation.cloud_asked_at.after(patience);
+        self.doubt_for(patience);
+    }
+
+    /// Doubts all looks that are begun within some time.
+    pub(super) fn doubt_for(&mut self, patience: Duration) {
+        let until = self.now().after(patience);
+        if !patience.is_zero() && self.memory.doubts_until.is_none_or(|known| known < until) {
             self.memory.doubts_until = Some(until);
             self.record(Fact::Doubted { until });
         }

@@ -304,6 +304,10 @@ impl Drive<'_, '_> {
                 }
                 if spent {
                     self.renounce(&subject);
+                    // Somebody made this before, and nothing is recorded of it.
+                    if self.knew_nothing {
+                        self.doubt_for(lag);
+                    }
                 }
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);
