@@ -50,6 +50,9 @@ pub struct Memory {
     pub answered: BTreeMap<InstanceId, Timestamp>,
     /// What was seen to end, and when last: no listing brings it to life again.
     pub ended: BTreeMap<AwaitedId, Timestamp>,
+    /// Set where nothing is recorded of a cluster of which something is listed: its store was lost. What a look does not
+    /// show that was begun before then may be there all the same.
+    pub doubts_until: Option<Timestamp>,
     /// How far each volume is on its way, by the log that operators share; `None`: nobody keeps one, as there is nobody
     /// else.
     pub phases: Option<Phases>,

@@ -150,11 +150,17 @@ impl Tags {
         self.get(KEY_STORE)?.parse().ok()
     }
 
-    /// Says whether it belongs to a store, however often it was adopted.
+    /// Says whether it belongs to a store as it is. What tells of more adoptions than the store does not: the store is a
+    /// copy of what it was before, and somebody drives from the other one.
     #[must_use]
     pub fn is_kept_in(&self, store: &StoreMark) -> bool {
-        let id = self.get(KEY_STORE).and_then(|mark| mark.split(' ').next());
-        !store.id.is_empty() && id == Some(store.id.as_str())
+        let Some(mark) = self.get(KEY_STORE) else { return false };
+        let mut parts = mark.split(' ');
+        let id = parts.next();
+        let adoptions = parts.next().and_then(|word| word.parse::<u64>().ok());
+        !store.id.is_empty()
+            && id == Some(store.id.as_str())
+            && adoptions.is_some_and(|adoptions| adoptions <= store.adoptions)
     }
 
     /// Marks it as a store's.
@@ -212,11 +218,12 @@ impl StoreMark {
         Self { id: id.to_owned(), adoptions, place }
     }
 
-    /// Returns the number by which nodes order runs of operators: of a later adoption, or of a later run, is higher.
+    /// Returns the number by which nodes order runs: higher after a later adoption, whatever the number is by which the
+    /// runs of one store are ordered.
     #[must_use]
     pub const fn fence(&self, run: u64) -> u64 {
-        // As many runs as nobody makes.
-        self.adoptions.saturating_mul(1_000_000_000).saturating_add(run)
+        // More than the seconds of 3,000 years.
+        self.adoptions.saturating_mul(100_000_000_000).saturating_add(run)
     }
 }
 

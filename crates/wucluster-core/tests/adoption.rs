@@ -68,6 +68,9 @@ fn what_is_ours_is_driven_and_what_is_another_s_is_not() {
     // However often it was adopted since it was marked.
     let earlier = StoreMark { adoptions: 0, ..own() };
     assert_eq!(held(&world(Some(&earlier))), None);
+    // From a copy of the store as it was before it adopted, nothing is driven.
+    let later = StoreMark { adoptions: 2, ..own() };
+    assert_eq!(held(&world(Some(&later))), Some(Interlock::OtherStore));
     assert_eq!(held(&world(Some(&other()))), Some(Interlock::OtherStore));
     assert_eq!(held(&world(None)), Some(Interlock::OtherStore));
 }

@@ -4,6 +4,7 @@
 //! and each answer leads to a new plan. A node or mount is asked for something only when everything
 //! about it that was asked before is answered and seen.
 
+mod attachments;
 mod contents;
 mod keeping;
 mod lives;
@@ -19,7 +20,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject};
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
 use wucluster_core::interlock::{Cleared, Context, Hold};
 use wucluster_core::memory::{Awaited, AwaitedId, Memory, OpenRequest};
 use wucluster_core::observation::{
@@ -39,6 +40,7 @@ use crate::event::{EngineEvent, EventKind, Progress};
 use crate::pace;
 use crate::stop::Stop;
 use crate::store::Dismissed;
+use attachments::SeenAttached;
 use contents::is_foreign;
 use keeping::GIVE_BACK;
 
@@ -101,6 +103,8 @@ pub(crate) struct Drive<'a, 'e> {
     plan: Option<Plan>,
     words: BTreeMap<Subject, String>,
     held: Vec<Hold>,
+    /// Per subject and name of a request, how often it failed since the subject was last seen to change, and when first.
+    failures: BTreeMap<Subject, BTreeMap<String, (u32, Timestamp)>>,
     /// Per subject, the last request that was answered well: proposed again, it had no effect.
     done: BTreeMap<Subject, Action>,
     /// Cleared to destroy, waiting to be cleared once more on a newer look.
@@ -136,6 +140,12 @@ pub(crate) struct Drive<'a, 'e> {
     vanished: BTreeSet<AwaitedId>,
     /// In how many looks in a row each thing that is awaited was left out.
     absent: BTreeMap<AwaitedId, u32>,
+    /// Whether earlier drives left nothing, though there is a store, and no look was followed yet.
+    lacks_records: bool,
+    /// Whether nothing was recorded when it began.
+    knew_nothing: bool,
+    /// What was seen attached, in this drive or shortly before it, and was not heard to be let go of.
+    attached: BTreeMap<VolumeId, SeenAttached>,
     /// When the look was asked for that was followed last.
     followed: Option<Timestamp>,
     /// Per machine, of which answer it was last written down.
@@ -161,6 +171,15 @@ impl<'a, 'e> Drive<'a, 'e> {
         memory.phases = pursuit.tenure.as_ref().map(|tenure| tenure.phases().clone());
         memory.store = pursuit.tenure.as_ref().map(|tenure| tenure.store().clone());
         let known = memory.living.keys().cloned().collect();
+        let lacks_records = pursuit.tenure.is_some() && pursuit.records.know_nothing();
+        let attached = pursuit.records.attached(engine.clock.now());
+        let attached = attached.map(|(volume, mount, instance, seen_at)| {
+            (
+                volume.clone(),
+                SeenAttached { mount: mount.clone(), instance: instance.clone(), seen_at },
+            )
+        });
+        let attached = attached.collect();
         Self {
             engine,
             pursuit,
@@ -175,6 +194,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             plan: None,
             words: BTreeMap::new(),
             held: Vec::new(),
+            failures: BTreeMap::new(),
             done: BTreeMap::new(),
             renewing: BTreeMap::new(),
             is_looking: false,
@@ -198,6 +218,9 @@ impl<'a, 'e> Drive<'a, 'e> {
             known,
             vanished: BTreeSet::new(),
             absent: BTreeMap::new(),
+            lacks_records,
+            knew_nothing: lacks_records,
+            attached,
             followed: None,
             answered_told: BTreeMap::new(),
             dying: BTreeSet::new(),
@@ -284,7 +307,10 @@ impl<'a, 'e> Drive<'a, 'e> {
             .collect();
         self.observation = Some(observation);
         self.plan = Some(plan);
-        if is_met && self.asking == 0 && !self.misses_something() && !self.misses_a_device() {
+        let is_doubted =
+            self.observation.as_ref().is_some_and(|seen| self.doubts_a_detachment(seen));
+        let is_whole = !self.misses_something() && !self.misses_a_device() && !is_doubted;
+        if is_met && self.asking == 0 && is_whole {
             return Some(Outcome::Reached);
         }
         if moves || holds.is_empty() {
@@ -382,14 +408,15 @@ impl<'a, 'e> Drive<'a, 'e> {
         // What is on its way out is awaited by nobody, but one look without it is no proof that it has ended.
         let is_doubted =
             |one: &Awaited| one.is_ending && self.absent.get(&one.what).copied() == Some(1);
-        self.memory.subjects.values().any(|memory| {
-            memory.unsure.as_ref().is_some_and(|unsure| unsure.until > seen_at)
-                || (is_apart && memory.open_requests.iter().any(attaches))
-                || memory.awaited.iter().any(is_doubted)
-                || memory.awaited_at(seen_at).any(|awaited| {
-                    !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))
-                })
-        })
+        self.memory.doubts_until.is_some_and(|until| seen_at < until)
+            || self.memory.subjects.values().any(|memory| {
+                memory.unsure.as_ref().is_some_and(|unsure| unsure.until > seen_at)
+                    || (is_apart && memory.open_requests.iter().any(attaches))
+                    || memory.awaited.iter().any(is_doubted)
+                    || memory.awaited_at(seen_at).any(|awaited| {
+                        !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))
+                    })
+            })
     }
 
     /// Says whether a node does not show, for no longer than answers lack things, the device of a volume that is attached
@@ -490,6 +517,7 @@ impl<'a, 'e> Drive<'a, 'e> {
                 });
                 // Whatever failed before, failed in another state.
                 self.done.remove(&row.subject);
+                self.failures.remove(&row.subject);
                 if let Some(memory) = self.memory.subjects.get_mut(&row.subject) {
                     memory.failure = None;
                     memory.not_before = None;

@@ -112,6 +112,25 @@ pub enum Fact {
         /// Its id.
         id: AwaitedId,
     },
+    /// A volume was seen attached to a machine.
+    Attached {
+        /// The mount.
+        mount: MountKey,
+        /// The volume.
+        volume: VolumeId,
+        /// The machine.
+        instance: InstanceId,
+    },
+    /// What was seen attached is so no more: its machine said so, or ended, or it was listed as free for long enough.
+    LetGo {
+        /// The volume.
+        volume: VolumeId,
+    },
+    /// Nothing was recorded of a cluster that was looked at: what looks do not show that are begun before then may be there.
+    Doubted {
+        /// Until when, by our clock.
+        until: Timestamp,
+    },
     /// A drive began. All that was told before is dated by a clock that may have been set since.
     Began {
         /// How long the machine that it runs on has been up.
@@ -175,8 +194,12 @@ pub struct Records {
     open: BTreeMap<Subject, Vec<Asked>>,
     /// Per machine, when it last answered.
     answered: BTreeMap<InstanceId, Timestamp>,
+    /// What was seen attached, whose it is, and to which machine.
+    attached: BTreeMap<VolumeId, (MountKey, InstanceId)>,
     living: BTreeMap<AwaitedId, Subject>,
     ended: BTreeMap<AwaitedId, Timestamp>,
+    /// Until when looks are doubted, as nothing was recorded before.
+    doubts_until: Option<Timestamp>,
     /// When the last drive began, by our clock and by that of its machine.
     began: Option<(Timestamp, Uptime)>,
     /// When the last record was made: what lives was seen no earlier than a moment before.
@@ -193,6 +216,15 @@ impl Records {
         let record = Record { at: clock.now(), fact };
         self.apply(&record);
         Some(record)
+    }
+
+    /// Says whether they tell nothing of any cluster: there was no drive before, or what it left is lost.
+    pub(crate) fn know_nothing(&self) -> bool {
+        self.living.is_empty()
+            && self.ended.is_empty()
+            && self.made.is_empty()
+            && self.open.is_empty()
+            && self.data_epochs.is_empty()
     }
 
     /// Takes what an event says for later drives; most say nothing.
@@ -297,6 +329,7 @@ impl Records {
             Fact::Ended { id } => {
                 if let AwaitedId::Volume(volume) = id {
                     self.strange.remove(volume);
+                    self.attached.remove(volume);
                 }
                 self.living.remove(id);
                 self.made.retain(|_, made| made.id.as_ref() != Some(id));
@@ -305,6 +338,13 @@ impl Records {
             Fact::Vanished { id } => {
                 self.living.remove(id);
             }
+            Fact::Attached { mount, volume, instance } => {
+                self.attached.insert(volume.clone(), (mount.clone(), instance.clone()));
+            }
+            Fact::LetGo { volume } => {
+                self.attached.remove(volume);
+            }
+            Fact::Doubted { until } => self.doubts_until = Some(*until),
             Fact::Looked | Fact::Began { .. } => {}
             Fact::Strange { mount, volume } => {
                 self.strange.insert(volume.clone(), mount.clone());
@@ -328,7 +368,7 @@ impl Records {
         let asked = self.open.values_mut().flatten().map(|asked| &mut asked.at);
         let intended = self.intents.values_mut().map(|(_, at)| at);
         let ended = self.ended.values_mut().chain(self.answered.values_mut());
-        let heard = std::iter::once(&mut self.heard_at);
+        let heard = std::iter::once(&mut self.heard_at).chain(&mut self.doubts_until);
         for at in asked.chain(intended).chain(ended).chain(heard) {
             *at = Timestamp::from_millis(at.as_millis().saturating_add(millis));
         }
@@ -381,6 +421,16 @@ impl Records {
             at: *at,
             fact: Fact::NodeAnswered { instance: instance.clone() },
         });
+        let attached = self.attached.iter().map(move |(volume, (mount, instance))| Record {
+            at,
+            fact: Fact::Attached {
+                mount: mount.clone(),
+                volume: volume.clone(),
+                instance: instance.clone(),
+            },
+        });
+        let doubts = self.doubts_until.filter(|until| *until > now);
+        let doubts = doubts.map(|until| Record { at, fact: Fact::Doubted { until } });
         // First: it dates what follows.
         let began = self
             .began
@@ -395,6 +445,8 @@ impl Records {
             .chain(intents)
             .chain(open)
             .chain(answered)
+            .chain(attached)
+            .chain(doubts)
             .chain(made)
     }
 
@@ -408,6 +460,17 @@ impl Records {
         })
     }
 
+    /// Lists what was seen attached when the last drive ended, and when that was.
+    pub(crate) fn attached(
+        &self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (&VolumeId, &MountKey, &InstanceId, Timestamp)> {
+        let seen_at = self.heard_at.min(now);
+        self.attached
+            .iter()
+            .map(move |(volume, (mount, instance))| (volume, mount, instance, seen_at))
+    }
+
     /// Makes of them what a drive remembers at its beginning.
     pub(crate) fn memory(&self, now: Timestamp, limits: &CloudLimits) -> Memory {
         let (lag, late) = (limits.visibility_lag_max, limits.late_effect_max);
@@ -417,6 +480,8 @@ impl Records {
             strange: self.strange.keys().cloned().collect(),
             living: self.living.clone(),
             ended: self.ended.clone(),
+            // A clock that was set back must not make anybody wait for years.
+            doubts_until: self.doubts_until.map(|until| until.min(now.after(lag))),
             ..Memory::default()
         };
         // A clock that was set back must not make anybody wait for years.

@@ -2,30 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, NodeName, SnapshotId, Subject, VolumeId};
-use wucluster_core::interlock::Hold;
+use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::phases::Phase;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::ports::Clock as _;
 use wucluster_core::time::Timestamp;
-use wucluster_engine::store::lease::{self, LeaseEnd, Operator, Purpose, Taken, Taking};
+use wucluster_engine::store::journal::{self, Damage, Left};
+use wucluster_engine::store::lease::{self, LeaseEnd, LeaseError, Operator, Purpose, Taking};
 use wucluster_engine::store::objects::Objects;
-use wucluster_engine::store::{Tenure, identity, journal};
+use wucluster_engine::store::{Dismissed, Tenure, identity};
 use wucluster_engine::{
     Adoption, Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop,
 };
 use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World};
 
 use crate::change::{self, Change};
-use crate::depot::Depot;
+use crate::depot::{Depot, Door};
 use crate::guard::Ablation;
 use crate::notebook::Notebook;
-use crate::scenario::{Act, Ends, HookShape, NodeShape, Scenario, Step};
+use crate::scenario::{Act, Comes, Ends, HookShape, NodeShape, Scenario, Step};
 use crate::trouble::Cast;
 use crate::truth::{Shortfalls, Stage};
 use crate::wire::{Ear, WiredCloud, WiredShell, wire};
@@ -35,6 +37,9 @@ const NOES_MAX: usize = 1_000;
 
 /// Numbers from here on are those of the processes of users, one for each mount.
 const USER_PID_MIN: u32 = 5_000;
+
+/// How long a person waits who goes on without what is damaged, as the message says.
+const DAMAGE_PATIENCE: Duration = Duration::from_secs(20 * 60);
 
 /// How long somebody waits for a lease.
 const TAKEOVER_MAX: Duration = Duration::from_secs(3600);
@@ -56,14 +61,95 @@ pub struct Bench {
     depot: Arc<Depot>,
     policy: Policy,
     watches: bool,
+    /// How many operators there were.
+    operators: AtomicU64,
+}
+
+/// Why a drive could not begin; nothing was asked of cloud or nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// Somebody else drives, or began to at the same moment.
+    Locked(String),
+    /// The store did not do what it was asked.
+    Store(String),
+    /// What is in the store is damaged. A person is told what to move away.
+    Damaged {
+        /// What is wrong with it.
+        why: String,
+        /// What is to be moved away.
+        what: Spoilt,
+    },
+}
+
+/// What a person is told to move away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Spoilt {
+    /// What a journal or the log of phases does without.
+    Told(Damage),
+    /// The object of a lease, or of the store's identity.
+    Lease(String),
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Locked(why) | Self::Store(why) | Self::Damaged { why, what: _ } => {
+                f.write_str(why)
+            }
+        }
+    }
+}
+
+impl From<LeaseError> for Refused {
+    fn from(error: LeaseError) -> Self {
+        let why = error.to_string();
+        match error {
+            LeaseError::Held(_) => Self::Locked(why),
+            LeaseError::Damaged { key, .. } => Self::Damaged { why, what: Spoilt::Lease(key) },
+            LeaseError::Store(_) => Self::Store(why),
+        }
+    }
+}
+
+impl From<Dismissed> for Refused {
+    fn from(dismissed: Dismissed) -> Self {
+        let why = dismissed.to_string();
+        match dismissed {
+            Dismissed::TakenOver { .. } | Dismissed::Silent(_) | Dismissed::Foreign { .. } => {
+                Self::Locked(why)
+            }
+            Dismissed::Store(_) => Self::Store(why),
+            Dismissed::Damaged { key, .. } => Self::Damaged { why, what: Spoilt::Lease(key) },
+        }
+    }
+}
+
+/// An operator who has the lease.
+struct Begun {
+    tenure: Tenure,
+    records: Records,
+    /// Whether somebody else was waited for.
+    has_waited: bool,
+}
+
+/// Through what an operator asks, and what is heard of it.
+struct Seat<'a> {
+    ear: &'a Ear,
+    cloud: &'a WiredCloud,
+    shell: &'a WiredShell,
+    door: Arc<Door>,
 }
 
 /// How a drive came out.
 pub struct Driven {
     /// The definition that it served.
     pub definition: ClusterDefinition,
-    /// How it ended; `None` when its operator was killed.
+    /// How it ended; `None` when its operator was killed, or it could not begin.
     pub ending: Option<Ending>,
+    /// Why it could not begin.
+    pub refused: Option<Refused>,
+    /// Whether it waited for another operator first.
+    pub has_waited: bool,
     /// When it began.
     pub from: Timestamp,
     /// When it ended.
@@ -83,6 +169,13 @@ impl Driven {
     #[must_use]
     pub fn felt_span(&self, from: Timestamp, to: Timestamp) -> Duration {
         to.since(from) * self.rate_percent / 100
+    }
+
+    /// Says whether something was held as another store's.
+    #[must_use]
+    pub fn is_of_another_store(&self) -> bool {
+        matches!(self.ending.as_ref().map(|ending| &ending.outcome), Some(Outcome::Held(holds))
+            if holds.iter().any(|hold| hold.interlock == Interlock::OtherStore))
     }
 
     /// Says whether the demand was reported as reached.
@@ -110,7 +203,8 @@ impl Bench {
         let scenario = scenario.clone();
         let takes = Duration::from_millis(scenario.store_takes);
         let depot = Arc::new(Depot::new(takes));
-        Self { sim, ear, notes, cast, scenario, cloud, shell, depot, policy, watches: false }
+        let (watches, operators) = (false, AtomicU64::new(0));
+        Self { sim, ear, notes, cast, scenario, cloud, shell, depot, policy, watches, operators }
     }
 
     /// Says whether nobody said yes to any deletion.
@@ -155,14 +249,58 @@ impl Bench {
         beside: &[(u64, Act)],
         timeout: Duration,
     ) -> Result<Driven, String> {
-        self.drive_as(demand, None, ends, beside, timeout).await
+        self.drive_as(demand, Comes::Takes, ends, beside, timeout).await
     }
 
-    /// Drives to a demand; who has the lease is waited for that long.
-    async fn drive_as(
+    /// Drives to a demand; who has the lease is waited for, or is not.
+    ///
+    /// # Errors
+    /// As [`Scenario::definition`].
+    pub async fn drive_as(
         &self,
         demand: Demand,
-        waits: Option<Duration>,
+        comes: Comes,
+        ends: Option<Ends>,
+        beside: &[(u64, Act)],
+        timeout: Duration,
+    ) -> Result<Driven, String> {
+        let seat = Seat {
+            ear: &self.ear,
+            cloud: &self.cloud,
+            shell: &self.shell,
+            door: Arc::new(Door::new(&self.depot)),
+        };
+        self.drive_from(&seat, demand, comes, ends, beside, timeout).await
+    }
+
+    /// Drives to a demand as one operator of several; what passes is heard by nobody.
+    ///
+    /// # Errors
+    /// As [`Scenario::definition`].
+    pub async fn drive_beside(
+        &self,
+        demand: Demand,
+        comes: Comes,
+        door: Arc<Door>,
+        timeout: Duration,
+    ) -> Result<Driven, String> {
+        let ear = Ear::default();
+        let (cloud, shell) = wire(&self.sim, &ear);
+        let seat = Seat { ear: &ear, cloud: &cloud, shell: &shell, door };
+        self.drive_from(&seat, demand, comes, None, &[], timeout).await
+    }
+
+    /// Makes a way to the store for one operator.
+    #[must_use]
+    pub fn door(&self) -> Arc<Door> {
+        Arc::new(Door::new(&self.depot))
+    }
+
+    async fn drive_from(
+        &self,
+        seat: &Seat<'_>,
+        demand: Demand,
+        comes: Comes,
         ends: Option<Ends>,
         beside: &[(u64, Act)],
         timeout: Duration,
@@ -171,11 +309,31 @@ impl Bench {
         // The engine reads the time of day once, and counts on from there.
         let clock = self.sim.begin_operator();
         let rate_percent = clock.rate_percent();
-        let tenure = self.begin_tenure(&clock, demand, waits).await?;
-        let doomed = tenure.0.phases().iter().filter(|last| last.phase == Phase::Deleting);
+        let asked_at = self.sim.now();
+        let tenure = match self.begin_tenure(&seat.door, &clock, demand, comes).await {
+            Ok(tenure) => tenure,
+            Err(refused) => {
+                seat.ear.log().begin();
+                self.tell(&format!("-- the drive to {demand} could not begin: {refused}"));
+                return Ok(Driven {
+                    definition,
+                    ending: None,
+                    refused: Some(refused),
+                    has_waited: false,
+                    from: asked_at,
+                    to: self.sim.now(),
+                    rate_percent,
+                    changes: Vec::new(),
+                    doomed: BTreeSet::new(),
+                    watched: Vec::new(),
+                });
+            }
+        };
+        let has_waited = tenure.has_waited;
+        let doomed = tenure.tenure.phases().iter().filter(|last| last.phase == Phase::Deleting);
         let doomed = doomed.map(|last| last.mount.clone()).collect();
         let pursuit = self.pursuit(definition.clone(), demand, timeout, tenure);
-        self.ear.log().begin();
+        seat.ear.log().begin();
         self.count_changes(&definition);
         let from = self.sim.now();
         self.notes.open().tell(from, || format!("-- drive to {demand}"));
@@ -185,7 +343,7 @@ impl Bench {
         let notes = self.notes.clone();
         let mut watched = Vec::new();
         let ending = {
-            let engine = Engine::new(&self.cloud, &self.shell, &clock);
+            let engine = Engine::new(seat.cloud, seat.shell, &clock);
             let mut emit = |event: &EngineEvent| {
                 let now = self.sim.now();
                 if let EventKind::Changed { subject, .. } = &event.kind {
@@ -202,7 +360,7 @@ impl Bench {
                         stopper.stop();
                         std::future::pending::<()>().await;
                     }
-                    Some(Ends::KilledAtTurn(turn)) => self.ear.deaf_from(turn).await,
+                    Some(Ends::KilledAtTurn(turn)) => seat.ear.deaf_from(turn).await,
                     None => std::future::pending().await,
                 }
             };
@@ -239,13 +397,32 @@ impl Bench {
                 }
                 _ => {}
             }
+            for (kind, times) in self.depot.take_felt() {
+                (0..times).for_each(|_| world.count_fault(kind));
+            }
+            if let Some(Outcome::Dismissed(Dismissed::TakenOver { .. } | Dismissed::Silent(_))) =
+                ending.as_ref().map(|ending| &ending.outcome)
+            {
+                world.count_fault(FaultKind::LeaseLost);
+            }
             world.now()
         });
         self.notes.open().tell(to, || match &ending {
             None => "-- the operator is gone".to_owned(),
             Some(ending) => format!("-- {}", ending.outcome.word()),
         });
-        Ok(Driven { definition, ending, from, to, rate_percent, changes, doomed, watched })
+        Ok(Driven {
+            definition,
+            ending,
+            refused: None,
+            has_waited,
+            from,
+            to,
+            rate_percent,
+            changes,
+            doomed,
+            watched,
+        })
     }
 
     /// Lets an operator fall asleep on the way, others take over, and the first one wake up; tells of the last drive.
@@ -263,7 +440,8 @@ impl Bench {
         let ear = Ear::default();
         let (cloud, shell) = wire(&self.sim, &ear);
         let clock = self.sim.begin_operator();
-        let tenure = self.begin_tenure(&clock, first, None).await?;
+        let tenure = self.begin_tenure(&self.door(), &clock, first, Comes::Takes).await;
+        let tenure = tenure.map_err(|refused| refused.to_string())?;
         let pursuit = self.pursuit(definition, first, timeout, tenure);
         let began = Instant::now();
         self.tell(&format!("-- the first operator drives to {first}"));
@@ -298,11 +476,13 @@ impl Bench {
                 match step {
                     Step::Do(act) => self.act(act).await,
                     Step::Drive { demand, ends, beside } => {
-                        let waits = Some(TAKEOVER_MAX);
-                        let driven = self.drive_as(*demand, waits, *ends, beside, timeout).await?;
+                        let comes = Comes::Waits;
+                        let driven = self.drive_as(*demand, comes, *ends, beside, timeout).await?;
                         last = Some((driven, *demand));
                     }
-                    Step::Asleep { .. } => return Err("one sleeper at a time".to_owned()),
+                    Step::Asleep { .. } | Step::Rivals { .. } => {
+                        return Err("one sleeper at a time".to_owned());
+                    }
                 }
             }
             Ok(last)
@@ -329,7 +509,7 @@ impl Bench {
         definition: ClusterDefinition,
         demand: Demand,
         timeout: Duration,
-        (tenure, records): (Tenure, Records),
+        Begun { tenure, records, has_waited: _ }: Begun,
     ) -> Pursuit {
         Pursuit {
             definition,
@@ -342,78 +522,112 @@ impl Bench {
         }
     }
 
-    /// Adopts the cluster for the store that it is driven from now.
-    async fn adopt(&self) -> Result<(), String> {
+    /// Does what a person is told to do about a cluster of another store: adopts it for the one that it is driven from now.
+    ///
+    /// # Errors
+    /// Why it could not be; to repeat it does no harm.
+    pub async fn adopt(&self) -> Result<(), String> {
         let definition = self.definition()?;
         let clock = self.sim.begin_operator();
         let engine = Engine::new(&self.cloud, &self.shell, &clock);
-        let own = identity::read(self.depot.as_ref()).await.map_err(|error| error.to_string())?;
+        let failed = |error: &dyn std::fmt::Display| error.to_string();
+        let door = self.door();
+        let own = identity::read(door.as_ref()).await.map_err(|error| failed(&error))?;
         let others = engine.of_others(&definition, own.as_ref()).await;
-        let others = others.map_err(|error| error.to_string())?;
+        let others = others.map_err(|error| failed(&error))?;
         let marks = others.iter().filter_map(|one| one.store.as_ref());
         let seen = marks.map(|mark| mark.adoptions).max().unwrap_or(0);
         let purpose = Purpose { command: "adopt".to_owned(), demand: None };
-        let taken = self.take_lease(&clock, purpose, None).await?;
-        taken.adopt(seen).await.map_err(|error| error.to_string())?;
-        let (tenure, records) = self.begin_with(taken, &clock).await?;
+        let begun = self.begin_for(&door, &clock, purpose, Comes::Takes, Some(seen)).await;
+        let Begun { tenure, records, .. } = begun.map_err(|refused| failed(&refused))?;
         let adoption = Adoption { definition: &definition, tenure: &tenure, records: &records };
         let adopted = engine.take_over(&adoption, &mut |_| ()).await;
-        let adopted = adopted.map_err(|error| error.to_string())?;
+        let adopted = adopted.map_err(|error| failed(&error))?;
         let end = LeaseEnd { outcome: "adopted".to_owned(), at: clock.now(), requests: 0 };
-        tenure.end(&end).await.map_err(|error| error.to_string())?;
-        match adopted.left.len() {
-            0 => Ok(()),
-            left => Err(format!("{left} are still another store's")),
+        tenure.end(&end).await.map_err(|error| failed(&error))?;
+        match (adopted.failed.first(), adopted.left.len()) {
+            (Some((id, error)), _) => Err(format!("{id}: {error}")),
+            (None, 0) => Ok(()),
+            (None, left) => Err(format!("{left} are still another store's")),
         }
     }
 
-    /// Takes the lease: whoever had it is dead, or has given it back; or is waited for.
+    /// Takes the lease as a command does: what is damaged is refused before anything is written.
     async fn begin_tenure(
         &self,
+        door: &Arc<Door>,
         clock: &SteadyClock,
         demand: Demand,
-        waits: Option<Duration>,
-    ) -> Result<(Tenure, Records), String> {
+        comes: Comes,
+    ) -> Result<Begun, Refused> {
         let purpose = Purpose { command: demand.command(), demand: Some(demand) };
-        let taken = self.take_lease(clock, purpose, waits).await?;
-        self.begin_with(taken, clock).await
+        self.begin_for(door, clock, purpose, comes, None).await
     }
 
-    async fn take_lease(
+    /// Does so for any purpose; `adopts` tells of how many adoptions the resources tell, where it is to adopt them.
+    async fn begin_for(
         &self,
+        door: &Arc<Door>,
         clock: &SteadyClock,
         purpose: Purpose,
-        waits: Option<Duration>,
-    ) -> Result<Taken, String> {
+        comes: Comes,
+        adopts: Option<u64>,
+    ) -> Result<Begun, Refused> {
+        let number = self.operators.fetch_add(1, Ordering::Relaxed);
         let what =
             purpose.demand.map_or_else(|| purpose.command.clone(), |demand| demand.to_string());
         let taking = Taking {
-            operator: Operator::default(),
+            operator: Operator { pid: u32::try_from(number).unwrap_or(0), ..Operator::default() },
             purpose,
-            nonce: format!("{what} {:?}", clock.now()),
-            patience: waits.unwrap_or_default(),
-            is_gone: &|_| waits.is_none(),
+            nonce: format!("{what} {:?} {number}", clock.now()),
+            patience: if comes == Comes::Waits { TAKEOVER_MAX } else { Duration::ZERO },
+            is_gone: &|_| comes == Comes::Takes,
             calendar: clock,
         };
-        let objects = Arc::clone(&self.depot) as Arc<dyn Objects>;
-        let taken = lease::take(&objects, clock, &taking, &mut |_| ()).await;
-        taken.map_err(|error| format!("the store failed: {error}"))
+        let objects = Arc::clone(door) as Arc<dyn Objects>;
+        self.feel_damage().await;
+        left(objects.as_ref()).await?;
+        let mut has_waited = false;
+        let taken = lease::take(&objects, clock, &taking, &mut |_| has_waited = true).await?;
+        if let Some(seen) = adopts {
+            taken.adopt(seen).await.map_err(Dismissed::from)?;
+        }
+        let mut left = left(objects.as_ref()).await?;
+        left.records.begin(clock);
+        let tenure = Tenure::begin(taken, &left, Arc::new(clock.clone()), clock.now()).await?;
+        Ok(Begun { tenure, records: left.records, has_waited })
     }
 
-    async fn begin_with(
-        &self,
-        taken: Taken,
-        clock: &SteadyClock,
-    ) -> Result<(Tenure, Records), String> {
-        let failed = |error: &dyn std::fmt::Display| format!("the store failed: {error}");
-        let objects = Arc::clone(&self.depot) as Arc<dyn Objects>;
-        let mut left = journal::left(objects.as_ref()).await.map_err(|error| failed(&error))?;
-        if let Some(damage) = left.damage.first() {
-            return Err(failed(damage));
+    /// Counts that the store was damaged, lost or put back, if whoever begins now reads anything else for that.
+    async fn feel_damage(&self) {
+        let Some((kind, whole)) = self.depot.take_whole() else { return };
+        let before = journal::left(&Door::new(&Arc::new(whole))).await;
+        if journal::left(&Door::new(&self.depot)).await != before {
+            self.sim.with(|world| world.count_fault(kind));
         }
-        left.records.begin(clock);
-        let tenure = Tenure::begin(taken, &left, Arc::new(clock.clone()), clock.now()).await;
-        Ok((tenure.map_err(|error| failed(&error))?, left.records))
+    }
+
+    /// Does what a person is told to do about a store that is damaged: waits until nothing that it said can come any more,
+    /// and goes on without what is damaged.
+    pub async fn move_away(&self, what: &Spoilt) {
+        sleep(DAMAGE_PATIENCE).await;
+        self.sim.with(|_| ());
+        let moved = self.depot.move_away(|key| match what {
+            Spoilt::Told(damage) => damage.spoils(key),
+            Spoilt::Lease(lease) => lease == key,
+        });
+        self.tell(&format!("a person moves {moved:?} away"));
+        self.forgets();
+    }
+
+    /// Remembers that what the store told is lost, or a part of it.
+    fn forgets(&self) {
+        self.notes.open().forgotten_at = Some(self.sim.now());
+    }
+
+    /// Ends what is wrong with the store for a while.
+    pub fn calm_store(&self) {
+        self.depot.calm();
     }
 
     /// Looks at the truth each time that something may have changed.
@@ -466,10 +680,15 @@ impl Bench {
                 }
                 is_one && is_valid
             }
-            Act::LoseStore => {
-                self.depot.clear();
-                self.sim.with(|world| world.count_fault(FaultKind::StoreLost));
-                true
+            Act::LoseStore | Act::Store(_) => {
+                let (is_done, forgets) = match act {
+                    Act::Store(fault) => (self.depot.strike(fault), fault.forgets()),
+                    _ => (self.depot.clear(), true),
+                };
+                if is_done && forgets {
+                    notes.forgotten_at = Some(now);
+                }
+                is_done
             }
             Act::Write(mount) => {
                 let file = notes.next_file(mount);
@@ -616,6 +835,13 @@ impl Bench {
         }
         lost
     }
+}
+
+/// Reads what earlier runs left; what is damaged is refused.
+async fn left(objects: &dyn Objects) -> Result<Left, Refused> {
+    let left = journal::left(objects).await.map_err(|error| Refused::Store(error.to_string()))?;
+    let Some(damage) = left.damage.first() else { return Ok(left) };
+    Err(Refused::Damaged { why: damage.to_string(), what: Spoilt::Told(damage.clone()) })
 }
 
 /// Lets a hook say no so many times, and yes ever after.

@@ -9,8 +9,9 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
 use wucluster_sim::{Fault, FaultKind, Rng};
 
+use crate::depot::{Shelf, StoreFault};
 use crate::scenario::{
-    Act, Ends, HookShape, HookTime, MountShape, NodeShape, Scenario, Start, Step,
+    Act, Comes, Ends, HookShape, HookTime, MountShape, NodeShape, Rival, Scenario, Start, Step,
 };
 use crate::trouble::{Cast, Moment, Trouble, kinds};
 
@@ -34,6 +35,9 @@ const SELDOM: [FaultKind; 7] = [
 /// Seeds from here on are days with all kinds of change: the definition describes otherwise what is there, and
 /// operators fall asleep. What is drawn for the seeds below stays what it was.
 pub const CHANGES_FROM: u64 = 1_000_000;
+
+/// Seeds from here on are days with several operators at once, and with a store to which things happen.
+pub const STORES_FROM: u64 = 2_000_000;
 
 /// Longest time for which nobody drives.
 const OUTAGE_MAX: Duration = Duration::from_secs(12 * 3600);
@@ -67,8 +71,15 @@ pub fn scenario(seed: u64) -> Scenario {
     };
     let mounts: Vec<MountKey> = scenario.mounts().collect();
     scenario.steps = steps(seed, &names, &mounts, start);
-    if seed >= CHANGES_FROM {
+    if (CHANGES_FROM..STORES_FROM).contains(&seed) {
         scenario.steps = with_changes(&scenario, &mounts);
+    }
+    if seed >= STORES_FROM {
+        scenario.steps = with_store(&scenario);
+        let has_rivals = scenario.steps.iter().any(|step| matches!(step, Step::Rivals { .. }));
+        // The simulator tells one operator's clock from the true time, and not those of several who are awake at once.
+        let clock = FaultKind::OperatorClock.id();
+        scenario.troubles.retain(|trouble| !has_rivals || trouble.kind != clock);
     }
     scenario.steps.extend(outage(&scenario, &names));
     scenario
@@ -130,6 +141,98 @@ fn with_changes(scenario: &Scenario, mounts: &[MountKey]) -> Vec<Step> {
         });
     }
     steps
+}
+
+/// Adds to the steps of a scenario several operators at once, and what befalls the store.
+fn with_store(scenario: &Scenario) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for (at, step) in scenario.steps.iter().enumerate() {
+        let Step::Drive { demand, ends, beside } = step else {
+            steps.push(step.clone());
+            continue;
+        };
+        let mut rng = Rng::new(scenario.seed, &format!("store before {at}"));
+        if rng.chance(0.4) {
+            steps.push(Step::Do(between(&mut rng)));
+        }
+        let mut rng = Rng::new(scenario.seed, &format!("rivals {at}"));
+        if rng.chance(0.4) {
+            steps.push(rivals(&mut rng, *demand));
+            continue;
+        }
+        let mut rng = Rng::new(scenario.seed, &format!("store beside {at}"));
+        let mut beside = beside.clone();
+        if rng.chance(0.5) {
+            beside.push((rng.magnitude(50, 120_000), Act::Store(meanwhile(&mut rng))));
+            beside.sort_by_key(|(after, _)| *after);
+        }
+        steps.push(Step::Drive { demand: *demand, ends: *ends, beside });
+    }
+    steps
+}
+
+/// Draws what happens to a store while nobody drives.
+fn between(rng: &mut Rng) -> Act {
+    let shelf = rng.pick(&Shelf::ALL).copied().unwrap_or(Shelf::Runs);
+    let back = if rng.chance(0.5) { 0 } else { rng.below(4) };
+    match rng.below(9) {
+        0 => Act::LoseStore,
+        1 => Act::Store(StoreFault::Torn(shelf, back)),
+        2 => Act::Store(StoreFault::Changed(shelf, back)),
+        3 => Act::Store(StoreFault::Missing(shelf, back)),
+        4 | 5 => Act::Store(StoreFault::Copied),
+        6 | 7 => Act::Store(StoreFault::PutBack),
+        _ => Act::Store(confused(rng)),
+    }
+}
+
+/// Draws what happens to a store while somebody drives.
+fn meanwhile(rng: &mut Rng) -> StoreFault {
+    match rng.below(8) {
+        0 | 1 => StoreFault::Unreachable(rng.magnitude(1_000, 200_000)),
+        2 => StoreFault::Slow(rng.magnitude(1_000, 200_000), rng.magnitude(20, 20_000)),
+        3 => StoreFault::SlowBeats(rng.magnitude(10_000, 300_000), rng.magnitude(1_000, 120_000)),
+        4 => StoreFault::RefusesWrites(rng.magnitude(1, 60), rng.magnitude(1, 60)),
+        5 => StoreFault::Copied,
+        _ => confused(rng),
+    }
+}
+
+fn confused(rng: &mut Rng) -> StoreFault {
+    let nth = rng.magnitude(1, 40);
+    match rng.below(3) {
+        0 => StoreFault::MadeAndLost(nth),
+        1 => StoreFault::MadeAndDenied(nth),
+        _ => StoreFault::DeniedForNothing(nth),
+    }
+}
+
+/// Draws several operators who are awake at once: they demand the same, or the opposite.
+fn rivals(rng: &mut Rng, demand: Demand) -> Step {
+    let opposite = if demand.is_upward() { Demand::Away } else { Demand::Launched };
+    let either = |rng: &mut Rng| if rng.chance(0.5) { demand } else { opposite };
+    let first = either(rng);
+    let mut cut_off = Vec::new();
+    if rng.chance(0.4) {
+        let fault = match rng.below(3) {
+            0 => StoreFault::Unreachable(rng.magnitude(5_000, 400_000)),
+            1 => StoreFault::Slow(rng.magnitude(5_000, 400_000), rng.magnitude(100, 60_000)),
+            _ => StoreFault::SlowBeats(400_000, rng.magnitude(10_000, 300_000)),
+        };
+        cut_off.push((rng.magnitude(100, 60_000), fault));
+    }
+    let count = if rng.chance(0.25) { 2 } else { 1 };
+    let mut others: Vec<Rival> = (0..count)
+        .map(|_| Rival {
+            after: rng.magnitude(1, 120_000),
+            demand: either(rng),
+            comes: if rng.chance(0.5) { Comes::Takes } else { Comes::Waits },
+        })
+        .collect();
+    if let Some(last) = others.last_mut() {
+        last.demand = demand;
+    }
+    Step::Rivals { first, cut_off, others }
 }
 
 /// Draws how the definition describes otherwise what may be there.

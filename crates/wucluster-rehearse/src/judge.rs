@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{InstanceId, Subject};
+use wucluster_core::ids::{InstanceId, MountKey, Subject};
 use wucluster_core::observation::SnapshotState;
+use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Outcome};
 use wucluster_sim::World;
 
@@ -233,6 +234,12 @@ pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Ve
     }
 }
 
+/// Says whether the provider lost a snapshot of a mount, and the store that knew of it was lost too, or put back: without
+/// both, a mount looks like one that never held data, and nobody could know.
+fn is_forgotten(forgotten_at: Option<Timestamp>, world: &World, mount: &MountKey) -> bool {
+    forgotten_at.is_some_and(|at| world.lost_a_snapshot_of(mount, at))
+}
+
 /// I1 in terms of data: what users wrote is there, where their mounts are mounted.
 #[must_use]
 pub fn data(bench: &Bench, world: &World) -> Vec<Violation> {
@@ -241,7 +248,8 @@ pub fn data(bench: &Bench, world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     for (mount, files) in &notes.written {
         let is_robbed = bench.is_robbed(world, &Subject::Mount(mount.clone()));
-        if is_robbed || world.mounted_at(mount).is_none() {
+        let is_forgotten = is_forgotten(notes.forgotten_at, world, mount);
+        if is_robbed || is_forgotten || world.mounted_at(mount).is_none() {
             continue;
         }
         let missing: Vec<&String> = files
@@ -268,7 +276,8 @@ pub fn kept(bench: &Bench, world: &World) -> Vec<Violation> {
         let is_lost = matches!(world.newest_snapshot_ever(mount), Some((_, false)));
         let exists = !world.existing_volumes_of(mount).is_empty();
         let is_robbed = bench.is_robbed(world, &Subject::Mount(mount.clone()));
-        if is_robbed || is_lost || exists {
+        let is_forgotten = is_forgotten(notes.forgotten_at, world, mount);
+        if is_robbed || is_lost || is_forgotten || exists {
             continue;
         }
         let most = world

@@ -19,6 +19,8 @@ pub struct Notes {
     pub edits: Edits,
     /// Which changes met what was there before them, and at how many drives.
     pub met: BTreeMap<Change, u64>,
+    /// When the store was lost, put back, or a part of it went, last.
+    pub forgotten_at: Option<Timestamp>,
     /// What happened, line by line, if it is kept.
     pub story: Option<Vec<String>>,
 }

@@ -1,20 +1,25 @@
 //! One run: a start, what goes wrong, and then calm; judged all along.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
 
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
 use wucluster_engine::Outcome;
+use wucluster_engine::store::Dismissed;
 use wucluster_sim::{
     Durations, EXAMINATION_MISSED, FaultKind, Harm, HarmKind, Limits, Span, World,
 };
 
-use crate::bench::{Bench, Driven};
+use crate::bench::{Bench, Driven, Refused};
 use crate::change::Change;
+use crate::depot::StoreFault;
 use crate::guard::{Ablation, AnyGuard};
 use crate::judge;
-use crate::scenario::{Scenario, Start, Step};
+use crate::scenario::{Act, Comes, Rival, Scenario, Start, Step};
 use crate::trouble;
 use crate::verdict::{Rule, Violation};
 
@@ -23,6 +28,11 @@ const STORM_MAX: Duration = Duration::from_secs(8 * 60);
 
 /// Within which time each demand has to end in calm: 30 minutes, beside what a snapshot takes.
 const CALM_MAX: Duration = Duration::from_secs(30 * 60 + 300);
+
+/// How often in a row a person goes on after a drive could not begin, in calm.
+///
+/// Source: each shelf of the store may be damaged by itself, and a number that was taken is skipped at the second try.
+const REFUSALS_MAX: usize = 5;
 
 /// What came of a run.
 #[derive(Debug, Clone, Default)]
@@ -182,6 +192,10 @@ impl Trial {
                         self.judge_storm(bench, &driven, demand);
                     }
                 }
+                Step::Rivals { first, cut_off, others } => {
+                    last = self.rivals(bench, *first, cut_off, others).await?;
+                    before = Some(last);
+                }
                 Step::Drive { demand, ends, beside } => {
                     last = *demand;
                     if before.is_some_and(|before| before.is_upward() != demand.is_upward()) {
@@ -190,11 +204,21 @@ impl Trial {
                     before = Some(*demand);
                     let driven = bench.drive(*demand, *ends, beside, STORM_MAX).await?;
                     self.judge_storm(bench, &driven, *demand);
+                    // On every other day somebody does at once what the message says; else it waits for calm.
+                    if let (Some(Refused::Damaged { what, .. }), true) =
+                        (&driven.refused, scenario.seed.is_multiple_of(2))
+                    {
+                        bench.move_away(what).await;
+                    }
+                    if driven.is_of_another_store() && scenario.seed.is_multiple_of(2) {
+                        bench.act(&Act::Adopt).await;
+                    }
                 }
             }
         }
         let sees_all = scenario.seed.is_multiple_of(4);
         bench.sim.with(World::calm);
+        bench.calm_store();
         bench.tell("-- calm");
         self.calm(bench, last, true).await?;
         bench.release_all();
@@ -252,7 +276,7 @@ impl Trial {
         demand: Demand,
         looks_again: bool,
     ) -> Result<(), String> {
-        let driven = bench.drive(demand, None, &[], CALM_MAX).await?;
+        let driven = self.drive_in_calm(bench, demand).await?;
         self.judge_calm(bench, &driven, demand);
         if !driven.is_reached() || !looks_again {
             return Ok(());
@@ -265,6 +289,80 @@ impl Trial {
             self.guilty(Rule::NotIdle, Subject::Cluster, what);
         }
         Ok(())
+    }
+
+    /// Drives in calm. What is damaged in the store stays so until a person does what the message says.
+    async fn drive_in_calm(&mut self, bench: &Bench, demand: Demand) -> Result<Driven, String> {
+        let mut driven = bench.drive(demand, None, &[], CALM_MAX).await?;
+        for _ in 0..REFUSALS_MAX {
+            let Some(refused) = &driven.refused else { break };
+            self.endings.push("refused");
+            if let Refused::Damaged { what, .. } = refused {
+                bench.move_away(what).await;
+            }
+            driven = bench.drive(demand, None, &[], CALM_MAX).await?;
+        }
+        if driven.is_of_another_store() {
+            self.judge_any(bench, &driven, demand);
+            bench.act(&Act::Adopt).await;
+            driven = bench.drive(demand, None, &[], CALM_MAX).await?;
+        }
+        Ok(driven)
+    }
+
+    /// Lets several operators drive at once; tells what the last one drove to.
+    ///
+    /// The last one is judged when it ends, as one that drives alone; what is done to data is judged whoever did it.
+    async fn rivals(
+        &mut self,
+        bench: &Bench,
+        first: Demand,
+        cut_off: &[(u64, StoreFault)],
+        others: &[Rival],
+    ) -> Result<Demand, String> {
+        let door = bench.door();
+        let faults = async {
+            let began = Instant::now();
+            for (after, fault) in cut_off {
+                sleep_until(began + Duration::from_millis(*after)).await;
+                bench.tell(&format!("-- for the first operator: {fault}"));
+                door.strike(fault);
+            }
+        };
+        let drives_first = bench.drive_beside(first, Comes::Takes, Arc::clone(&door), STORM_MAX);
+        let (come, last) = match others.split_last() {
+            Some((last, come)) => (come, Some(last)),
+            None => (others, None),
+        };
+        let (mut at, mut starts) = (Instant::now(), Vec::new());
+        for rival in others {
+            at += Duration::from_millis(rival.after);
+            starts.push(at);
+        }
+        let beside = come.iter().zip(&starts).map(|(rival, at)| async move {
+            sleep_until(*at).await;
+            bench.tell(&format!("-- another operator comes: {:?}", rival.comes));
+            bench.drive_beside(rival.demand, rival.comes, bench.door(), STORM_MAX).await
+        });
+        let drives_last = async {
+            let (Some(rival), Some(at)) = (last, starts.last()) else { return Ok(()) };
+            sleep_until(*at).await;
+            bench.tell(&format!("-- the last operator comes: {:?}", rival.comes));
+            let driven = bench.drive_as(rival.demand, rival.comes, None, &[], STORM_MAX).await?;
+            count_rival(bench, &driven);
+            self.judge_storm(bench, &driven, rival.demand);
+            Ok::<_, String>(())
+        };
+        let (driven, _, beside, done) =
+            tokio::join!(drives_first, faults, futures_util::future::join_all(beside), drives_last);
+        done?;
+        for driven in std::iter::once(driven).chain(beside) {
+            let driven = driven?;
+            count_rival(bench, &driven);
+            self.endings.push(word(&driven));
+        }
+        self.harm(bench);
+        Ok(last.map_or(first, |rival| rival.demand))
     }
 
     fn judge_calm(&mut self, bench: &Bench, driven: &Driven, demand: Demand) {
@@ -283,18 +381,34 @@ impl Trial {
         if bench.nobody_said_yes() {
             self.violations.extend(judge::consent(&bench.ear.log()));
         }
-        self.endings.push(match &driven.ending {
-            None => "killed",
-            Some(ending) => match ending.outcome {
-                Outcome::Reached => "reached",
-                Outcome::Held(_) => "held",
-                Outcome::Stalled => "stalled",
-                Outcome::Interrupted => "interrupted",
-                Outcome::Failed(_) => "failed",
-                Outcome::Dismissed(_) => "dismissed",
-            },
-        });
+        self.endings.push(word(driven));
         let found = bench.sim.peek(|world| judge::wire(driven, &bench.ear.log(), demand, world));
         self.violations.extend(found);
+    }
+}
+
+/// Counts that several operators met: one waited for another, or was told that another took over.
+fn count_rival(bench: &Bench, driven: &Driven) {
+    let is_overtaken = driven.ending.as_ref().is_some_and(|ending| {
+        matches!(ending.outcome, Outcome::Dismissed(Dismissed::TakenOver { .. }))
+    });
+    if driven.has_waited || is_overtaken {
+        bench.sim.with(|world| world.count_fault(FaultKind::SeveralOperators));
+    }
+}
+
+/// Tells in a word how a drive ended.
+fn word(driven: &Driven) -> &'static str {
+    match (&driven.ending, &driven.refused) {
+        (None, Some(_)) => "refused",
+        (None, None) => "killed",
+        (Some(ending), _) => match ending.outcome {
+            Outcome::Reached => "reached",
+            Outcome::Held(_) => "held",
+            Outcome::Stalled => "stalled",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Failed(_) => "failed",
+            Outcome::Dismissed(_) => "dismissed",
+        },
     }
 }

@@ -9,6 +9,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, MountName, NodeName};
 use wucluster_sim::Lie;
 
+use crate::depot::StoreFault;
 use crate::trouble::Trouble;
 
 /// One run. The same description gives the same history on every machine.
@@ -148,8 +149,41 @@ pub enum Step {
         /// What is done meanwhile, from when it falls asleep.
         meanwhile: Vec<Step>,
     },
+    /// Several operators are awake at once, with one store.
+    #[serde(rename_all = "kebab-case")]
+    Rivals {
+        /// What the first one drives to.
+        first: Demand,
+        /// What befalls the first one's way to the store: after so many milliseconds, this.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        cut_off: Vec<(u64, StoreFault)>,
+        /// Those who come to it, in their order.
+        others: Vec<Rival>,
+    },
     /// Something is done while nobody drives.
     Do(Act),
+}
+
+/// An operator who comes while another one drives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rival {
+    /// How long after the one before it began. Unit: milliseconds.
+    pub after: u64,
+    /// What it drives to.
+    pub demand: Demand,
+    /// How it comes to the lease.
+    pub comes: Comes,
+}
+
+/// How an operator comes to a lease that another one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Comes {
+    /// It waits until the other one has ended, or is silent for long enough.
+    Waits,
+    /// It takes the other one for gone, rightly or wrongly.
+    Takes,
 }
 
 /// What ends a drive from outside.
@@ -224,6 +258,8 @@ pub enum Act {
     LoseStore,
     /// A person takes the cluster over for the store that it is driven from now.
     Adopt,
+    /// Something else befalls the store.
+    Store(StoreFault),
     /// The next examination by any node is wrong in such a way.
     Lie(Lie),
 }
@@ -254,6 +290,7 @@ impl Act {
             | Self::Lie(_)
             | Self::LoseStore
             | Self::Adopt
+            | Self::Store(_)
             | Self::Impersonate(_)
             | Self::ChangeZone(_)
             | Self::NodeLeaves(_)
@@ -282,6 +319,7 @@ impl Act {
             | Self::Lie(_)
             | Self::LoseStore
             | Self::Adopt
+            | Self::Store(_)
             | Self::ChangeZone(_) => None,
             other => other.mount().map(|mount| &mount.node),
         }
@@ -341,6 +379,7 @@ impl fmt::Display for Act {
             Self::Hide(millis) => write!(f, "what is made next is not listed for {millis} ms"),
             Self::LoseStore => f.write_str("somebody deletes the store"),
             Self::Adopt => f.write_str("a person adopts the cluster for this store"),
+            Self::Store(fault) => fault.fmt(f),
             Self::Lie(lie) => write!(f, "the next examination by a node goes wrong: {lie:?}"),
         }
     }

@@ -1,5 +1,7 @@
 //! Shrinking: what a failure does without is taken out of its scenario, piece by piece.
 
+use wucluster_core::demand::Demand;
+
 use crate::run::{Manner, Report};
 use crate::scenario::{Scenario, Step};
 use crate::swarm::run_safely;
@@ -85,6 +87,9 @@ fn milder(scenario: &Scenario) -> Vec<Scenario> {
         if let Step::Asleep { meanwhile, .. } = step {
             all.extend(awake(scenario, at, meanwhile));
         }
+        if let Step::Rivals { first, cut_off, others } = step {
+            all.extend(fewer(scenario, at, *first, (cut_off.len(), others.len())));
+        }
         let Step::Drive { ends, beside, .. } = step else { continue };
         let change = |change: &dyn Fn(&mut Step)| {
             let mut smaller = scenario.clone();
@@ -128,6 +133,28 @@ fn awake(scenario: &Scenario, at: usize, meanwhile: &[Step]) -> Vec<Scenario> {
     std::iter::once(without).chain(less).collect()
 }
 
+/// Lists scenarios in which one operator less comes to a step, the first one's way to the store is better, or one drives alone.
+fn fewer(
+    scenario: &Scenario,
+    at: usize,
+    first: Demand,
+    (faults, others): (usize, usize),
+) -> Vec<Scenario> {
+    let mut alone = scenario.clone();
+    alone.steps[at] = Step::Drive { demand: first, ends: None, beside: Vec::new() };
+    let less_faults = leave_out(scenario, faults, |smaller, one| {
+        if let Step::Rivals { cut_off, .. } = &mut smaller.steps[at] {
+            cut_off.remove(one);
+        }
+    });
+    let less_rivals = leave_out(scenario, others, |smaller, one| {
+        if let Step::Rivals { others, .. } = &mut smaller.steps[at] {
+            others.remove(one);
+        }
+    });
+    std::iter::once(alone).chain(less_faults).chain(less_rivals).collect()
+}
+
 fn leave_out(
     scenario: &Scenario,
     count: usize,
@@ -156,13 +183,13 @@ fn forget_the_gone(scenario: &mut Scenario) {
 fn retain(steps: &mut Vec<Step>, is_there: &dyn Fn(&crate::scenario::Act) -> bool) {
     steps.retain(|step| match step {
         Step::Do(act) => is_there(act),
-        Step::Drive { .. } | Step::Asleep { .. } => true,
+        Step::Drive { .. } | Step::Asleep { .. } | Step::Rivals { .. } => true,
     });
     for step in steps {
         match step {
             Step::Drive { beside, .. } => beside.retain(|(_, act)| is_there(act)),
             Step::Asleep { meanwhile, .. } => retain(meanwhile, is_there),
-            Step::Do(_) => {}
+            Step::Do(_) | Step::Rivals { .. } => {}
         }
     }
 }
@@ -174,7 +201,8 @@ mod tests {
 
     #[test]
     fn what_is_smaller_still_makes_sense() {
-        for seed in (0..200).chain(generate::CHANGES_FROM..generate::CHANGES_FROM + 200) {
+        let from = [0, generate::CHANGES_FROM, generate::STORES_FROM];
+        for seed in from.into_iter().flat_map(|from| from..from + 200) {
             let scenario = generate::scenario(seed);
             let candidates = [without_faults, without_nodes, without_steps, without_mounts, milder]
                 .into_iter()

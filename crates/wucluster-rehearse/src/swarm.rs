@@ -30,6 +30,9 @@ pub struct Table {
     /// How many of them are of days with all kinds of change.
     #[serde(default)]
     pub seeds_with_changes: u64,
+    /// How many of them are of days with several operators and a bad store.
+    #[serde(default)]
+    pub seeds_with_store: u64,
     /// How many were run twice, with the same history.
     pub repeated: u64,
     /// How long they took together. Unit: seconds of virtual time.
@@ -62,6 +65,16 @@ pub struct Debt {
     pub mended: Vec<u64>,
 }
 
+/// The kinds that only days with several operators and a bad store have.
+pub const STORE_KINDS: [FaultKind; 6] = [
+    FaultKind::SeveralOperators,
+    FaultKind::LeaseLost,
+    FaultKind::StoreBroken,
+    FaultKind::JournalTorn,
+    FaultKind::StoreLost,
+    FaultKind::StoreConfused,
+];
+
 /// One day with all kinds of change is run beside so many of the others.
 pub const DAYS_PER_CHANGED_DAY: u64 = 10;
 
@@ -69,6 +82,16 @@ pub const DAYS_PER_CHANGED_DAY: u64 = 10;
 #[must_use]
 pub fn changed_days(days: &std::ops::Range<u64>) -> std::ops::Range<u64> {
     let nth = |day: u64| generate::CHANGES_FROM + day / DAYS_PER_CHANGED_DAY;
+    nth(days.start)..nth(days.end)
+}
+
+/// One day with several operators and a store to which things happen is run beside so many of the others.
+pub const DAYS_PER_STORE_DAY: u64 = 10;
+
+/// Returns the seeds of the days with several operators that belong to a range of the others.
+#[must_use]
+pub fn store_days(days: &std::ops::Range<u64>) -> std::ops::Range<u64> {
+    let nth = |day: u64| generate::STORES_FROM + day / DAYS_PER_STORE_DAY;
     nth(days.start)..nth(days.end)
 }
 
@@ -88,7 +111,7 @@ impl Table {
     /// Returns how many seeds of days without further kinds of change were run: of those from 0 on.
     #[must_use]
     pub fn days(&self) -> u64 {
-        self.seeds - self.seeds_with_changes
+        self.seeds - self.seeds_with_changes - self.seeds_with_store
     }
 
     /// Compares what was broken with the list of [`open_seeds`], of which the first so many of both ranges were run.
@@ -97,6 +120,7 @@ impl Table {
         let open = open_seeds();
         let from = generate::CHANGES_FROM;
         let with_changes = from..from + self.seeds_with_changes;
+        let with_store = generate::STORES_FROM..generate::STORES_FROM + self.seeds_with_store;
         let (known, new): (Vec<_>, Vec<_>) = self
             .guilty
             .iter()
@@ -107,6 +131,7 @@ impl Table {
             mended: open
                 .range(..self.days())
                 .chain(open.range(with_changes))
+                .chain(open.range(with_store))
                 .map(|(seed, _)| *seed)
                 .filter(|seed| !self.guilty.contains_key(seed))
                 .collect(),
@@ -116,7 +141,11 @@ impl Table {
     /// Adds a run.
     pub fn add(&mut self, seed: u64, report: &Report, took: Duration) {
         self.seeds += 1;
-        self.seeds_with_changes += u64::from(seed >= generate::CHANGES_FROM);
+        match seed {
+            generate::STORES_FROM.. => self.seeds_with_store += 1,
+            generate::CHANGES_FROM.. => self.seeds_with_changes += 1,
+            _ => {}
+        }
         for (change, times) in &report.met {
             let slot = self.changes.entry(change.as_str().to_owned()).or_default();
             slot.0 += 1;
@@ -147,6 +176,7 @@ impl Table {
     pub fn merge(&mut self, other: Self) {
         self.seeds += other.seeds;
         self.seeds_with_changes += other.seeds_with_changes;
+        self.seeds_with_store += other.seeds_with_store;
         self.repeated += other.repeated;
         self.virtual_seconds += other.virtual_seconds;
         self.excused += other.excused;
@@ -220,6 +250,15 @@ impl Table {
         changes
     }
 
+    /// Lists the kinds that befall the store, or several operators, with in how many seeds each was felt, the rarest first.
+    #[must_use]
+    pub fn rarest_store_kinds(&self) -> Vec<(FaultKind, u64)> {
+        let felt = |kind: FaultKind| self.kinds.get(kind.id()).map_or(0, |(seeds, _)| *seeds);
+        let mut kinds: Vec<_> = STORE_KINDS.map(|kind| (kind, felt(kind))).into();
+        kinds.sort_by_key(|(_, count)| *count);
+        kinds
+    }
+
     /// Lists the simulated kinds that were felt in no seed.
     #[must_use]
     pub fn never_felt(&self) -> Vec<FaultKind> {
@@ -230,8 +269,11 @@ impl Table {
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = format!(
-            "{} seeds, {} virtual hours, {} seeds run twice alike; slowest seed {} ({} ms)\n",
+            "{} seeds ({} with changes, {} with several operators and a bad store), {} virtual hours, {} seeds run twice \
+             alike; slowest seed {} ({} ms)\n",
             self.seeds,
+            self.seeds_with_changes,
+            self.seeds_with_store,
             self.virtual_seconds / 3600,
             self.repeated,
             self.slowest.0,
@@ -243,12 +285,15 @@ impl Table {
         text += "kind                        felt in seeds      times\n";
         for kind in FaultKind::ALL {
             let felt = self.kinds.get(kind.id()).copied();
-            let expected = crate::trouble::kinds().any(|known| known == *kind);
+            let expected = crate::trouble::kinds().any(|known| known == *kind)
+                || (self.seeds_with_store > 0 && STORE_KINDS.contains(kind));
             if felt.is_none() && !expected {
                 continue;
             }
             let (seeds, times) = felt.unwrap_or_default();
-            let percent = seeds * 100 / self.seeds.max(1);
+            // What only days with a bad store have is of these.
+            let of = if STORE_KINDS.contains(kind) { self.seeds_with_store } else { self.seeds };
+            let percent = seeds * 100 / of.max(1);
             text += &format!("{:<24} {seeds:>10} {percent:>3}% {times:>10}\n", kind.to_string());
         }
         if self.seeds_with_changes > 0 {

@@ -10,9 +10,12 @@ use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
 use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::{AttachmentState, InstanceState, SnapshotState, VolumeState};
 use wucluster_core::tags::{ContentMark, Identity};
-use wucluster_sim::{Content, FaultKind, Shape, World};
+use wucluster_sim::{Content, Shape, World};
 
 use crate::wire::Log;
+
+/// What a hold says of a mount whose snapshots contradict each other.
+const CANNOT_BE_TOLD: &str = "its newest data cannot be told";
 
 /// Who falls short of a demand in truth, and how.
 pub type Shortfalls = BTreeMap<Subject, Shortfall>;
@@ -246,10 +249,12 @@ impl Stage<'_> {
             Subject::Node(node) => {
                 let instances = world.instances_named(&self.definition.name, node);
                 match hold.interlock {
+                    // A node that was spoken to for a later run refuses this one, and is right: of a store that was put
+                    // back, or lost by somebody whose clock was ahead by years, it cannot know.
                     Interlock::NodeSilent => is(
                         instances.iter().any(|id| {
                             world.instance_state(id) == Some(InstanceState::Running)
-                                && !world.is_up(id)
+                                && (!world.is_up(id) || world.run_told(id) > log.run)
                         }),
                         "its ssh answers",
                     ),
@@ -280,13 +285,10 @@ impl Stage<'_> {
                             .any(|id| world.has_nameless_volume(&self.definition.name, id)),
                         "no volume without its name is attached or in use there",
                     ),
-                    // Which store it is driven from is not the world's to know: but all is marked as one's, and that one
-                    // is there, unless somebody deleted it.
+                    // A cluster of a store that is lost is adopted before it is judged.
                     Interlock::OtherStore => is(
-                        world.stores_of(&self.definition.name, node).len() > 1
-                            || world.stores_of(&self.definition.name, node).contains(&None)
-                            || world.kinds_fired().contains_key(&FaultKind::StoreLost),
-                        "all of it belongs to one store, which is there",
+                        world.stores_of(&self.definition.name, node).len() > 1,
+                        "all of it belongs to one store",
                     ),
                     Interlock::HaltRefused => self.says_no(world, node, |hooks| &hooks.before_halt),
                     Interlock::NotReady => self.says_no(world, node, |hooks| &hooks.ready),
@@ -329,6 +331,12 @@ impl Stage<'_> {
             Interlock::SnapshotFailed => {
                 is(any(&|volume| world.failed_snapshots_of(volume) >= 3), "fewer than three failed")
             }
+            // Requests that land late, and humans, leave snapshots whose numbers contradict the order in which they were
+            // begun: which one is the newest cannot be told then, whichever it is, and a person has to say.
+            Interlock::DataMissing if hold.what == CANNOT_BE_TOLD => is(
+                volumes.is_empty() && world.snapshots_contradict(mount),
+                "the numbers of its snapshots are in the order in which they were begun",
+            ),
             Interlock::DataMissing => is(
                 volumes.is_empty()
                     && match world.newest_snapshot_ever(mount) {

@@ -55,6 +55,8 @@ pub struct Log {
     pub may_halt: BTreeMap<NodeName, bool>,
     /// Nodes that run, said no, and were ended all the same.
     pub halted_despite_no: Vec<NodeName>,
+    /// For which run nodes were asked last.
+    pub run: Option<u64>,
     turns_left: Option<u64>,
     answered: BTreeMap<Subject, Timestamp>,
     on_the_way: BTreeMap<Subject, usize>,
@@ -250,7 +252,11 @@ impl Cloud for WiredCloud {
 impl NodeShell for WiredShell {
     async fn probe(&self, node: &NodeAddress, request: &ProbeRequest) -> Result<NodeProbe, Gap> {
         self.ear.pass().await;
-        self.ear.log().probes += 1;
+        {
+            let mut log = self.ear.log();
+            log.probes += 1;
+            log.run = node.run;
+        }
         let probe = self.inner.probe(node, request).await;
         self.ear.pass().await;
         if let Ok(probe) = &probe {

@@ -5,7 +5,7 @@
 
 use wucluster_rehearse::generate;
 use wucluster_rehearse::run::{Manner, Report};
-use wucluster_rehearse::swarm::{Debt, changed_days, open_seeds, swarm};
+use wucluster_rehearse::swarm::{Debt, changed_days, open_seeds, store_days, swarm};
 use wucluster_rehearse::verdict::Rule;
 use wucluster_sim::HarmKind;
 
@@ -36,8 +36,11 @@ fn bad_days_end_well_or_are_known_not_to() {
     let with_changes = changed_days(&(0..count));
     let changed = with_changes.end - with_changes.start;
     table.merge(swarm(with_changes, &Manner::default(), None, &tells));
+    let with_store = store_days(&(0..count));
+    let stores = with_store.end - with_store.start;
+    table.merge(swarm(with_store, &Manner::default(), None, &tells));
     println!("{}", table.to_text());
-    assert_eq!((table.days(), table.seeds), (count, count + changed));
+    assert_eq!((table.days(), table.seeds), (count, count + changed + stores));
     for (seed, what) in &table.guilty {
         println!("open: {seed} {}", what.split(' ').next().unwrap_or_default());
     }
@@ -50,7 +53,7 @@ fn bad_days_end_well_or_are_known_not_to() {
         about_bytes.is_empty(),
         "no byte may be at stake on a seed that is open: {about_bytes:?}"
     );
-    let repeated = count.div_ceil(100) + changed.div_ceil(100);
+    let repeated = count.div_ceil(100) + changed.div_ceil(100) + stores.div_ceil(100);
     assert_eq!(table.repeated, repeated, "the same seed has the same history");
     if count < 1_000 {
         println!("too few seeds to judge what was felt");
@@ -63,6 +66,9 @@ fn bad_days_end_well_or_are_known_not_to() {
     for (change, met_in) in table.rarest_changes() {
         assert!(met_in >= changed / 100, "{change} met something in {met_in} of {changed} seeds");
     }
+    for (kind, felt_in) in table.rarest_store_kinds() {
+        assert!(felt_in >= stores / 100, "{kind} was felt in {felt_in} of {stores} seeds");
+    }
     let apart: Vec<_> =
         table.rarest_pairs().into_iter().filter(|(_, felt_in)| *felt_in == 0).collect();
     assert!(count < 10_000 || apart.is_empty(), "never felt together: {apart:?}");
@@ -70,7 +76,8 @@ fn bad_days_end_well_or_are_known_not_to() {
 
 #[test]
 fn a_seed_is_a_scenario_that_json_keeps_whole() {
-    for seed in (0..300).chain(generate::CHANGES_FROM..generate::CHANGES_FROM + 100) {
+    let from = [0, generate::CHANGES_FROM, generate::STORES_FROM];
+    for seed in from.into_iter().flat_map(|from| from..from + 200) {
         let scenario = generate::scenario(seed);
         let text = scenario.to_json();
         let read = wucluster_rehearse::scenario::Scenario::from_json(&text);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_engine::store::Dismissed;
+use wucluster_engine::store::identity::IdentityError;
 use wucluster_engine::store::journal::{self, Left};
 use wucluster_engine::store::lease::LeaseError;
 use wucluster_engine::store::objects::{Objects, ObjectsError};
@@ -68,7 +69,8 @@ impl ClusterStore {
         Err(Fault::failed(format!("the journal in {place} is damaged: {first}")).hint(
             "nothing was asked; what it said of requests that may still come, and of data that was seen, is not known",
         ).hint(format!(
-            "when no other wucluster has driven this cluster for 20 minutes, move {place}/runs away to go on without it"
+            "when no other wucluster has driven this cluster for 20 minutes, move {} away to go on without it",
+            first.what_to_move(&place)
         )))
     }
 }
@@ -81,12 +83,24 @@ impl From<ObjectsError> for Fault {
     }
 }
 
+impl From<IdentityError> for Fault {
+    fn from(error: IdentityError) -> Self {
+        Dismissed::from(error).into()
+    }
+}
+
 impl From<Dismissed> for Fault {
     fn from(dismissed: Dismissed) -> Self {
         match dismissed {
             Dismissed::Store(error) => error.into(),
             Dismissed::TakenOver { .. } => Self::new(Exit::Locked, dismissed.to_string())
                 .hint("nothing was asked of the cloud; see who drives:    wucluster lease"),
+            Dismissed::Damaged { ref key, ref place, .. } => {
+                let to_move = format!("{place}/{key}");
+                Self::failed(dismissed.to_string()).hint("nothing was asked of the cloud").hint(
+                    format!("move {to_move} away, and adopt the cluster anew:    wucluster adopt"),
+                )
+            }
             Dismissed::Silent(_) | Dismissed::Foreign { .. } => {
                 Self::failed(dismissed.to_string()).hint("nothing was asked of the cloud")
             }
@@ -99,7 +113,12 @@ impl From<LeaseError> for Fault {
         match error {
             LeaseError::Store(error) => error.into(),
             LeaseError::Held(_) => Self::new(Exit::Locked, error.to_string()),
-            LeaseError::Damaged { .. } => Self::failed(error.to_string()),
+            LeaseError::Damaged { ref key, ref place, .. } => {
+                let to_move = format!("{place}/{key}");
+                Self::failed(error.to_string()).hint("nothing was asked of the cloud").hint(format!(
+                    "when no other wucluster has driven this cluster for 20 minutes, move {to_move} away to go on without it"
+                ))
+            }
         }
     }
 }

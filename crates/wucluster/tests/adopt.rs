@@ -70,7 +70,10 @@ fn a_cluster_of_another_store_is_shown_and_left_alone_until_it_is_adopted() {
 
     assert_tells(&place.ends(4, "put-away --yes --store @/ann"), &["held[other-store]", "/bob"]);
     place.ends(0, "put-away --yes --store @/bob");
-    assert_tells(&place.ends(4, "launch --store @/ann"), &["held[other-store]", "1 snapshot of store"]);
+    assert_tells(
+        &place.ends(4, "launch --store @/ann"),
+        &["held[other-store]", "1 snapshot of store"],
+    );
     place.ends(0, "launch --store @/bob");
 }
 

@@ -123,6 +123,7 @@ fn settled(ctx: &Context<'_>, action: &Action) -> Result<(), Refusal> {
 fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
     match request {
         CloudAction::RunInstance { node, .. } => {
+            enough_is_known(ctx, Subject::Node(node.clone()))?;
             let living = ctx.observation.node(node).map_or(&[][..], |seen| &seen.instances);
             if living.is_empty() || !ctx.is_on(Interlock::IdentityConflict) {
                 Ok(())
@@ -200,11 +201,25 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
     }
 }
 
+/// Passes what makes something, unless nothing is recorded of what is there: one look that does not show a thing is no proof
+/// then that there is none.
+fn enough_is_known(ctx: &Context<'_>, subject: Subject) -> Result<(), Refusal> {
+    match ctx.memory.doubts_until {
+        Some(until) if ctx.seen_at() < until => Err(Refusal::wait(
+            subject,
+            WaitOn::Cloud,
+            "nothing is recorded of what is there: it is looked at for a while",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn create_volume(
     ctx: &Context<'_>,
     key: &MountKey,
     from: Option<&crate::ids::SnapshotId>,
 ) -> Result<(), Refusal> {
+    enough_is_known(ctx, Subject::Mount(key.clone()))?;
     let existing = ctx.observation.mount(key).map_or(&[][..], |mount| &mount.volumes);
     if !existing.is_empty() && ctx.is_on(Interlock::IdentityConflict) {
         return Err(ownership::volume_conflict(key, existing));

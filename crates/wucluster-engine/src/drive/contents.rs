@@ -27,7 +27,12 @@ impl Drive<'_, '_> {
     /// Remembers that what a snapshot is asked for of is data, ours or anybody's: the next look may not list that
     /// snapshot, and the volume will be gone.
     pub(super) fn note_kept(&mut self, action: &CloudAction) {
-        let CloudAction::CreateSnapshot { mount, tags, .. } = action else { return };
+        let CloudAction::CreateSnapshot { mount, volume, tags, .. } = action else { return };
+        // Once its deletion is entered nobody writes to a volume, whatever number a later seal gave it: a snapshot keeps its
+        // data already.
+        if self.memory.phases.as_ref().is_some_and(|phases| phases.is_doomed(volume)) {
+            return;
+        }
         if tags.content() != Some(ContentMark::Blank)
             && let Some(epoch) = tags.epoch()
         {

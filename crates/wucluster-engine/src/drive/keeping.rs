@@ -71,7 +71,7 @@ impl<'a> Drive<'a, '_> {
         }
     }
 
-    /// Returns the number by which nodes order runs, where there is one.
+    /// Returns by what nodes tell the run from earlier ones, where there is one.
     pub(super) fn run_number(&self) -> Option<u64> {
         self.pursuit.tenure.as_ref().map(|tenure| tenure.fence())
     }

@@ -113,12 +113,44 @@ impl Drive<'_, '_> {
         if self.followed != Some(observation.cloud_asked_at) {
             self.followed = Some(observation.cloud_asked_at);
             let seen = seen(observation);
+            self.doubt(&seen);
             self.note_seen(&seen);
             self.miss(&seen, observation.cloud_asked_at);
             self.await_on(observation.cloud_asked_at);
             self.settle(observation);
         }
+        self.note_attached(observation);
         self.give_up(observation.cloud_asked_at);
+    }
+
+    /// Doubts the first look, where nothing is recorded of what it shows: the store was lost, and with it what else there
+    /// may be. So does whoever takes down what nothing is recorded of.
+    fn doubt(&mut self, seen: &Seen) {
+        if !std::mem::take(&mut self.lacks_records) {
+            return;
+        }
+        let lag = self.engine.cloud.limits().visibility_lag_max;
+        let shows_something = !seen.living.is_empty()
+            || !seen.over.is_empty()
+            || !seen.estranged.is_empty()
+            || !seen.snapshots.is_empty();
+        let patience = match (shows_something, self.pursuit.demand.is_upward()) {
+            // A snapshot that is not listed yet would be missed by nobody.
+            (true, _) => lag,
+            (false, false) => lag.min(SECOND_THOUGHT),
+            // A cluster begins so.
+            (false, true) => Duration::ZERO,
+        };
+        self.doubt_for(patience);
+    }
+
+    /// Doubts all looks that are begun within some time.
+    pub(super) fn doubt_for(&mut self, patience: Duration) {
+        let until = self.now().after(patience);
+        if !patience.is_zero() && self.memory.doubts_until.is_none_or(|known| known < until) {
+            self.memory.doubts_until = Some(until);
+            self.record(Fact::Doubted { until });
+        }
     }
 
     fn note_seen(&mut self, seen: &Seen) {

@@ -38,6 +38,7 @@ impl Drive<'_, '_> {
         if lets_go {
             return true;
         }
+        let is_doubted = self.asks_what_it_let_go(observation, name, &instance.id);
         // What lost its name may be mounted in the place of a mount.
         let has_stranger =
             observation.strangers.iter().any(|stranger| stranger.held_by.contains(&instance.id));
@@ -61,7 +62,11 @@ impl Drive<'_, '_> {
                 node.is_defined && (is_attached || is_checked && !self.has_mounts(name))
             }
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => {
-                is_attached || has_stranger || is_unasked || self.had_devices_in_use(name)
+                is_attached
+                    || has_stranger
+                    || is_unasked
+                    || is_doubted
+                    || self.had_devices_in_use(name)
             }
             // What the listing does not show may be mounted all the same: the node is asked before it ends.
             Demand::Away => true,
@@ -69,6 +74,7 @@ impl Drive<'_, '_> {
                 is_attached
                     || has_stranger
                     || is_unasked
+                    || is_doubted
                     || self.had_devices_in_use(name)
                     || hooks.is_some_and(|hooks| !hooks.before_halt.is_empty())
             }

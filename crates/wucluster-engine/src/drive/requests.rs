@@ -304,6 +304,10 @@ impl Drive<'_, '_> {
                 }
                 if spent {
                     self.renounce(&subject);
+                    // Somebody made this before, and nothing is recorded of it.
+                    if self.knew_nothing {
+                        self.doubt_for(lag);
+                    }
                 }
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);
@@ -351,10 +355,11 @@ impl Drive<'_, '_> {
     pub(super) fn failed(&mut self, subject: Subject, name: &str, error: FailureError) {
         let now = self.now();
         let memory = self.memory.subjects.entry(subject.clone()).or_default();
-        let (times, first_at) = match &memory.failure {
-            Some(before) if before.action == name => (before.times + 1, before.first_at),
-            _ => (1, now),
-        };
+        // Of each kind of request by itself: where two kinds fail in turn, neither makes the other begin anew.
+        let of_subject = self.failures.entry(subject.clone()).or_default();
+        let (times, first_at) = of_subject.entry(name.to_owned()).or_insert((0, now));
+        *times += 1;
+        let (times, first_at) = (*times, *first_at);
         let text = match &error {
             FailureError::Cloud(error) => error.to_string(),
             FailureError::Shell(error) => error.to_string(),

@@ -15,9 +15,37 @@ use wucluster_core::tags::StoreMark;
 
 use super::lease::Lease;
 use super::objects::{Created, Objects, ObjectsError, create};
+use super::tenure::Dismissed;
 
 const SCHEMA: &str = "wucluster/identity/1";
 const IDENTITY: &str = "identity";
+
+/// It could not be told which store it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// The store did not do what it was asked.
+    #[error(transparent)]
+    Store(#[from] ObjectsError),
+    /// What is there makes no sense. Nothing may be driven; moved away, the cluster has to be adopted anew.
+    #[error("`{key}` in {place} is damaged: {why}")]
+    Damaged {
+        /// Its key.
+        key: String,
+        /// The store.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+impl From<IdentityError> for Dismissed {
+    fn from(error: IdentityError) -> Self {
+        match error {
+            IdentityError::Store(error) => Self::Store(error),
+            IdentityError::Damaged { key, place, why } => Self::Damaged { key, place, why },
+        }
+    }
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
@@ -35,25 +63,20 @@ fn key_of(number: u64) -> String {
 /// Reads which store it is; `None`: no cluster was driven from it so far.
 ///
 /// # Errors
-/// The store's, also where it holds what makes no sense: then nothing may be driven from it.
-pub async fn read(objects: &dyn Objects) -> Result<Option<StoreMark>, ObjectsError> {
+/// [`IdentityError`]: nothing may be driven from it then.
+pub async fn read(objects: &dyn Objects) -> Result<Option<StoreMark>, IdentityError> {
     Ok(newest(objects).await?.map(|(_, mark)| mark))
 }
 
-async fn newest(objects: &dyn Objects) -> Result<Option<(u64, StoreMark)>, ObjectsError> {
+async fn newest(objects: &dyn Objects) -> Result<Option<(u64, StoreMark)>, IdentityError> {
     let listed = objects.list(IDENTITY).await?;
     let number = |key: &str| key.rsplit_once('/').and_then(|(_, name)| name.parse::<u64>().ok());
     let Some(number) = listed.iter().filter_map(|one| number(&one.key)).max() else {
         return Ok(None);
     };
     let key = key_of(number);
-    let failed = |why: String| ObjectsError {
-        what: "read",
-        key: key.clone(),
-        place: objects.place(),
-        why,
-        is_denied: false,
-    };
+    let failed =
+        |why: String| IdentityError::Damaged { key: key.clone(), place: objects.place(), why };
     let Some(body) = objects.get(&key).await? else {
         return Err(failed("it is listed and not there".to_owned()));
     };
@@ -61,15 +84,14 @@ async fn newest(objects: &dyn Objects) -> Result<Option<(u64, StoreMark)>, Objec
 }
 
 fn parse(body: &[u8]) -> Result<StoreMark, String> {
-    let body: Body =
-        serde_json::from_slice(body).map_err(|error| format!("it is damaged: {error}"))?;
+    let body: Body = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     if body.schema != SCHEMA {
         return Err(format!("a later version wrote it ({})", body.schema));
     }
     // What cannot be read back from a tag would be everybody else's.
     match body.mark.to_string().parse() {
         Ok(mark) => Ok(mark),
-        Err(()) => Err("it is damaged: its id is none".to_owned()),
+        Err(()) => Err("its id is none".to_owned()),
     }
 }
 
@@ -77,7 +99,7 @@ fn parse(body: &[u8]) -> Result<StoreMark, String> {
 ///
 /// # Errors
 /// As [`read`].
-pub(super) async fn open(objects: &dyn Objects, lease: &Lease) -> Result<StoreMark, ObjectsError> {
+pub(super) async fn open(objects: &dyn Objects, lease: &Lease) -> Result<StoreMark, IdentityError> {
     if let Some((_, mark)) = newest(objects).await? {
         return Ok(mark);
     }
@@ -96,17 +118,15 @@ async fn make(
     number: u64,
     mark: StoreMark,
     nonce: &str,
-) -> Result<StoreMark, ObjectsError> {
+) -> Result<StoreMark, IdentityError> {
     let body = Body { schema: SCHEMA.to_owned(), mark, nonce: nonce.to_owned() };
     let bytes = serde_json::to_vec(&body).unwrap_or_default();
     match create(objects, &key_of(number), &bytes).await? {
         Created::Ours => Ok(body.mark),
-        Created::Theirs(bytes) => parse(&bytes).map_err(|why| ObjectsError {
-            what: "read",
+        Created::Theirs(bytes) => parse(&bytes).map_err(|why| IdentityError::Damaged {
             key: key_of(number),
             place: objects.place(),
             why,
-            is_denied: false,
         }),
     }
 }
@@ -120,7 +140,7 @@ pub(super) async fn adopt(
     objects: &dyn Objects,
     lease: &Lease,
     seen: u64,
-) -> Result<StoreMark, ObjectsError> {
+) -> Result<StoreMark, IdentityError> {
     let own = open(objects, lease).await?;
     if own.adoptions > seen {
         return Ok(own);

@@ -63,6 +63,35 @@ pub enum Damage {
     },
 }
 
+impl Damage {
+    /// Says whether an object is to be moved away by whoever goes on without what is damaged.
+    ///
+    /// Of a journal, it is what is damaged and what follows: what was told before stays known. Of the log of phases it is all:
+    /// what an older entry says of a volume may be over, and a seal that is not entered is only made once more.
+    #[must_use]
+    pub fn spoils(&self, key: &str) -> bool {
+        match self {
+            Self::Torn { run, seq } | Self::Broken { run, seq, .. } => {
+                key.starts_with(&format!("{}/", folder_of(*run))) && *key >= *key_of(*run, *seq)
+            }
+            Self::Newer { run, .. } => key.starts_with(&format!("{}/", folder_of(*run))),
+            Self::Phases { .. } => key.starts_with("phases/"),
+        }
+    }
+
+    /// Tells what is to be moved away, for people.
+    #[must_use]
+    pub fn what_to_move(&self, place: &str) -> String {
+        match self {
+            Self::Torn { run, seq } | Self::Broken { run, seq, .. } => {
+                format!("{place}/{}, and what follows it in that folder,", key_of(*run, *seq))
+            }
+            Self::Newer { run, .. } => format!("{place}/{}", folder_of(*run)),
+            Self::Phases { .. } => format!("{place}/phases"),
+        }
+    }
+}
+
 impl std::fmt::Display for Damage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -19,7 +19,9 @@ use wucluster_core::ports::Clock;
 use wucluster_core::tags::StoreMark;
 use wucluster_core::time::Timestamp;
 
+use super::identity::IdentityError;
 use super::objects::{Created, Objects, ObjectsError, create};
+use super::{journal, phase_log};
 
 /// Pause between two beats of an operator.
 ///
@@ -38,6 +40,8 @@ pub const SILENCE: Duration = Duration::from_secs(90);
 
 /// Pause between two looks of one who waits for a lease.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+const SCHEMA: &str = "wucluster/lease/1";
 
 /// Where leases are.
 const LEASES: &str = "leases";
@@ -59,6 +63,26 @@ pub struct Lease {
     pub since: Timestamp,
     /// Why the one before was not awaited; `None` when there was none, or it had ended.
     pub took_over: Option<TookOver>,
+    /// By what nodes tell this run from earlier ones: more than that of the one before, and no less than the seconds since
+    /// 1970 by the clock of whoever took it, so that it grows also where the store was lost, or put back to an older state.
+    #[serde(default)]
+    pub fence: u64,
+}
+
+impl Lease {
+    /// Returns what is known of a lease whose object is gone.
+    fn unknown(run: u64, since: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            run,
+            nonce: String::new(),
+            operator: Operator { who: "somebody".to_owned(), ..Operator::default() },
+            purpose: Purpose { command: "unknown".to_owned(), demand: None },
+            since,
+            took_over: None,
+            fence: 0,
+        }
+    }
 }
 
 /// What a lease is for.
@@ -237,29 +261,42 @@ pub(super) async fn runs(objects: &dyn Objects) -> Result<Vec<u64>, ObjectsError
     let listed = objects.list(LEASES).await?;
     let mut runs: Vec<u64> = listed.iter().filter_map(|one| run_of(&one.key)).collect();
     runs.sort_unstable();
+    runs.dedup();
     Ok(runs)
 }
 
+/// Reads the number of a run from the key of its lease, beat or end: any of them tells that it was.
 fn run_of(key: &str) -> Option<u64> {
     let name = key.strip_prefix(LEASES)?.strip_prefix('/')?;
-    if name.contains('.') { None } else { name.parse().ok() }
+    name.split('.').next()?.parse().ok()
 }
 
 async fn look_at(objects: &dyn Objects, run: u64) -> Result<Newest, LeaseError> {
     let key = key_of(run);
-    let Some(lease) = read::<Lease>(objects, &key).await? else {
-        return Err(LeaseError::Damaged {
+    let lease = read::<Lease>(objects, &key).await?;
+    let end = end_of(objects, run).await?;
+    let beat = objects.get(&format!("{key}.beat")).await?;
+    let heard = beat.as_deref().and_then(heard_at);
+    match (lease, end) {
+        (lease, Some(end)) => {
+            let lease = lease.unwrap_or_else(|| Lease::unknown(run, end.at));
+            Ok(Newest::Ended(lease, end))
+        }
+        (Some(lease), None) => {
+            let heard_at = heard.unwrap_or(lease.since);
+            Ok(Newest::Held(Held { lease, heard_at }))
+        }
+        // Whoever it is may be there.
+        (None, None) if beat.is_some() => {
+            let heard_at = heard.unwrap_or_default();
+            Ok(Newest::Held(Held { lease: Lease::unknown(run, heard_at), heard_at }))
+        }
+        (None, None) => Err(LeaseError::Damaged {
             key,
             place: objects.place(),
             why: "it is listed and not there".to_owned(),
-        });
-    };
-    if let Some(end) = end_of(objects, run).await? {
-        return Ok(Newest::Ended(lease, end));
+        }),
     }
-    let beat = objects.get(&format!("{key}.beat")).await?.unwrap_or_default();
-    let heard_at = heard_at(&beat).unwrap_or(lease.since);
-    Ok(Newest::Held(Held { lease, heard_at }))
 }
 
 async fn read<T: for<'de> Deserialize<'de>>(
@@ -290,12 +327,15 @@ pub async fn take(
     let begun = clock.now();
     let mut watched: Option<(u64, Vec<u8>, Timestamp)> = None;
     loop {
-        let (run, took_over) = match newest(objects.as_ref()).await? {
-            Newest::None => (1, None),
-            Newest::Ended(lease, _) => (lease.run + 1, None),
+        let before = newest(objects.as_ref()).await?;
+        let (before_run, before_fence) = match &before {
+            Newest::None => (0, 0),
+            Newest::Ended(lease, _) | Newest::Held(Held { lease, .. }) => (lease.run, lease.fence),
+        };
+        let took_over = match before {
+            Newest::None | Newest::Ended(..) => None,
             Newest::Held(held) if (taking.is_gone)(&held.lease.operator) => {
-                let run = held.lease.run;
-                (run + 1, Some(TookOver::Gone { run }))
+                Some(TookOver::Gone { run: held.lease.run })
             }
             Newest::Held(held) => {
                 let run = held.lease.run;
@@ -317,18 +357,27 @@ pub async fn take(
                     clock.sleep(LOOK_AGAIN).await;
                     continue;
                 }
-                (run + 1, Some(TookOver::Silent { run, watched: silent }))
+                Some(TookOver::Silent { run, watched: silent })
             }
         };
+        let run = unused(objects.as_ref(), before_run + 1).await?;
+        // Who took the lease just now has used its number: that is another lease, and no number to be passed over.
+        if run != before_run + 1
+            && runs(objects.as_ref()).await?.last().copied().unwrap_or(0) != before_run
+        {
+            continue;
+        }
         let since = taking.calendar.now();
+        let seconds = u64::try_from(since.as_millis() / 1000).unwrap_or(0);
         let lease = Lease {
-            schema: "wucluster/lease/1".to_owned(),
+            schema: SCHEMA.to_owned(),
             run,
             nonce: taking.nonce.clone(),
             operator: taking.operator.clone(),
             purpose: taking.purpose.clone(),
             since,
             took_over,
+            fence: seconds.max(before_fence + 1),
         };
         let body = serde_json::to_vec(&lease).unwrap_or_default();
         match create(objects.as_ref(), &key_of(run), &body).await? {
@@ -337,6 +386,19 @@ pub async fn take(
             Created::Theirs(_) => {}
         }
     }
+}
+
+/// Returns the first number from `run` on that nothing else in the store was written under: where leases were lost, journals
+/// and the log of phases may still be there.
+async fn unused(objects: &dyn Objects, run: u64) -> Result<u64, ObjectsError> {
+    let began = phase_log::last_run(objects).await?.unwrap_or(0);
+    let mut run = run.max(began + 1);
+    let mut step = 1;
+    while objects.get(&journal::key_of(run, 1)).await?.is_some() {
+        run += step;
+        step *= 2;
+    }
+    Ok(run)
 }
 
 /// A lease that is ours.
@@ -371,8 +433,8 @@ impl Taken {
     /// Idempotent: repeated after an interruption, it changes nothing.
     ///
     /// # Errors
-    /// The store's; it may or may not have been written.
-    pub async fn adopt(&self, seen: u64) -> Result<StoreMark, ObjectsError> {
+    /// [`IdentityError`]; it may or may not have been written.
+    pub async fn adopt(&self, seen: u64) -> Result<StoreMark, IdentityError> {
         super::identity::adopt(self.objects.as_ref(), &self.lease, seen).await
     }
 

@@ -101,6 +101,18 @@ pub async fn read(objects: &dyn Objects) -> Result<(PhaseLog, Option<Damage>), O
     Ok((log, None))
 }
 
+/// Returns the number of the last run that began, as far as the log tells.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn last_run(objects: &dyn Objects) -> Result<Option<u64>, ObjectsError> {
+    let listed = objects.list(PHASES).await?;
+    let Some(last) = listed.last() else { return Ok(None) };
+    let body = objects.get(&last.key).await?;
+    let head = body.and_then(|body| lines::parse::<Line>(SCHEMA, &body).ok());
+    Ok(head.map(|(head, _, _)| head.run))
+}
+
 impl PhaseLog {
     fn take(&mut self, head: &Head, items: Vec<Line>, sum: String) {
         for item in items {

@@ -34,6 +34,16 @@ pub enum Dismissed {
     /// What was to be done could not be written down first.
     #[error(transparent)]
     Store(#[from] ObjectsError),
+    /// What tells which store it is makes no sense: whose a resource is cannot be told.
+    #[error("`{key}` in {place} is damaged: {why}")]
+    Damaged {
+        /// What.
+        key: String,
+        /// The store.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// Somebody else writes under our name: the store was copied, or its clock of names goes back.
     #[error("`{key}` in {place} was written by somebody else")]
     Foreign {
@@ -135,10 +145,10 @@ impl Tenure {
         &self.store
     }
 
-    /// Returns the number by which nodes order runs: they refuse whatever one with a lower number asks.
+    /// Returns by what nodes tell the run from earlier ones: they refuse whatever one with a lower number asks.
     #[must_use]
     pub fn fence(&self) -> u64 {
-        self.store.fence(self.run())
+        self.store.fence(self.taken.lease().fence)
     }
 
     /// Returns the number of the run.

@@ -11,7 +11,8 @@ use wucluster_rehearse::guard::AnyGuard;
 use wucluster_rehearse::run::{Manner, Report, run};
 use wucluster_rehearse::scenario::Scenario;
 use wucluster_rehearse::shrink::shrink;
-use wucluster_rehearse::swarm::{Table, changed_days, run_safely, swarm};
+use wucluster_rehearse::swarm::{Table, changed_days, run_safely, store_days, swarm};
+use wucluster_rehearse::verdict::Violation;
 
 const HELP: &str = "\
 torture run [SEEDS] [STATE]     runs seeds 0 to SEEDS, and a tenth as many with all kinds of change, from
@@ -110,7 +111,8 @@ fn torment(seeds: Result<u64, String>, state: &Path) -> Result<bool, String> {
     while table.days() < seeds {
         let from = table.days();
         let to = (from + CHUNK).min(seeds);
-        for days in [from..to, changed_days(&(from..to))] {
+        let days = from..to;
+        for days in [days.clone(), changed_days(&days), store_days(&days)] {
             table.merge(swarm(days, &Manner::default(), None, &tells));
         }
         let text = serde_json::to_string(&table).map_err(|error| error.to_string())?;
@@ -154,6 +156,11 @@ fn covers(table: &Table) -> bool {
         println!("never felt: {kind}");
     }
     let changes = table.rarest_changes();
+    let store = table.rarest_store_kinds();
+    let unfelt: Vec<_> = store.iter().filter(|(_, count)| *count == 0).collect();
+    for (kind, _) in &unfelt {
+        println!("never felt: {kind}");
+    }
     let unmet: Vec<_> = changes.iter().filter(|(_, count)| *count == 0).collect();
     for (change, _) in &unmet {
         println!("never met anything: {change}");
@@ -162,7 +169,7 @@ fn covers(table: &Table) -> bool {
     for (pair, count) in rare.iter().take(40) {
         println!("   {pair} {count}");
     }
-    rare.is_empty() && never.is_empty() && unmet.is_empty()
+    rare.is_empty() && never.is_empty() && unfelt.is_empty() && unmet.is_empty()
 }
 
 fn replay(scenario: &Scenario, ablation: Ablation) -> Result<bool, String> {
@@ -185,7 +192,9 @@ fn make_small(seed: u64, manner: Manner, file: &Path) -> Result<bool, String> {
         return Err(format!("seed {seed} breaks no rule"));
     };
     let what = first.to_string();
-    let shows = |report: &Report| report.violations.iter().any(|it| it.rule == first.rule);
+    // About whom it is, too: else a day with another defect may be what is left.
+    let is_it = |it: &Violation| it.rule == first.rule && it.subject == first.subject;
+    let shows = |report: &Report| report.violations.iter().any(is_it);
     let (mut small, runs) = shrink(&scenario, &manner, &shows);
     small.note = what.clone();
     std::fs::write(file, small.to_json())

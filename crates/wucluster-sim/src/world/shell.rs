@@ -139,6 +139,12 @@ impl World {
         }
     }
 
+    /// Returns the latest run for which a machine was spoken to since it was started.
+    #[must_use]
+    pub fn run_told(&self, id: &InstanceId) -> Option<u64> {
+        self.instances.get(id).map(|found| found.machine.run)
+    }
+
     /// Lets a machine be spoken to for a run, unless it was spoken to for a later one since it was started.
     pub(super) fn enter_run(
         &mut self,

@@ -233,6 +233,21 @@ impl World {
         found.into_iter().map(|snapshot| snapshot.id.clone()).collect()
     }
 
+    /// Says whether the records of a mount's snapshots contradict each other: of those that exist, the one with the highest
+    /// write epoch was begun before another one.
+    #[must_use]
+    pub fn snapshots_contradict(&self, mount: &MountKey) -> bool {
+        let exist = self.snapshots_of(mount);
+        let dated = exist
+            .iter()
+            .filter_map(|id| self.snapshots.get(id))
+            .filter_map(|snapshot| Some((snapshot.tags.epoch()?.number, snapshot.started_at)));
+        let dated: Vec<_> = dated.collect();
+        dated.iter().max().is_some_and(|(highest, begun)| {
+            dated.iter().any(|(epoch, at)| epoch < highest && at > begun)
+        })
+    }
+
     /// Returns a snapshot's true state; `None` when it does not exist any more, or never did.
     #[must_use]
     pub fn snapshot_state(&self, id: &SnapshotId) -> Option<SnapshotState> {

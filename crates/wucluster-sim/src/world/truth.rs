@@ -194,6 +194,17 @@ impl World {
         newest.map(|found| (found.state.clone(), found.is_listed))
     }
 
+    /// Says whether a snapshot of a mount that was begun before some time exists no more.
+    #[must_use]
+    pub fn lost_a_snapshot_of(&self, mount: &MountKey, before: Timestamp) -> bool {
+        let of_mount = self
+            .snapshots
+            .values()
+            .filter(|found| found.owner.as_ref().is_some_and(|owner| owner.is_mount(mount)));
+        let mut earlier = of_mount.filter(|found| found.started_at < before);
+        earlier.any(|found| !found.is_listed)
+    }
+
     /// Returns a volume's true size; `None` when there never was such a volume.
     #[must_use]
     pub fn volume_size(&self, id: &VolumeId) -> Option<Size> {

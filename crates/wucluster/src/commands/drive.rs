@@ -283,7 +283,7 @@ impl Finished<'_> {
                     | Dismissed::Silent(_)
                     | Dismissed::Foreign { .. } => Exit::Locked,
                     Dismissed::Store(error) if error.is_denied => Exit::Denied,
-                    Dismissed::Store(_) => Exit::Failed,
+                    Dismissed::Store(_) | Dismissed::Damaged { .. } => Exit::Failed,
                 })
             }
             Outcome::Failed(error) => Err(Fault::new(
@@ -363,6 +363,7 @@ impl Finished<'_> {
             Dismissed::TakenOver { .. } => "two drivers could undo each other's steps",
             Dismissed::Silent(_) => "somebody else may have taken over meanwhile",
             Dismissed::Store(_) => "what cannot be written down first is not asked",
+            Dismissed::Damaged { .. } => "whose the cluster is cannot be told",
             Dismissed::Foreign { .. } => "the store was copied, or put back to an earlier state",
         };
         part("why", &[reason.to_owned()], look, &mut text);
@@ -370,7 +371,10 @@ impl Finished<'_> {
         part("so", &[so], look, &mut text);
         let fix = match why {
             Dismissed::TakenOver { .. } => format!("look on:  {} status --watch", look.program),
-            Dismissed::Store(_) | Dismissed::Silent(_) | Dismissed::Foreign { .. } => {
+            Dismissed::Store(_)
+            | Dismissed::Damaged { .. }
+            | Dismissed::Silent(_)
+            | Dismissed::Foreign { .. } => {
                 format!("when the store can be written to again:  {}", self.again())
             }
         };
