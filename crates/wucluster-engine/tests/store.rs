@@ -332,6 +332,102 @@ fn damage_is_told_and_the_words_before_it_count() {
     });
 }
 
+/// Copies a place without the objects that are moved away.
+async fn without(place: &Place, is_moved: impl Fn(&str) -> bool) -> Place {
+    let other = Place::new();
+    for folder in ["leases", "runs", "phases"] {
+        for listed in place.objects().list(folder).await.unwrap() {
+            if !is_moved(&listed.key) {
+                let body = place.objects().get(&listed.key).await.unwrap().unwrap();
+                other.objects().put(&listed.key, &body).await.unwrap();
+            }
+        }
+    }
+    other
+}
+
+#[test]
+fn without_what_damage_spoils_what_was_told_before_is_known_and_driven_on() {
+    wucluster_sim::run(async {
+        for seq in 1..=3_u64 {
+            let place = Place::new();
+            let ann = place.tenure("ann").await;
+            ann.tell(&place.seen(1));
+            ann.commit().await.unwrap();
+            ann.end(&end(&place)).await.unwrap();
+            let bob = place.tenure("bob").await;
+            for epoch in 2..=4 {
+                bob.tell(&place.seen(epoch));
+                bob.commit().await.unwrap();
+            }
+            let key = format!("runs/{:012}/{seq:012}", 2);
+            place.objects().put(&key, b"{").await.unwrap();
+            let left = journal::left(place.objects().as_ref()).await.unwrap();
+            let damage = left.damage.first().expect("it is told").clone();
+            assert!(damage.what_to_move("P").starts_with(&format!("P/{key}")), "{damage:?}");
+            let mended = without(&place, |key| damage.spoils(key)).await;
+            let left = journal::left(mended.objects().as_ref()).await.unwrap();
+            assert_eq!(left.damage, []);
+            // The first batch of a run has what it told first, and what earlier ones left.
+            assert_eq!(mended.epoch_left().await, Some(seq));
+            mended.tenure("eve").await.commit().await.unwrap();
+        }
+        let place = Place::new();
+        place.tenure("ann").await.commit().await.unwrap();
+        place.objects().put(&format!("phases/{:012}", 1), b"{").await.unwrap();
+        let left = journal::left(place.objects().as_ref()).await.unwrap();
+        let damage = left.damage.first().expect("it is told").clone();
+        let mended = without(&place, |key| damage.spoils(key)).await;
+        assert!(mended.objects().list("phases").await.unwrap().is_empty());
+        mended.tenure("bob").await.commit().await.unwrap();
+    });
+}
+
+#[test]
+fn where_leases_are_lost_no_number_is_given_twice() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        for who in ["ann", "bob", "eve"] {
+            let tenure = place.tenure(who).await;
+            tenure.commit().await.unwrap();
+            tenure.beat(place.clock.now()).await.unwrap();
+        }
+        // All of them, with and without the log of phases; and the newest alone, whose beat tells that it was.
+        for lost in [&["leases/"][..], &["leases/", "phases/"], &["leases/000000000003"]] {
+            let is_lost = |key: &str| {
+                lost.iter().any(|lost| key == *lost || lost.ends_with('/') && key.starts_with(lost))
+            };
+            let left = without(&place, is_lost).await;
+            let next = left.tenure("dan").await;
+            assert_eq!(next.run(), 4, "without {lost:?}");
+            next.commit().await.unwrap();
+        }
+        // Nothing is left of it: it is taken for the first run, and nodes tell it from all before.
+        let last = place.tenure("dan").await;
+        let anew = without(&place, |_| true).await;
+        anew.clock.sleep(Duration::from_secs(60)).await;
+        let first = anew.tenure("dan").await;
+        assert_eq!((first.run(), last.run()), (1, 4));
+        assert!(first.fence() > last.fence(), "{} {}", first.fence(), last.fence());
+    });
+}
+
+#[test]
+fn a_lease_of_which_only_its_beat_is_left_is_held_by_somebody() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.take("ann", Duration::ZERO).await.unwrap();
+        ann.beat(1, place.clock.now()).await.unwrap();
+        let left = without(&place, |key| key == "leases/000000000001").await;
+        match left.take("bob", Duration::ZERO).await {
+            Err(LeaseError::Held(held)) => assert_eq!(held.lease.operator.who, "somebody"),
+            other => panic!("{other:?}"),
+        }
+        let bob = left.take("bob", Duration::from_secs(3600)).await.unwrap();
+        assert!(matches!(bob.lease().took_over, Some(TookOver::Silent { run: 1, .. })));
+    });
+}
+
 #[test]
 fn a_missing_or_foreign_batch_is_damage() {
     wucluster_sim::run(async {
