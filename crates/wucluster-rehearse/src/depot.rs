@@ -229,8 +229,8 @@ impl Shelves {
 
     fn strike(&mut self, fault: &StoreFault) -> bool {
         let chosen = |bodies: &Bodies, shelf: Shelf, back: u64| {
-            let keys = bodies.keys().rev().filter(|key| key.starts_with(shelf.prefix()));
-            keys.cloned().nth(usize::try_from(back).unwrap_or(0))
+            let mut keys = bodies.keys().rev().filter(|key| key.starts_with(shelf.prefix()));
+            keys.nth(usize::try_from(back).unwrap_or(0)).cloned()
         };
         match fault {
             StoreFault::Torn(shelf, back) => self.damage(FaultKind::JournalTorn, |bodies, _| {

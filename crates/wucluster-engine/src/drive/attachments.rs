@@ -45,8 +45,8 @@ impl Drive<'_, '_> {
                 seen.seen_at < seen_at
                     && (seen.seen_at.after(lag) <= seen_at
                         || self.was_let_go(volume, seen)
-                        || self.has_ended(AwaitedId::Instance(seen.instance.clone()))
-                        || self.has_ended(AwaitedId::Volume((*volume).clone())))
+                        || self.has_ended(&AwaitedId::Instance(seen.instance.clone()))
+                        || self.has_ended(&AwaitedId::Volume((*volume).clone())))
             })
             .map(|(volume, _)| volume.clone())
             .collect();
@@ -56,8 +56,8 @@ impl Drive<'_, '_> {
         }
     }
 
-    fn has_ended(&self, id: AwaitedId) -> bool {
-        self.memory.ended.contains_key(&id)
+    fn has_ended(&self, id: &AwaitedId) -> bool {
+        self.memory.ended.contains_key(id)
     }
 
     /// Says whether a machine answered since, and has no device of a volume.
