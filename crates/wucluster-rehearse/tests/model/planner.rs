@@ -197,7 +197,7 @@ impl Planner {
     }
 
     /// The creation that was asked, as it was.
-    fn creation(&self, ask: Ask) -> Option<CloudAction> {
+    pub fn creation(&self, ask: Ask) -> Option<CloudAction> {
         match ask {
             Ask::Run { node, token } => {
                 let node = &self.names.nodes[usize::from(node)];

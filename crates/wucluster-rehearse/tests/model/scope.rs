@@ -50,6 +50,8 @@ pub enum Start {
     Nothing,
     /// Launched, with data, of which some is in memory only.
     Launched,
+    /// The same, with the volume unmounted and detached again.
+    Detached,
     /// Put away, with one snapshot.
     Away,
 }

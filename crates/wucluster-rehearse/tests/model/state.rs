@@ -27,7 +27,7 @@ impl State {
             let slot = &mut state.truth.cloud.mounts[mount];
             match scope.start {
                 Start::Nothing => {}
-                Start::Launched => {
+                Start::Launched | Start::Detached => {
                     let node = scope.layout.owner(mount);
                     *slot = Mount { made: 1, ..Mount::default() };
                     slot.volume = Volume {
@@ -41,6 +41,12 @@ impl State {
                     };
                     state.truth.disks[mount] =
                         Disk { is_mounted: true, is_dirty: true, ..Disk::default() };
+                    if scope.start == Start::Detached {
+                        state.truth.disks[mount] = Disk::default();
+                        let volume = &mut state.truth.cloud.mounts[mount].volume;
+                        volume.state = Vol::Available;
+                        (volume.attach, volume.holder) = (Attach::None, (0, 0));
+                    }
                     state.truth.cloud.nodes[node] =
                         Node { run: Run::Running, number: 1, made: 1, ..Node::default() };
                 }

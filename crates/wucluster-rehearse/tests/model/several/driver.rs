@@ -45,6 +45,8 @@ pub struct Driver {
     pub fenced: [u8; MOUNTS],
     /// Per mount, whether this run has asked for a seal since its node last spoke.
     pub has_sealed: [bool; MOUNTS],
+    /// Per subject, the last creation that was asked for and the number of what it made, unless that was seen to end.
+    pub made: [Option<(Ask, u8)>; SUBJECTS],
     /// Of what is under way.
     pub sent: [Sent; SUBJECTS],
 }
@@ -57,6 +59,8 @@ pub struct Knows {
     pub sealed: [u8; MOUNTS],
     pub fenced: [u8; MOUNTS],
     pub has_sealed: [bool; MOUNTS],
+    /// The last creations, as they were asked for.
+    pub made: [Option<Ask>; SUBJECTS],
     /// What was asked for and may still come.
     pub open: [Option<(u8, Ask)>; super::world::LATE],
 }
@@ -70,6 +74,7 @@ impl Driver {
             sealed,
             fenced: [0; MOUNTS],
             has_sealed: [false; MOUNTS],
+            made: [None; SUBJECTS],
             sent: [Sent::default(); SUBJECTS],
         }
     }

@@ -83,7 +83,7 @@ impl Shared {
             let flights = state.drivers[at].iter().flat_map(|one| one.flights()).count();
             if is_next && state.room() >= flights {
                 let begin = |demand: &_| Step::Begin(at as u8, *demand);
-                steps.extend(self.scope.demands.iter().map(begin));
+                steps.extend(self.scope.demands_of(state.lease + 1).iter().map(begin));
             }
         }
     }
@@ -112,6 +112,9 @@ impl Shared {
                 steps.push(Step::Twice(at, subject));
             }
         }
+        if may_fail(Fault::BackInTime) && state.past.is_none() {
+            steps.push(Step::Remember);
+        }
         if may_fail(Fault::OldListing) {
             let lists = [
                 Listing::Instances,
@@ -121,7 +124,7 @@ impl Shared {
                 Listing::Snapshots,
             ];
             let listed = state.truth.cloud.listed();
-            let older = &driver.operator.view;
+            let older = state.older(driver);
             let is_old = |which: &Listing| listed.with_older(older, *which) != listed;
             steps.extend(lists.into_iter().filter(is_old).map(|which| Step::LookAtOlder(at, which)));
         }

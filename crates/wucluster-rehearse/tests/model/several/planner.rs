@@ -7,14 +7,14 @@ use std::rc::Rc;
 use wucluster_core::action::CloudAction;
 use wucluster_core::ids::Subject;
 use wucluster_core::interlock::{Context, needs_second_look};
-use wucluster_core::memory::{Memory, OpenRequest};
+use wucluster_core::memory::{Made, Memory, OpenRequest};
 use wucluster_core::phases::entry_before;
 use wucluster_core::planner::plan;
 
-use super::driver::Knows;
+use super::driver::{Knows, mount_of};
 use super::store::{Entry, Last};
 use crate::ask::{Ask, translate};
-use crate::cloud::{MOUNTS, NODES};
+use crate::cloud::MOUNTS;
 use crate::names::Names;
 use crate::planner::{BEFORE, LATER, NOW, Planner};
 
@@ -109,12 +109,18 @@ fn memory(planner: &Planner, knows: &Knows, known: &[u8; MOUNTS]) -> Memory {
             memory.sealed_epochs.insert(key.clone(), u64::from(knows.sealed[mount]));
         }
     }
-    for (subject, ask) in knows.open.iter().flatten() {
+    let subject = |place: usize| match mount_of(place) {
+        None => Subject::Node(names.nodes[place].clone()),
+        Some(mount) => Subject::Mount(names.mounts[mount].clone()),
+    };
+    for (place, made) in knows.made.iter().enumerate() {
+        let Some(request) = made.and_then(|ask| planner.creation(ask)) else { continue };
+        let of_subject = memory.subjects.entry(subject(place)).or_default();
+        of_subject.made = Some(Made { request, id: None });
+    }
+    for (place, ask) in knows.open.iter().flatten() {
         let Some(action) = again(names, *ask) else { continue };
-        let subject = match usize::from(*subject).checked_sub(NODES) {
-            None => Subject::Node(names.nodes[usize::from(*subject)].clone()),
-            Some(mount) => Subject::Mount(names.mounts[mount].clone()),
-        };
+        let subject = subject(usize::from(*place));
         let open = OpenRequest { action, times: 1, asked_at: BEFORE, until: LATER };
         memory.subjects.entry(subject).or_default().open_requests.push(open);
     }

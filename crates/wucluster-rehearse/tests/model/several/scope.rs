@@ -5,6 +5,7 @@ use wucluster_core::interlock::Interlock;
 use wucluster_core::policy::Guard;
 
 use crate::names::Layout;
+use crate::provider::Harm;
 use crate::scope::Start;
 
 /// What may go wrong; each time takes one from the scope's budget.
@@ -18,6 +19,8 @@ pub enum Fault {
     Twice,
     /// C6: one kind of listing still shows what the last look showed.
     OldListing,
+    /// C7: what an old listing shows may be older than the last look. Beside [`Self::OldListing`].
+    BackInTime,
     /// N6: a machine reboots: nothing is mounted, and what was on its way to it is lost.
     Reboot,
     /// N1: a node does not answer, until it does again; what is on its way to it is.
@@ -35,17 +38,30 @@ pub enum Entering {
     ByNumber,
 }
 
+/// Whose taking away of mounts that are used is judged (I2, I4). Loss of data is always.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Judges {
+    /// Each request's.
+    All,
+    /// Those of requests that come while they are counted on.
+    CountedOn,
+    /// Nobody's.
+    Data,
+}
+
 /// A scope.
 #[derive(Clone, Debug)]
 pub struct Scope {
     pub name: &'static str,
     pub layout: Layout,
     pub start: Start,
-    /// The demands that a run may have.
+    /// The demands of the runs, one after the other; beyond these, each may have either.
     pub demands: &'static [Demand],
     /// How many runs begin.
     pub runs: u8,
     pub writes: u8,
+    /// The highest write epoch that is followed.
+    pub epochs_max: u8,
     pub faults: u8,
     pub kinds: &'static [Fault],
     /// Whether nothing is asked any more once a later run has the lease.
@@ -58,6 +74,7 @@ pub struct Scope {
     /// Whether what an earlier run asked for is heeded for as long as it may come, and then does not come any more. If
     /// not, it may come at any time, and nobody counts on it.
     pub heeds_open: bool,
+    pub judges: Judges,
     /// Whether the machine is kept as it is: what is asked of it is not carried out.
     pub keeps_machine: bool,
     /// Whether a look takes in the node's word as well.
@@ -68,8 +85,6 @@ pub struct Scope {
     pub states_max: usize,
 }
 
-const BOTH: &[Demand] = &[Demand::Away, Demand::Launched];
-
 impl Scope {
     /// The full protocol, in a launched world of one mount whose machine stays; nothing goes wrong but that operators
     /// are overtaken, and that their last requests come at any time.
@@ -78,9 +93,10 @@ impl Scope {
             name,
             layout: Layout::OneMount,
             start: Start::Launched,
-            demands: BOTH,
+            demands: &[],
             runs,
             writes: 1,
+            epochs_max: 9,
             faults: 0,
             kinds: &[],
             has_lease: true,
@@ -88,6 +104,7 @@ impl Scope {
             entering: Entering::ByNumber,
             has_records: true,
             heeds_open: false,
+            judges: Judges::CountedOn,
             keeps_machine: true,
             looks_whole: true,
             ablated: &[],
@@ -150,6 +167,24 @@ impl Scope {
 
     pub const fn without(self, ablated: &'static [Interlock], unguarded: &'static [Guard]) -> Self {
         Self { ablated, unguarded, ..self }
+    }
+
+    /// Whether harm is passed over by which no data is lost: a mount is taken from whoever uses it. What follows from
+    /// it is searched.
+    pub fn excuses(&self, harm: Option<Harm>, is_late: bool) -> bool {
+        let is_counted_on = self.heeds_open || !is_late;
+        let is_judged = match self.judges {
+            Judges::All => true,
+            Judges::CountedOn => is_counted_on,
+            Judges::Data => false,
+        };
+        !is_judged && matches!(harm, Some(Harm::DetachedMounted | Harm::TerminatedMounted))
+    }
+
+    /// The demands that a run may have.
+    pub fn demands_of(&self, run: u8) -> &'static [Demand] {
+        let at = usize::from(run) - 1;
+        self.demands.get(at..=at).unwrap_or(&[Demand::Away, Demand::Launched])
     }
 
     pub fn has(&self, kind: Fault) -> bool {

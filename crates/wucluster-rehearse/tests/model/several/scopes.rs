@@ -37,6 +37,7 @@ pub fn parse(line: &str) -> (Scope, usize) {
             "threads" => threads = number,
             "cap" => scope.states_max = number,
             "away" => scope.start = Start::Away,
+            "detached" => scope.start = Start::Detached,
             "nothing" => scope.start = Start::Nothing,
             "nolease" => scope.has_lease = false,
             "nofence" => scope.has_fence = false,
@@ -44,6 +45,14 @@ pub fn parse(line: &str) -> (Scope, usize) {
             "blind" => scope.entering = Entering::Blindly,
             "norecords" => scope.has_records = false,
             "intime" => scope.heeds_open = true,
+            "order" => {
+                use wucluster_core::demand::Demand;
+                let of = |c: char| if c == 'a' { Demand::Away } else { Demand::Launched };
+                scope.demands = value.chars().map(of).collect::<Vec<_>>().leak();
+            }
+            "epochs" => scope.epochs_max = number as u8,
+            "judged" => scope.judges = super::scope::Judges::All,
+            "data" => scope.judges = super::scope::Judges::Data,
             "machine" => scope.keeps_machine = false,
             "apart" => scope.looks_whole = false,
             "raised" => unguarded.push(Guard::RaisedEpoch),
@@ -55,6 +64,7 @@ pub fn parse(line: &str) -> (Scope, usize) {
             "doomed" => ablated.push(Interlock::DeletionEntered),
             "older" => ablated.push(Interlock::SnapshotOlder),
             "old" => kinds.push(OldListing),
+            "back" => kinds.push(Fault::BackInTime),
             "lost" => kinds.push(LostAnswer),
             "late" => kinds.push(LateEffect),
             "twice" => kinds.push(Twice),

@@ -41,8 +41,12 @@ pub struct State {
     /// Per mount, the highest epoch under which data was seen, and that was asked to be sealed, by what runs wrote down.
     pub known: [u8; MOUNTS],
     pub sealed: [u8; MOUNTS],
+    /// Per subject, the last creation that was asked for and the number of what it made, unless that was seen to end.
+    pub made: [Option<(Ask, u8)>; SUBJECTS],
     /// What the last one who looked saw: no later look is older.
     pub view: Cloud,
+    /// What listings showed once, and may show again.
+    pub past: Option<Cloud>,
     pub faults: u8,
     pub writes: u8,
 }
@@ -55,6 +59,8 @@ pub enum Step {
     /// An operator looks at the cloud (and asks its nodes), and plans.
     Look(u8),
     LookAtOlder(u8, Listing),
+    /// What listings show now, they may show again later.
+    Remember,
     /// An operator asks a node, and plans.
     Probe(u8, u8),
     /// A request takes effect and is answered; its operator plans.
@@ -133,6 +139,7 @@ impl Shared {
             sealed: driver.sealed,
             fenced: driver.fenced,
             has_sealed: driver.has_sealed,
+            made: driver.made.map(|made| made.map(|(ask, _)| ask)),
             open,
         }
     }
@@ -172,6 +179,10 @@ impl Shared {
                 .map_or(0, |node| driver.operator.view.nodes[node].number);
             let sent = Sent { run: driver.run, under: state.lease, instance };
             driver.ask(one.subject, one.ask, sent);
+            if matches!(one.ask, Ask::Run { .. } | Ask::Create { .. }) {
+                driver.made[one.subject] = Some((one.ask, 0));
+                state.made[one.subject] = Some((one.ask, 0));
+            }
             for mount in 0..MOUNTS {
                 state.known[mount] = state.known[mount].max(driver.operator.known[mount]);
                 state.sealed[mount] = state.sealed[mount].max(driver.sealed[mount]);
@@ -242,6 +253,7 @@ impl Shared {
                 subject.awaited = if awaited > 0 { awaited } else { seen };
             }
         }
+        let made = if self.scope.has_records { state.made } else { [None; SUBJECTS] };
         if self.scope.heeds_open {
             for late in state.late.iter().flatten() {
                 if matches!(late.ask, Ask::Run { .. } | Ask::Create { .. }) {
@@ -253,7 +265,8 @@ impl Shared {
             state.log = state.log.begun_anew(self.names());
             state.log_run = state.lease;
         }
-        let driver = Driver::new(operator, state.lease, state.log, sealed);
+        let mut driver = Driver::new(operator, state.lease, state.log, sealed);
+        driver.made = made;
         state.drivers[usize::from(at)] = Some(driver);
     }
 
@@ -274,8 +287,11 @@ impl Shared {
                     Ask::Mount { mount, .. } if state.fences[usize::from(mount)] > late.sent.run => {
                         return Some(Outcome::Refused);
                     }
-                    Ask::Unmount { mount, .. } => {
+                    Ask::Unmount { mount, number } => {
                         state.fences[usize::from(mount)] = late.sent.run;
+                        // What this run asked for before rests on an older look, and is refused.
+                        let before = (Ask::Mount { mount, number }, late.sent.run);
+                        state.drop_late(|late| (late.ask, late.sent.run) == before);
                     }
                     _ => {}
                 }
@@ -300,6 +316,12 @@ impl Shared {
         let Some(driver) = &mut state.drivers[usize::from(at)] else { return };
         let Some(ask) = driver.operator.hear(usize::from(subject), outcome) else { return };
         driver.sent[usize::from(subject)] = Sent::default();
+        if let Some(Outcome::Made(number)) = outcome
+            && matches!(ask, Ask::Run { .. } | Ask::Create { .. })
+        {
+            driver.made[usize::from(subject)] = Some((ask, number));
+            state.made[usize::from(subject)] = Some((ask, number));
+        }
         if let (Ask::Unmount { mount, number }, Some(Outcome::Done)) = (ask, outcome) {
             driver.fenced[usize::from(mount)] = number;
         }
@@ -334,6 +356,9 @@ impl Shared {
         let Some(driver) = &mut state.drivers[usize::from(at)] else { return };
         driver.operator.look(listed, &state.truth.cloud);
         state.view = listed;
+        for made in [&mut driver.made, &mut state.made] {
+            follow(made, &listed);
+        }
         // What is seen to be deleted is entered as such, with whatever is asked for next.
         let mut gone = Vec::new();
         for mount in 0..MOUNTS {
@@ -376,6 +401,33 @@ impl Shared {
     }
 }
 
+/// Follows what was made: what is seen to live is it, and what is seen to have ended is made anew.
+fn follow(made: &mut [Option<(Ask, u8)>; SUBJECTS], listed: &Cloud) {
+    for (place, slot) in made.iter_mut().enumerate() {
+        let Some((_, number)) = slot else { continue };
+        let (living, is_over) = match mount_of(place) {
+            None => {
+                let node = &listed.nodes[place];
+                let living = if node.run.is_living() { node.number } else { 0 };
+                let is_over = node.gone == *number
+                    || (node.run == Run::Terminated && node.number == *number);
+                (living, is_over)
+            }
+            Some(mount) => {
+                let volume = &listed.mounts[mount].volume;
+                let is_living = !matches!(volume.state, Vol::None | Vol::Deleting);
+                let living = if is_living { volume.number } else { 0 };
+                (living, volume.state == Vol::Deleting && volume.number == *number)
+            }
+        };
+        if *number > 0 && is_over {
+            *slot = None;
+        } else if *number == 0 {
+            *number = living;
+        }
+    }
+}
+
 impl State {
     fn new(scope: &Scope) -> Self {
         let small = crate::scope::Scope {
@@ -399,10 +451,17 @@ impl State {
             log_run: 0,
             known: begun.operator.known,
             sealed: [0; MOUNTS],
+            made: [None; SUBJECTS],
             view: begun.operator.view,
+            past: None,
             faults: scope.faults,
             writes: scope.writes,
         }
+    }
+
+    /// What an old listing shows to a run.
+    pub fn older<'a>(&'a self, driver: &'a Driver) -> &'a Cloud {
+        self.past.as_ref().unwrap_or(&driver.operator.view)
     }
 
     /// Puts a request on its way, for which there is room.
@@ -416,6 +475,15 @@ impl State {
         // Which slot it is in says nothing.
         self.late[usize::from(at)..].rotate_left(1);
         late
+    }
+
+    /// Drops what will have no effect.
+    fn drop_late(&mut self, is_over: impl Fn(&Late) -> bool) {
+        for at in (0..LATE as u8).rev() {
+            if self.late[usize::from(at)].as_ref().is_some_and(&is_over) {
+                self.take_late(at);
+            }
+        }
     }
 
     /// How many more requests may come to be late.
@@ -446,9 +514,10 @@ impl Model for Shared {
             Step::Begin(at, demand) => self.begin(state, at, demand),
             Step::Look(at) => self.look(state, at, before.truth.cloud.listed()),
             Step::LookAtOlder(at, which) => {
-                let older = &before.drivers[usize::from(at)]?.operator.view;
+                let older = before.older(before.drivers[usize::from(at)].as_ref()?);
                 self.look(state, at, before.truth.cloud.listed().with_older(older, which));
             }
+            Step::Remember => state.past = Some(before.truth.cloud.listed()),
             Step::Probe(at, node) => {
                 self.ask_node(state, at, usize::from(node));
                 self.wave(state, at, false);
@@ -457,6 +526,9 @@ impl Model for Shared {
                 let driver = before.drivers[usize::from(at)]?;
                 let flight = driver.flights().find(|late| late.subject == subject)?;
                 let outcome = self.carry(state, flight);
+                if self.scope.excuses(state.truth.harm, false) {
+                    state.truth.harm = None;
+                }
                 if matches!(step, Step::Twice(..)) {
                     state.send(flight);
                 }
@@ -471,6 +543,9 @@ impl Model for Shared {
             Step::LateEffect(at) => {
                 let late = state.take_late(at)?;
                 self.carry(state, late);
+                if self.scope.excuses(state.truth.harm, true) {
+                    state.truth.harm = None;
+                }
             }
             Step::LateVanishes(at) => {
                 state.take_late(at)?;
@@ -500,17 +575,18 @@ impl Model for Shared {
                 state.truth.lose_memory(place);
                 self.is_started(state, place);
                 let layout = self.scope.layout;
-                for at in (0..LATE as u8).rev() {
-                    let late = state.late[usize::from(at)];
-                    if late.is_some_and(|late| node_of(layout, late.ask) == Some(place)) {
-                        state.take_late(at);
-                    }
-                }
+                state.drop_late(|late| node_of(layout, late.ask) == Some(place));
             }
             Step::Falls(node) => state.truth.is_silent[usize::from(node)] = true,
             Step::Speaks(node) => state.truth.is_silent[usize::from(node)] = false,
         }
         (next != *before).then_some(next)
+    }
+
+    /// Where two runs go on beside each other, one seals what the other raises, for ever.
+    fn within_boundary(&self, state: &State) -> bool {
+        let mut volumes = state.truth.cloud.mounts.iter().map(|mount| mount.volume.marks.epoch);
+        volumes.all(|epoch| epoch <= self.scope.epochs_max)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
