@@ -206,8 +206,9 @@ fn is_true(world: &World, state: &State, reason: Interlock) -> bool {
         Interlock::WrongContents | Interlock::NotBlank => {
             mounts.any(|mount| mount.volume.hidden.looks_blank)
         }
-        Interlock::NodeSilent => (0..layout.nodes())
-            .any(|node| state.truth.is_silent[node] && state.truth.cloud.nodes[node].run == Run::Running),
+        Interlock::NodeSilent => (0..layout.nodes()).any(|node| {
+            state.truth.is_silent[node] && state.truth.cloud.nodes[node].run == Run::Running
+        }),
         _ => false,
     }
 }

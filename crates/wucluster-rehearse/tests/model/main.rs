@@ -27,6 +27,7 @@ mod world;
 use std::time::Instant;
 
 use search::{search, tell};
+use several::Shared;
 use world::World;
 
 fn is_full() -> bool {
@@ -121,15 +122,43 @@ fn after_faults_every_way_ends_reached_or_held_for_a_true_reason() {
     );
 }
 
-#[test]
-fn try_one() {
-    let Ok(text) = std::env::var("WUCLUSTER_TRY") else { return };
-    for line in text.split(';') {
-        let (scope, threads) = several::scopes::parse(line);
-        let name = scope.name;
-        let seen = search(several::Shared::new(scope), threads);
-        if let Some(found) = seen.counterexample {
-            tell(name, &found);
+/// Searches scopes that are to be whole and unbroken.
+fn search_whole(scopes: &[several::Scope], threads: usize) -> usize {
+    let mut unique = 0;
+    for scope in scopes {
+        let seen = search(Shared::new(scope.clone()), threads);
+        if let Some(counterexample) = seen.counterexample {
+            tell(scope.name, &counterexample);
+            panic!("{}: {} is broken", scope.name, counterexample.0);
         }
+        assert!(seen.is_exhausted, "{} is too large", scope.name);
+        unique += seen.unique;
+    }
+    unique
+}
+
+#[test]
+fn several_operators_lose_nothing_whatever_comes_late() {
+    let scopes = if is_full() { several::scopes::full() } else { several::scopes::daily() };
+    let unique = search_whole(&scopes, 1);
+    println!("{unique} unique states of several operators over {} scopes", scopes.len());
+    let states_min = if is_full() { 5_000_000 } else { 300_000 };
+    assert!(unique >= states_min, "the scopes have become too small to say much");
+}
+
+#[test]
+fn the_lease_keeps_no_data_safe_that_the_rest_does_not() {
+    assert!(search_whole(&several::scopes::no_lease(), 1) >= 100_000);
+    search_whole(&several::scopes::spare(), 1);
+}
+
+#[test]
+fn each_part_of_the_protocol_that_is_taken_away_is_missed() {
+    for (scope, expected) in several::scopes::ablated().into_iter().chain(several::scopes::gaps()) {
+        let name = scope.name;
+        let found = search(Shared::new(scope), 1).counterexample;
+        let counterexample = found.unwrap_or_else(|| panic!("{name}: nothing is broken"));
+        tell(name, &counterexample);
+        assert!(counterexample.0.starts_with(expected), "{} is broken", counterexample.0);
     }
 }

@@ -44,7 +44,8 @@ impl World {
         }
         for mount in 0..self.layout().mounts() {
             let place = mount as u8;
-            let (disk, volume) = (state.truth.disks[mount], &state.truth.cloud.mounts[mount].volume);
+            let (disk, volume) =
+                (state.truth.disks[mount], &state.truth.cloud.mounts[mount].volume);
             if matches!(volume.state, Vol::Creating | Vol::Deleting) {
                 steps.push(Step::Volume(place));
             }
@@ -136,7 +137,8 @@ impl World {
         }
         for mount in 0..self.layout().mounts() {
             let place = mount as u8;
-            let (disk, volume) = (state.truth.disks[mount], &state.truth.cloud.mounts[mount].volume);
+            let (disk, volume) =
+                (state.truth.disks[mount], &state.truth.cloud.mounts[mount].volume);
             if disk.is_mounted && has(Fault::Process) && !disk.has_process {
                 steps.push(Step::Works(place));
             }

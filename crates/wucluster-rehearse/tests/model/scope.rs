@@ -52,6 +52,8 @@ pub enum Start {
     Launched,
     /// The same, with the volume unmounted and detached again.
     Detached,
+    /// The same, sealed and with a snapshot.
+    Sealed,
     /// Put away, with one snapshot.
     Away,
 }

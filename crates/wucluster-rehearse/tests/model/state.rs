@@ -27,7 +27,7 @@ impl State {
             let slot = &mut state.truth.cloud.mounts[mount];
             match scope.start {
                 Start::Nothing => {}
-                Start::Launched | Start::Detached => {
+                Start::Launched | Start::Detached | Start::Sealed => {
                     let node = scope.layout.owner(mount);
                     *slot = Mount { made: 1, ..Mount::default() };
                     slot.volume = Volume {
@@ -41,11 +41,18 @@ impl State {
                     };
                     state.truth.disks[mount] =
                         Disk { is_mounted: true, is_dirty: true, ..Disk::default() };
-                    if scope.start == Start::Detached {
+                    if scope.start != Start::Launched {
                         state.truth.disks[mount] = Disk::default();
                         let volume = &mut state.truth.cloud.mounts[mount].volume;
                         volume.state = Vol::Available;
                         (volume.attach, volume.holder) = (Attach::None, (0, 0));
+                    }
+                    if scope.start == Start::Sealed {
+                        let marks = Marks { is_sealed: true, ..marks };
+                        let volume = &mut state.truth.cloud.mounts[mount].volume;
+                        volume.marks = marks;
+                        let taken = Snapshot { state: Snap::Completed, of: 1, marks, content };
+                        *state.truth.snapshot(mount as u8, 0) = taken;
                     }
                     state.truth.cloud.nodes[node] =
                         Node { run: Run::Running, number: 1, made: 1, ..Node::default() };

@@ -5,8 +5,8 @@ use stateright::{Model, Property};
 use super::ask::{Ask, SUBJECTS};
 use super::cloud::{Attach, Run, Snap, Snapshot, Vol, Volume};
 use super::names::{Layout, Names};
-use super::operator::Operator;
 use super::never::never;
+use super::operator::Operator;
 use super::planner::Planner;
 use super::provider::{Harm, Outcome};
 use super::scope::Scope;
@@ -89,7 +89,8 @@ impl World {
     }
 
     fn probe(&self, state: &mut State, node: usize) {
-        state.operator.answers[node] = state.truth.answer(self.layout(), node, &state.operator.view);
+        state.operator.answers[node] =
+            state.truth.answer(self.layout(), node, &state.operator.view);
         state.operator.take_word(self.layout(), node);
         self.wave(state, false);
     }
@@ -189,7 +190,9 @@ impl Model for World {
             Step::LooksBlank(mount) => {
                 state.truth.cloud.mounts[usize::from(mount)].volume.hidden.looks_blank = true;
             }
-            Step::HumanStops(node) => state.truth.cloud.nodes[usize::from(node)].run = Run::Stopping,
+            Step::HumanStops(node) => {
+                state.truth.cloud.nodes[usize::from(node)].run = Run::Stopping
+            }
             Step::HumanDetaches(mount) => {
                 state.truth.cloud.mounts[usize::from(mount)].volume.attach = Attach::Detaching;
             }

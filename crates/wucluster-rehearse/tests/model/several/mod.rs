@@ -11,4 +11,5 @@ pub mod scopes;
 mod store;
 mod world;
 
+pub use scope::Scope;
 pub use world::Shared;

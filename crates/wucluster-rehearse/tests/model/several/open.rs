@@ -39,7 +39,8 @@ impl Shared {
             if state.truth.is_silent[node] {
                 steps.push(Step::Speaks(place));
             }
-            let has_fault = |kind| state.faults > 0 && self.has(kind) && machine.run == Run::Running;
+            let has_fault =
+                |kind| state.faults > 0 && self.has(kind) && machine.run == Run::Running;
             let layout = self.scope.layout;
             let mut flights = state.drivers.iter().flatten().flat_map(|one| one.flights());
             let is_busy = flights.any(|one| node_of(layout, one.ask) == Some(node));
@@ -126,7 +127,8 @@ impl Shared {
             let listed = state.truth.cloud.listed();
             let older = state.older(driver);
             let is_old = |which: &Listing| listed.with_older(older, *which) != listed;
-            steps.extend(lists.into_iter().filter(is_old).map(|which| Step::LookAtOlder(at, which)));
+            steps
+                .extend(lists.into_iter().filter(is_old).map(|which| Step::LookAtOlder(at, which)));
         }
     }
 }

@@ -130,8 +130,16 @@ impl Scope {
         Self { writes, ..self }
     }
 
-    pub const fn cap(self, states_max: usize) -> Self {
-        Self { states_max, ..self }
+    pub const fn epochs(self, epochs_max: u8) -> Self {
+        Self { epochs_max, ..self }
+    }
+
+    pub const fn demands(self, demands: &'static [Demand]) -> Self {
+        Self { demands, ..self }
+    }
+
+    pub const fn judges(self, judges: Judges) -> Self {
+        Self { judges, ..self }
     }
 
     /// What is asked for comes within the time for which it is heeded.

@@ -15,6 +15,7 @@ use crate::never::never;
 use crate::operator::Operator;
 use crate::planner::Planner;
 use crate::provider::{Harm, Outcome};
+use crate::scope::Start;
 use crate::search::Searched;
 use crate::truth::Truth;
 
@@ -179,7 +180,7 @@ impl Shared {
                 .map_or(0, |node| driver.operator.view.nodes[node].number);
             let sent = Sent { run: driver.run, under: state.lease, instance };
             driver.ask(one.subject, one.ask, sent);
-            if matches!(one.ask, Ask::Run { .. } | Ask::Create { .. }) {
+            if creates(one.ask) {
                 driver.made[one.subject] = Some((one.ask, 0));
                 state.made[one.subject] = Some((one.ask, 0));
             }
@@ -256,7 +257,7 @@ impl Shared {
         let made = if self.scope.has_records { state.made } else { [None; SUBJECTS] };
         if self.scope.heeds_open {
             for late in state.late.iter().flatten() {
-                if matches!(late.ask, Ask::Run { .. } | Ask::Create { .. }) {
+                if creates(late.ask) {
                     operator.subjects[usize::from(late.subject)].unsure = Some(late.ask);
                 }
             }
@@ -284,7 +285,9 @@ impl Shared {
                 }
                 state.spoken[node] = late.sent.run;
                 match late.ask {
-                    Ask::Mount { mount, .. } if state.fences[usize::from(mount)] > late.sent.run => {
+                    Ask::Mount { mount, .. }
+                        if state.fences[usize::from(mount)] > late.sent.run =>
+                    {
                         return Some(Outcome::Refused);
                     }
                     Ask::Unmount { mount, number } => {
@@ -297,9 +300,12 @@ impl Shared {
                 }
             }
         }
+        let before = state.truth.cloud.nodes.map(|node| node.number);
         let outcome = state.truth.apply(layout, usize::from(late.subject), late.ask);
-        if let (Ask::Run { node, .. }, Outcome::Made(_)) = (late.ask, outcome) {
-            self.is_started(state, usize::from(node));
+        for node in 0..NODES {
+            if state.truth.cloud.nodes[node].number != before[node] {
+                self.is_started(state, node);
+            }
         }
         Some(outcome)
     }
@@ -316,11 +322,15 @@ impl Shared {
         let Some(driver) = &mut state.drivers[usize::from(at)] else { return };
         let Some(ask) = driver.operator.hear(usize::from(subject), outcome) else { return };
         driver.sent[usize::from(subject)] = Sent::default();
-        if let Some(Outcome::Made(number)) = outcome
-            && matches!(ask, Ask::Run { .. } | Ask::Create { .. })
-        {
-            driver.made[usize::from(subject)] = Some((ask, number));
-            state.made[usize::from(subject)] = Some((ask, number));
+        let made = match outcome {
+            Some(Outcome::Made(number)) if creates(ask) => Some(Some((ask, number))),
+            // Its token is used up: the next is another one.
+            Some(Outcome::TokenSpent) => Some(None),
+            Some(_) | None => None,
+        };
+        if let Some(made) = made {
+            driver.made[usize::from(subject)] = made;
+            state.made[usize::from(subject)] = made;
         }
         if let (Ask::Unmount { mount, number }, Some(Outcome::Done)) = (ask, outcome) {
             driver.fenced[usize::from(mount)] = number;
@@ -401,6 +411,10 @@ impl Shared {
     }
 }
 
+fn creates(ask: Ask) -> bool {
+    matches!(ask, Ask::Run { .. } | Ask::Create { .. })
+}
+
 /// Follows what was made: what is seen to live is it, and what is seen to have ended is made anew.
 fn follow(made: &mut [Option<(Ask, u8)>; SUBJECTS], listed: &Cloud) {
     for (place, slot) in made.iter_mut().enumerate() {
@@ -409,8 +423,8 @@ fn follow(made: &mut [Option<(Ask, u8)>; SUBJECTS], listed: &Cloud) {
             None => {
                 let node = &listed.nodes[place];
                 let living = if node.run.is_living() { node.number } else { 0 };
-                let is_over = node.gone == *number
-                    || (node.run == Run::Terminated && node.number == *number);
+                let is_over =
+                    node.gone == *number || (node.run == Run::Terminated && node.number == *number);
                 (living, is_over)
             }
             Some(mount) => {
@@ -429,7 +443,7 @@ fn follow(made: &mut [Option<(Ask, u8)>; SUBJECTS], listed: &Cloud) {
 }
 
 impl State {
-    fn new(scope: &Scope) -> Self {
+    fn new(scope: &Scope, names: &Names) -> Self {
         let small = crate::scope::Scope {
             layout: scope.layout,
             start: scope.start,
@@ -440,6 +454,24 @@ impl State {
         for disk in &mut truth.disks {
             disk.is_dirty = false;
         }
+        // What earlier runs left: data was seen, and the volume may be written to, or was sealed and is gone.
+        let (mut log, mut known, mut sealed) = (Log::default(), [0; MOUNTS], [0; MOUNTS]);
+        for mount in 0..scope.layout.mounts() {
+            match scope.start {
+                Start::Nothing => {}
+                Start::Away => (known[mount], sealed[mount]) = (1, 1),
+                Start::Launched | Start::Detached | Start::Sealed => {
+                    let is_sealed = scope.start == Start::Sealed;
+                    let phase = if is_sealed { Phase::Sealed } else { Phase::Live };
+                    let last = Last { phase, epoch: 1, kept_by: 0 };
+                    (known[mount], sealed[mount]) = (1, u8::from(is_sealed));
+                    log = log.with(names, &Entry { mount: mount as u8, number: 1, last });
+                }
+            }
+        }
+        if !scope.has_records {
+            (known, sealed) = ([0; MOUNTS], [0; MOUNTS]);
+        }
         Self {
             truth,
             spoken: [0; NODES],
@@ -447,10 +479,10 @@ impl State {
             drivers: [None; DRIVERS],
             late: [None; LATE],
             lease: 0,
-            log: Log::default(),
+            log,
             log_run: 0,
-            known: begun.operator.known,
-            sealed: [0; MOUNTS],
+            known,
+            sealed,
             made: [None; SUBJECTS],
             view: begun.operator.view,
             past: None,
@@ -497,7 +529,7 @@ impl Model for Shared {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        vec![State::new(&self.scope)]
+        vec![State::new(&self.scope, self.names())]
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
@@ -522,7 +554,9 @@ impl Model for Shared {
                 self.ask_node(state, at, usize::from(node));
                 self.wave(state, at, false);
             }
-            Step::Answer(at, subject) | Step::AnswerLost(at, subject) | Step::Twice(at, subject) => {
+            Step::Answer(at, subject)
+            | Step::AnswerLost(at, subject)
+            | Step::Twice(at, subject) => {
                 let driver = before.drivers[usize::from(at)]?;
                 let flight = driver.flights().find(|late| late.subject == subject)?;
                 let outcome = self.carry(state, flight);
