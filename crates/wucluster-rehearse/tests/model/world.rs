@@ -191,7 +191,7 @@ impl Model for World {
                 state.truth.cloud.mounts[usize::from(mount)].volume.hidden.looks_blank = true;
             }
             Step::HumanStops(node) => {
-                state.truth.cloud.nodes[usize::from(node)].run = Run::Stopping
+                state.truth.cloud.nodes[usize::from(node)].run = Run::Stopping;
             }
             Step::HumanDetaches(mount) => {
                 state.truth.cloud.mounts[usize::from(mount)].volume.attach = Attach::Detaching;

@@ -1,6 +1,6 @@
 //! Which steps are open from a state.
 
-use super::driver::node_of;
+use super::driver::{Driver, node_of};
 use super::scope::Fault;
 use super::world::{DRIVERS, LATE, Shared, State, Step};
 use crate::cloud::{Attach, Listing, Run, Snap, Vol};
@@ -42,7 +42,7 @@ impl Shared {
             let has_fault =
                 |kind| state.faults > 0 && self.has(kind) && machine.run == Run::Running;
             let layout = self.scope.layout;
-            let mut flights = state.drivers.iter().flatten().flat_map(|one| one.flights());
+            let mut flights = state.drivers.iter().flatten().flat_map(Driver::flights);
             let is_busy = flights.any(|one| node_of(layout, one.ask) == Some(node));
             if has_fault(Fault::Reboot) && !is_busy {
                 steps.push(Step::Reboot(place));
@@ -81,7 +81,7 @@ impl Shared {
         let drivers = if self.scope.has_lease { 1 } else { DRIVERS };
         for at in 0..drivers {
             let is_next = at == 0 || state.drivers[0].is_some();
-            let flights = state.drivers[at].iter().flat_map(|one| one.flights()).count();
+            let flights = state.drivers[at].iter().flat_map(Driver::flights).count();
             if is_next && state.room() >= flights {
                 let begin = |demand: &_| Step::Begin(at as u8, *demand);
                 steps.extend(self.scope.demands_of(state.lease + 1).iter().map(begin));

@@ -55,7 +55,7 @@ impl Log {
         for (mount, key) in names.mounts.iter().enumerate() {
             for (number, slot) in (1..).zip(&mut log.last[mount]) {
                 let last = phases.of(&Names::volume(mount as u8, number));
-                *slot = last.map(|entry| Last::of(entry));
+                *slot = last.map(Last::of);
             }
             log.sealed[mount] = phases.sealed_epoch(key).map_or(0, |epoch| epoch as u8);
         }

@@ -302,8 +302,8 @@ impl Shared {
         }
         let before = state.truth.cloud.nodes.map(|node| node.number);
         let outcome = state.truth.apply(layout, usize::from(late.subject), late.ask);
-        for node in 0..NODES {
-            if state.truth.cloud.nodes[node].number != before[node] {
+        for (node, before) in before.into_iter().enumerate() {
+            if state.truth.cloud.nodes[node].number != before {
                 self.is_started(state, node);
             }
         }
