@@ -141,6 +141,11 @@ fn search_whole(scopes: &[several::Scope], threads: usize) -> usize {
 fn several_operators_lose_nothing_whatever_comes_late() {
     let scopes = if is_full() { several::scopes::full() } else { several::scopes::daily() };
     let unique = search_whole(&scopes, 1);
+    let large = if is_full() { several::scopes::large() } else { Vec::new() };
+    for scope in large {
+        let name = scope.name;
+        assert!(search(Shared::new(scope), 1).counterexample.is_none(), "{name} is broken");
+    }
     println!("{unique} unique states of several operators over {} scopes", scopes.len());
     let states_min = if is_full() { 5_000_000 } else { 300_000 };
     assert!(unique >= states_min, "the scopes have become too small to say much");

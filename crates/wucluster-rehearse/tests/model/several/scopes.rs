@@ -46,7 +46,6 @@ pub fn full() -> Vec<Scope> {
         Scope::launched("overtaken, anything, twice", 2).faults(2, ANY),
         Scope::launched("overtaken, anything, twice, word apart", 2).faults(2, ANY).apart(),
         Scope::launched("overtaken twice, machine and all", 3).with_machine(),
-        Scope::launched("overtaken, machine and all, twice", 2).with_machine().faults(2, ANY),
         Scope::launched("unseen writes", 2)
             .start(Start::Detached)
             .demands(LAUNCH_FIRST)
@@ -63,6 +62,11 @@ pub fn full() -> Vec<Scope> {
         Scope::launched("two nodes", 2).layout(Layout::TwoNodes),
     ]);
     scopes
+}
+
+/// What is searched when there is time, and is too large to be searched whole.
+pub fn large() -> Vec<Scope> {
+    vec![Scope::launched("overtaken, machine and all, twice", 2).with_machine().faults(2, ANY)]
 }
 
 /// The protocol without any lease: no data is lost, and runs take mounts from each other.
