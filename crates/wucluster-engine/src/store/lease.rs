@@ -222,7 +222,7 @@ pub async fn one(
     objects: &dyn Objects,
     run: u64,
 ) -> Result<Option<(Lease, Option<LeaseEnd>)>, LeaseError> {
-    match read::<Lease>(objects, &key_of(run)).await? {
+    match read_lease(objects, run).await? {
         Some(lease) => Ok(Some((lease, end_of(objects, run).await?))),
         None => Ok(None),
     }
@@ -246,7 +246,7 @@ fn run_of(key: &str) -> Option<u64> {
 
 async fn look_at(objects: &dyn Objects, run: u64) -> Result<Newest, LeaseError> {
     let key = key_of(run);
-    let Some(lease) = read::<Lease>(objects, &key).await? else {
+    let Some(lease) = read_lease(objects, run).await? else {
         return Err(LeaseError::Damaged {
             key,
             place: objects.place(),
@@ -259,6 +259,20 @@ async fn look_at(objects: &dyn Objects, run: u64) -> Result<Newest, LeaseError> 
     let beat = objects.get(&format!("{key}.beat")).await?.unwrap_or_default();
     let heard_at = heard_at(&beat).unwrap_or(lease.since);
     Ok(Newest::Held(Held { lease, heard_at }))
+}
+
+/// Reads a lease, which has to be the one of its place: what is copied or changed there tells nothing of who drives.
+async fn read_lease(objects: &dyn Objects, run: u64) -> Result<Option<Lease>, LeaseError> {
+    let key = key_of(run);
+    let lease = read::<Lease>(objects, &key).await?;
+    match lease {
+        Some(lease) if lease.run != run => Err(LeaseError::Damaged {
+            why: format!("it is the lease of run {}", lease.run),
+            key,
+            place: objects.place(),
+        }),
+        lease => Ok(lease),
+    }
 }
 
 async fn read<T: for<'de> Deserialize<'de>>(
