@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
@@ -17,13 +18,17 @@ use wucluster_engine::store::lease::{self, Operator, Purpose, Taking};
 use wucluster_engine::store::objects::Objects;
 use wucluster_engine::store::{Tenure, journal};
 use wucluster_engine::{Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop};
-use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World};
+use wucluster_sim::{
+    Answer, ApiCalls, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World,
+};
 
 use crate::change::{self, Change};
 use crate::depot::Depot;
 use crate::guard::Ablation;
+use crate::mail::{UnderWay, Waits};
 use crate::notebook::Notebook;
 use crate::scenario::{Act, Ends, HookShape, NodeShape, Scenario, Step};
+use crate::stock::{self, Stock};
 use crate::trouble::Cast;
 use crate::truth::{Shortfalls, Stage};
 use crate::wire::{Ear, WiredCloud, WiredShell, wire};
@@ -33,6 +38,9 @@ const NOES_MAX: usize = 1_000;
 
 /// Numbers from here on are those of the processes of users, one for each mount.
 const USER_PID_MIN: u32 = 5_000;
+
+/// Within which time what a late request began is done.
+const COMES_TO_REST: Duration = Duration::from_secs(60);
 
 /// How long somebody waits for a lease.
 const TAKEOVER_MAX: Duration = Duration::from_secs(3600);
@@ -54,6 +62,8 @@ pub struct Bench {
     depot: Arc<Depot>,
     policy: Policy,
     watches: bool,
+    /// How many operators have begun.
+    operators: AtomicU64,
 }
 
 /// How a drive came out.
@@ -74,6 +84,10 @@ pub struct Driven {
     pub doomed: BTreeSet<MountKey>,
     /// Who fell short at each instant at which something happened, if that was watched.
     pub watched: Vec<(Timestamp, Shortfalls)>,
+    /// How often its operator waited, from when it took the lease.
+    pub waits: u64,
+    /// What was on its way when the operator was gone, where that was decided.
+    pub under_way: Option<UnderWay>,
 }
 
 impl Driven {
@@ -107,8 +121,21 @@ impl Bench {
         ablation.apply(&mut policy);
         let scenario = scenario.clone();
         let takes = Duration::from_millis(scenario.store_takes);
-        let depot = Arc::new(Depot::new(takes));
-        Self { sim, ear, notes, cast, scenario, cloud, shell, depot, policy, watches: false }
+        let depot = Arc::new(Depot::new(takes, ear.mail.clone()));
+        let (watches, operators) = (false, AtomicU64::default());
+        Self { sim, ear, notes, cast, scenario, cloud, shell, depot, policy, watches, operators }
+    }
+
+    /// Returns the store.
+    #[must_use]
+    pub fn depot(&self) -> &Arc<Depot> {
+        &self.depot
+    }
+
+    /// Returns what is permitted.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Says whether nobody said yes to any deletion.
@@ -169,11 +196,33 @@ impl Bench {
         // The engine reads the time of day once, and counts on from there.
         let clock = self.sim.begin_operator();
         let rate_percent = clock.rate_percent();
-        let tenure = self.begin_tenure(&clock, demand, waits).await?;
+        self.ear.log().begin();
+        let mut waited = Waits::default();
+        if let Some(Ends::Gone { at_wait, .. }) = ends {
+            waited = Waits::at_most(Some(at_wait));
+            self.ear.mail.keep();
+        }
+        let calls_before = self.sim.peek(|world| world.calls().clone());
+        let began = self.sim.now();
+        let Some(tenure) = waited.within(self.begin_tenure(&clock, demand, waits)).await else {
+            let under_way = self.bury(ends, &calls_before).await;
+            return Ok(Driven {
+                definition,
+                ending: None,
+                from: began,
+                to: began,
+                rate_percent,
+                changes: Vec::new(),
+                doomed: BTreeSet::new(),
+                watched: Vec::new(),
+                waits: waited.count,
+                under_way,
+            });
+        };
+        let tenure = tenure?;
         let doomed = tenure.0.phases().iter().filter(|last| last.phase == Phase::Deleting);
         let doomed = doomed.map(|last| last.mount.clone()).collect();
         let pursuit = self.pursuit(definition.clone(), demand, timeout, tenure);
-        self.ear.log().begin();
         self.count_changes(&definition);
         let from = self.sim.now();
         self.notes.open().tell(from, || format!("-- drive to {demand}"));
@@ -191,7 +240,7 @@ impl Bench {
                 }
                 note(&notes, now, event);
             };
-            let drive = engine.pursue(pursuit, stop, &mut emit);
+            let drive = waited.within(engine.pursue(pursuit, stop, &mut emit));
             let death = async {
                 match ends {
                     Some(Ends::KilledAfter(millis)) => sleep(Duration::from_millis(millis)).await,
@@ -201,7 +250,7 @@ impl Bench {
                         std::future::pending::<()>().await;
                     }
                     Some(Ends::KilledAtTurn(turn)) => self.ear.deaf_from(turn).await,
-                    None => std::future::pending().await,
+                    Some(Ends::Gone { .. }) | None => std::future::pending().await,
                 }
             };
             let life = async {
@@ -216,7 +265,7 @@ impl Bench {
             let ending = tokio::select! {
                 biased;
                 () = &mut death => None,
-                ending = &mut drive => Some(ending),
+                ending = &mut drive => ending,
                 () = &mut life => None,
                 () = &mut watch => None,
             };
@@ -225,7 +274,9 @@ impl Bench {
         let to = self.sim.with(|world| {
             // What the world cannot know by itself.
             match ends {
-                Some(Ends::KilledAfter(_) | Ends::KilledAtTurn(_)) if ending.is_none() => {
+                Some(Ends::KilledAfter(_) | Ends::KilledAtTurn(_) | Ends::Gone { .. })
+                    if ending.is_none() =>
+                {
                     world.count_fault(FaultKind::OperatorKilled);
                 }
                 Some(Ends::InterruptedAfter(_))
@@ -243,7 +294,60 @@ impl Bench {
             None => "-- the operator is gone".to_owned(),
             Some(ending) => format!("-- {}", ending.outcome.word()),
         });
-        Ok(Driven { definition, ending, from, to, rate_percent, changes, doomed, watched })
+        let under_way = if ending.is_none() { self.bury(ends, &calls_before).await } else { None };
+        self.ear.mail.keep_no_more();
+        Ok(Driven {
+            definition,
+            ending,
+            from,
+            to,
+            rate_percent,
+            changes,
+            doomed,
+            watched,
+            waits: waited.count,
+            under_way,
+        })
+    }
+
+    /// Lets become what is to become of what an operator had on its way who is gone; tells how much that was.
+    async fn bury(
+        &self,
+        ends: Option<Ends>,
+        before: &BTreeMap<&'static str, ApiCalls>,
+    ) -> Option<UnderWay> {
+        let Some(Ends::Gone { requests, objects, .. }) = ends else { return None };
+        let under_way = self.sim.peek(|world| {
+            let asked = |calls: &BTreeMap<_, ApiCalls>, name: &str| {
+                calls.get(name).map_or(0, |calls| calls.asked)
+            };
+            self.ear.mail.under_way(|name| asked(world.calls(), name) - asked(before, name))
+        });
+        self.tell(&format!(
+            "-- on its way: {} requests ({requests:?}), {} objects ({objects:?})",
+            under_way.requests, under_way.objects
+        ));
+        self.ear.mail.keep_no_more();
+        self.ear.mail.decide(requests, objects).await;
+        Some(under_way)
+    }
+
+    /// Waits until all that operators had on their way who are gone has arrived, and has come to rest.
+    pub async fn all_arrived(&self) {
+        if self.ear.mail.all_arrived().await {
+            sleep(COMES_TO_REST).await;
+            self.sim.with(|_| ());
+        }
+    }
+
+    /// Takes stock of all that the cluster has now.
+    ///
+    /// # Errors
+    /// As [`Scenario::definition`].
+    pub fn stock(&self) -> Result<Stock, String> {
+        let definition = self.definition()?;
+        let notes = self.notes.open();
+        Ok(self.sim.peek(|world| stock::take(&self.stage(&definition), &notes.written, world)))
     }
 
     /// Lets an operator fall asleep on the way, others take over, and the first one wake up; tells of the last drive.
@@ -351,7 +455,11 @@ impl Bench {
         let taking = Taking {
             operator: Operator::default(),
             purpose: Purpose { command: demand.command(), demand: Some(demand) },
-            nonce: format!("{demand} {:?}", clock.now()),
+            nonce: format!(
+                "{} {demand} {:?}",
+                self.operators.fetch_add(1, Ordering::Relaxed),
+                clock.now()
+            ),
             patience: waits.unwrap_or_default(),
             is_gone: &|_| waits.is_none(),
             calendar: clock,
