@@ -9,7 +9,7 @@ demo:
 test:
 	@scripts/test.sh
 
-# Each guard switched off, the planner searched as a model, 200,000 bad days on the simulated cloud; takes hours.
+# Each guard switched off, the planner searched as a model, kills, damaged stores, 200,000 bad days; takes hours.
 torture:
 	@scripts/torture.sh
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Torments the engine: every guard switched off in turn, the planner asked about new worlds of any kind and searched
-# as a model in all scopes, and 200,000 days by the seed with a tenth as many with all kinds of change beside them, which
-# take hours and go on where they were interrupted.
+# as a model in all scopes, operators killed wherever they wait, the program killed 300 times, 50,000 damaged stores, and
+# 200,000 days by the seed with a tenth as many with all kinds of change beside them, which take hours and go on where they
+# were interrupted.
 # Not part of the tests.
 #
 #   WUCLUSTER_SEEDS=1000 scripts/torture.sh     fewer days
@@ -21,6 +22,11 @@ PROPTEST_RNG_SEED=random PROPTEST_CASES=${PROPTEST_CASES:-1000000} \
 echo "== the planner as a model, all scopes"
 WUCLUSTER_MODEL=full cargo test --quiet --package wucluster-rehearse --features ablation --test model -- \
     --nocapture --test-threads 1 || status=1
+echo "== operators killed at every point at which they wait"
+"$target/release/torture" kills "${WUCLUSTER_POINTS:-20000}" || status=1
+echo "== the program killed -9 on the simulated cloud"
+WUCLUSTER_KILLS=${WUCLUSTER_KILLS:-300} cargo test --quiet --package wucluster --test lease killed_anywhere -- \
+    --nocapture || status=1
 echo "== $seeds days, and a tenth as many with changes (state in $target/torture.json; remove it to begin anew)"
 "$target/release/torture" run "$seeds" "$target/torture.json" || status=1
 exit $status

@@ -474,6 +474,29 @@ fn a_lease_that_makes_no_sense_is_an_error() {
 }
 
 #[test]
+fn a_lease_that_belongs_elsewhere_is_an_error_and_is_not_tried_for_ever() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let ann = place.take("ann", Duration::ZERO).await.unwrap();
+        ann.end(&end(&place)).await.unwrap();
+        place.take("bob", Duration::ZERO).await.unwrap();
+        let store = place.objects();
+        let of_ann = store.get("leases/000000000001").await.unwrap().unwrap();
+        store.put("leases/000000000002", &of_ann).await.unwrap();
+        match place.take_if_gone("eve", Duration::ZERO, &|_| true).await {
+            Err(LeaseError::Damaged { key, why, .. }) => {
+                assert_eq!(
+                    (key.as_str(), why.as_str()),
+                    ("leases/000000000002", "it is the lease of run 1")
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(lease::all(store.as_ref(), 10).await.is_err());
+    });
+}
+
+#[test]
 fn what_is_entered_is_known_to_the_next_and_what_is_gone_is_carried_no_further() {
     wucluster_sim::run(async {
         let place = Place::new();

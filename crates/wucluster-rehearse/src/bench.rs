@@ -21,13 +21,17 @@ use wucluster_engine::store::{Dismissed, Tenure, identity};
 use wucluster_engine::{
     Adoption, Ending, Engine, EngineEvent, EventKind, Outcome, Pursuit, Records, Stop,
 };
-use wucluster_sim::{Answer, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World};
+use wucluster_sim::{
+    Answer, ApiCalls, Fault, FaultKind, Harm, HookScript, Human, Sim, SteadyClock, World,
+};
 
 use crate::change::{self, Change};
 use crate::depot::{Depot, Door};
 use crate::guard::Ablation;
+use crate::mail::{UnderWay, Waits};
 use crate::notebook::Notebook;
 use crate::scenario::{Act, Comes, Ends, HookShape, NodeShape, Scenario, Step};
+use crate::stock::{self, Stock};
 use crate::trouble::Cast;
 use crate::truth::{Shortfalls, Stage};
 use crate::wire::{Ear, WiredCloud, WiredShell, wire};
@@ -40,6 +44,8 @@ const USER_PID_MIN: u32 = 5_000;
 
 /// How long a person waits who goes on without what is damaged, as the message says.
 const DAMAGE_PATIENCE: Duration = Duration::from_secs(20 * 60);
+/// Within which time what a late request began is done.
+const COMES_TO_REST: Duration = Duration::from_secs(60);
 
 /// How long somebody waits for a lease.
 const TAKEOVER_MAX: Duration = Duration::from_secs(3600);
@@ -162,6 +168,10 @@ pub struct Driven {
     pub doomed: BTreeSet<MountKey>,
     /// Who fell short at each instant at which something happened, if that was watched.
     pub watched: Vec<(Timestamp, Shortfalls)>,
+    /// How often its operator waited, from when it took the lease.
+    pub waits: u64,
+    /// What was on its way when the operator was gone, where that was decided.
+    pub under_way: Option<UnderWay>,
 }
 
 impl Driven {
@@ -202,9 +212,21 @@ impl Bench {
         ablation.apply(&mut policy);
         let scenario = scenario.clone();
         let takes = Duration::from_millis(scenario.store_takes);
-        let depot = Arc::new(Depot::new(takes));
+        let depot = Arc::new(Depot::new(takes, ear.mail.clone()));
         let (watches, operators) = (false, AtomicU64::new(0));
         Self { sim, ear, notes, cast, scenario, cloud, shell, depot, policy, watches, operators }
+    }
+
+    /// Returns the store.
+    #[must_use]
+    pub fn depot(&self) -> &Arc<Depot> {
+        &self.depot
+    }
+
+    /// Returns what is permitted.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Says whether nobody said yes to any deletion.
@@ -309,31 +331,46 @@ impl Bench {
         // The engine reads the time of day once, and counts on from there.
         let clock = self.sim.begin_operator();
         let rate_percent = clock.rate_percent();
+        seat.ear.log().begin();
+        let mut waited = Waits::default();
+        if let Some(Ends::Gone { at_wait, .. }) = ends {
+            waited = Waits::at_most(Some(at_wait));
+            seat.ear.mail.keep();
+        }
+        let calls_before = self.sim.peek(|world| world.calls().clone());
         let asked_at = self.sim.now();
-        let tenure = match self.begin_tenure(&seat.door, &clock, demand, comes).await {
-            Ok(tenure) => tenure,
-            Err(refused) => {
+        let nothing = |refused, under_way, waits| Driven {
+            definition: definition.clone(),
+            ending: None,
+            refused,
+            has_waited: false,
+            from: asked_at,
+            to: self.sim.now(),
+            rate_percent,
+            changes: Vec::new(),
+            doomed: BTreeSet::new(),
+            watched: Vec::new(),
+            waits,
+            under_way,
+        };
+        let begins = self.begin_tenure(&seat.door, &clock, demand, comes);
+        let tenure = match waited.within(begins).await {
+            Some(Ok(tenure)) => tenure,
+            Some(Err(refused)) => {
+                seat.ear.mail.keep_no_more();
                 seat.ear.log().begin();
                 self.tell(&format!("-- the drive to {demand} could not begin: {refused}"));
-                return Ok(Driven {
-                    definition,
-                    ending: None,
-                    refused: Some(refused),
-                    has_waited: false,
-                    from: asked_at,
-                    to: self.sim.now(),
-                    rate_percent,
-                    changes: Vec::new(),
-                    doomed: BTreeSet::new(),
-                    watched: Vec::new(),
-                });
+                return Ok(nothing(Some(refused), None, waited.count));
+            }
+            None => {
+                let under_way = self.bury(ends, &calls_before).await;
+                return Ok(nothing(None, under_way, waited.count));
             }
         };
         let has_waited = tenure.has_waited;
         let doomed = tenure.tenure.phases().iter().filter(|last| last.phase == Phase::Deleting);
         let doomed = doomed.map(|last| last.mount.clone()).collect();
         let pursuit = self.pursuit(definition.clone(), demand, timeout, tenure);
-        seat.ear.log().begin();
         self.count_changes(&definition);
         let from = self.sim.now();
         self.notes.open().tell(from, || format!("-- drive to {demand}"));
@@ -351,7 +388,7 @@ impl Bench {
                 }
                 note(&notes, now, event);
             };
-            let drive = engine.pursue(pursuit, stop, &mut emit);
+            let drive = waited.within(engine.pursue(pursuit, stop, &mut emit));
             let death = async {
                 match ends {
                     Some(Ends::KilledAfter(millis)) => sleep(Duration::from_millis(millis)).await,
@@ -361,7 +398,7 @@ impl Bench {
                         std::future::pending::<()>().await;
                     }
                     Some(Ends::KilledAtTurn(turn)) => seat.ear.deaf_from(turn).await,
-                    None => std::future::pending().await,
+                    Some(Ends::Gone { .. }) | None => std::future::pending().await,
                 }
             };
             let life = async {
@@ -376,7 +413,7 @@ impl Bench {
             let ending = tokio::select! {
                 biased;
                 () = &mut death => None,
-                ending = &mut drive => Some(ending),
+                ending = &mut drive => ending,
                 () = &mut life => None,
                 () = &mut watch => None,
             };
@@ -385,7 +422,9 @@ impl Bench {
         let to = self.sim.with(|world| {
             // What the world cannot know by itself.
             match ends {
-                Some(Ends::KilledAfter(_) | Ends::KilledAtTurn(_)) if ending.is_none() => {
+                Some(Ends::KilledAfter(_) | Ends::KilledAtTurn(_) | Ends::Gone { .. })
+                    if ending.is_none() =>
+                {
                     world.count_fault(FaultKind::OperatorKilled);
                 }
                 Some(Ends::InterruptedAfter(_))
@@ -411,6 +450,8 @@ impl Bench {
             None => "-- the operator is gone".to_owned(),
             Some(ending) => format!("-- {}", ending.outcome.word()),
         });
+        let under_way = if ending.is_none() { self.bury(ends, &calls_before).await } else { None };
+        seat.ear.mail.keep_no_more();
         Ok(Driven {
             definition,
             ending,
@@ -422,7 +463,49 @@ impl Bench {
             changes,
             doomed,
             watched,
+            waits: waited.count,
+            under_way,
         })
+    }
+
+    /// Lets become what is to become of what an operator had on its way who is gone; tells how much that was.
+    async fn bury(
+        &self,
+        ends: Option<Ends>,
+        before: &BTreeMap<&'static str, ApiCalls>,
+    ) -> Option<UnderWay> {
+        let Some(Ends::Gone { requests, objects, .. }) = ends else { return None };
+        let under_way = self.sim.peek(|world| {
+            let asked = |calls: &BTreeMap<_, ApiCalls>, name: &str| {
+                calls.get(name).map_or(0, |calls| calls.asked)
+            };
+            self.ear.mail.under_way(|name| asked(world.calls(), name) - asked(before, name))
+        });
+        self.tell(&format!(
+            "-- on its way: {} requests ({requests:?}), {} objects ({objects:?})",
+            under_way.requests, under_way.objects
+        ));
+        self.ear.mail.keep_no_more();
+        self.ear.mail.decide(requests, objects).await;
+        Some(under_way)
+    }
+
+    /// Waits until all that operators had on their way who are gone has arrived, and has come to rest.
+    pub async fn all_arrived(&self) {
+        if self.ear.mail.all_arrived().await {
+            sleep(COMES_TO_REST).await;
+            self.sim.with(|_| ());
+        }
+    }
+
+    /// Takes stock of all that the cluster has now.
+    ///
+    /// # Errors
+    /// As [`Scenario::definition`].
+    pub fn stock(&self) -> Result<Stock, String> {
+        let definition = self.definition()?;
+        let notes = self.notes.open();
+        Ok(self.sim.peek(|world| stock::take(&self.stage(&definition), &notes.written, world)))
     }
 
     /// Lets an operator fall asleep on the way, others take over, and the first one wake up; tells of the last drive.

@@ -16,12 +16,17 @@ use wucluster_core::time::Timestamp;
 use wucluster_engine::store::objects::{Listed, Objects, ObjectsError};
 use wucluster_sim::FaultKind;
 
+use crate::mail::{Kind, Mail};
+
 /// How long an operation is tried on a store that cannot be reached.
 ///
 /// Source: the connect timeout of clients of object stores; a folder whose disk is gone answers at once.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Bodies = BTreeMap<String, Vec<u8>>;
+/// What is in a store: bodies by their keys.
+pub type Image = BTreeMap<String, Vec<u8>>;
+
+type Bodies = Image;
 
 /// Something that befalls a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +147,8 @@ struct Shelves {
     /// As it would be, had nothing been damaged or lost since the last drive began.
     whole: Option<(FaultKind, Bodies)>,
     felt: BTreeMap<FaultKind, u64>,
+    /// The keys of all objects that were made, in the order of making.
+    made: Vec<String>,
 }
 
 /// A store for operators in simulated time.
@@ -151,6 +158,7 @@ pub struct Depot {
     weather: Mutex<Weather>,
     /// How long it takes to make an object.
     takes: Duration,
+    mail: Mail,
 }
 
 fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -159,10 +167,27 @@ fn open<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Depot {
-    /// Makes an empty one.
+    /// Makes an empty one, in which objects take that long to be made.
     #[must_use]
-    pub fn new(takes: Duration) -> Self {
-        Self { shelves: Mutex::default(), weather: Mutex::default(), takes }
+    pub fn new(takes: Duration, mail: Mail) -> Self {
+        Self { shelves: Mutex::default(), weather: Mutex::default(), takes, mail }
+    }
+
+    /// Returns all that is in it.
+    #[must_use]
+    pub fn image(&self) -> Image {
+        open(&self.shelves).bodies.clone()
+    }
+
+    /// Puts other things into it, in the place of all that was there.
+    pub fn restore(&self, image: &Image) {
+        open(&self.shelves).bodies.clone_from(image);
+    }
+
+    /// Lists the keys of all objects that were made, in the order of making.
+    #[must_use]
+    pub fn made(&self) -> Vec<String> {
+        open(&self.shelves).made.clone()
     }
 
     /// Forgets everything, as if somebody had deleted it; says whether there was anything.
@@ -201,8 +226,8 @@ impl Depot {
     pub fn take_whole(&self) -> Option<(FaultKind, Self)> {
         let (kind, bodies) = open(&self.shelves).whole.take()?;
         let shelves = Shelves { bodies, ..Shelves::default() };
-        let whole =
-            Self { shelves: Mutex::new(shelves), weather: Mutex::default(), takes: Duration::ZERO };
+        let whole = Self::new(Duration::ZERO, Mail::default());
+        *open(&whole.shelves) = shelves;
         Some((kind, whole))
     }
 
@@ -322,14 +347,14 @@ impl Weather {
 #[derive(Debug)]
 pub struct Door {
     depot: Arc<Depot>,
-    weather: Mutex<Weather>,
+    weather: Arc<Mutex<Weather>>,
 }
 
 impl Door {
     /// Opens a way to a store.
     #[must_use]
     pub fn new(depot: &Arc<Depot>) -> Self {
-        Self { depot: Arc::clone(depot), weather: Mutex::default() }
+        Self { depot: Arc::clone(depot), weather: Arc::default() }
     }
 
     /// Lets something befall this way alone; says whether it can.
@@ -349,7 +374,7 @@ impl Door {
 
     /// Comes to the store, or does not.
     async fn reach(&self, what: &'static str, key: &str) -> Result<(), ObjectsError> {
-        for weather in [&self.weather, &self.depot.weather] {
+        for weather in [&*self.weather, &self.depot.weather] {
             let now = Instant::now();
             let (unreachable_until, slow) = {
                 let weather = open(weather);
@@ -379,15 +404,9 @@ impl Door {
         }
         Ok(())
     }
-}
 
-#[async_trait]
-impl Objects for Door {
-    async fn put_new(&self, key: &str, body: &[u8]) -> Result<bool, ObjectsError> {
-        self.reach("make", key).await?;
-        if !self.depot.takes.is_zero() {
-            sleep(self.depot.takes).await;
-        }
+    /// Makes an object, and answers as it is said to.
+    fn make(&self, key: &str, body: &[u8]) -> Result<bool, ObjectsError> {
         self.is_taken("make", key)?;
         let confusion = open(&self.depot.weather).confuses();
         if confusion.is_some() {
@@ -401,6 +420,7 @@ impl Objects for Door {
             let is_new = !shelves.bodies.contains_key(key);
             if is_new {
                 shelves.bodies.insert(key.to_owned(), body.to_owned());
+                shelves.made.push(key.to_owned());
             }
             is_new
         };
@@ -409,6 +429,32 @@ impl Objects for Door {
             Some(_) => Ok(false),
             None => Ok(is_made),
         }
+    }
+
+    /// Returns the same way, for what goes on by itself.
+    fn again(&self) -> Self {
+        Self { depot: Arc::clone(&self.depot), weather: Arc::clone(&self.weather) }
+    }
+}
+
+#[async_trait]
+impl Objects for Door {
+    async fn put_new(&self, key: &str, body: &[u8]) -> Result<bool, ObjectsError> {
+        self.reach("make", key).await?;
+        let takes = self.depot.takes;
+        if takes.is_zero() || !self.depot.mail.is_kept() {
+            if !takes.is_zero() {
+                sleep(takes).await;
+            }
+            return self.make(key, body);
+        }
+        // Whoever makes it may be gone before it is made.
+        let (door, key, body) = (self.again(), key.to_owned(), body.to_owned());
+        let rest = async move {
+            sleep(takes).await;
+            door.make(&key, &body)
+        };
+        self.depot.mail.carry(Kind::Object, rest).await
     }
 
     async fn put(&self, key: &str, body: &[u8]) -> Result<(), ObjectsError> {

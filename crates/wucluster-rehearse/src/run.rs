@@ -19,7 +19,9 @@ use crate::change::Change;
 use crate::depot::StoreFault;
 use crate::guard::{Ablation, AnyGuard};
 use crate::judge;
-use crate::scenario::{Act, Comes, Rival, Scenario, Start, Step};
+use crate::mail::UnderWay;
+use crate::scenario::{Act, Comes, Ends, Rival, Scenario, Start, Step};
+use crate::stock::Stock;
 use crate::trouble;
 use crate::verdict::{Rule, Violation};
 
@@ -51,6 +53,12 @@ pub struct Report {
     pub digest: u64,
     /// How each drive ended.
     pub endings: Vec<&'static str>,
+    /// How often the operator of each drive of a step waited.
+    pub waits: Vec<u64>,
+    /// What each operator had on its way that was gone at one of the points at which it waits.
+    pub under_way: Vec<UnderWay>,
+    /// What there was after the steps, and after each demand in calm.
+    pub stocks: Vec<Stock>,
     /// What happened, if it was to be told.
     pub story: Vec<String>,
 }
@@ -102,6 +110,9 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
             excused: trial.excused,
             violations: trial.violations,
             endings: trial.endings,
+            waits: trial.waits,
+            under_way: trial.under_way,
+            stocks: trial.stocks,
             story,
         })
     })
@@ -131,6 +142,9 @@ struct Trial {
     /// How much of the simulator's harm was judged.
     harm_judged: usize,
     endings: Vec<&'static str>,
+    waits: Vec<u64>,
+    under_way: Vec<UnderWay>,
+    stocks: Vec<Stock>,
 }
 
 impl Trial {
@@ -177,6 +191,10 @@ impl Trial {
             world.set_faults(trouble::plan(&scenario.troubles, &bench.cast, world.calls()));
         });
         bench.begin_hooks();
+        // Whoever is gone had time, and so has who comes after.
+        let is_gone =
+            |step: &Step| matches!(step, Step::Drive { ends: Some(Ends::Gone { .. }), .. });
+        let most = if scenario.steps.iter().any(is_gone) { CALM_MAX } else { STORM_MAX };
         let mut last = Demand::Launched;
         let mut before: Option<Demand> = None;
         for step in &scenario.steps {
@@ -185,7 +203,7 @@ impl Trial {
                 Step::Asleep { first, asleep_after, asleep_for, meanwhile } => {
                     let asleep =
                         (Duration::from_millis(*asleep_after), Duration::from_millis(*asleep_for));
-                    let driven = bench.asleep(*first, asleep, meanwhile, STORM_MAX).await?;
+                    let driven = bench.asleep(*first, asleep, meanwhile, most).await?;
                     if let Some((driven, demand)) = driven {
                         last = demand;
                         before = Some(demand);
@@ -202,7 +220,9 @@ impl Trial {
                         bench.sim.with(|world| world.count_fault(FaultKind::DemandReversed));
                     }
                     before = Some(*demand);
-                    let driven = bench.drive(*demand, *ends, beside, STORM_MAX).await?;
+                    let driven = bench.drive(*demand, *ends, beside, most).await?;
+                    self.waits.push(driven.waits);
+                    self.under_way.extend(driven.under_way);
                     self.judge_storm(bench, &driven, *demand);
                     // On every other day somebody does at once what the message says; else it waits for calm.
                     if let (Some(Refused::Damaged { what, .. }), true) =
@@ -216,6 +236,8 @@ impl Trial {
                 }
             }
         }
+        bench.all_arrived().await;
+        self.stocks.push(bench.stock()?);
         let sees_all = scenario.seed.is_multiple_of(4);
         bench.sim.with(World::calm);
         bench.calm_store();
@@ -278,6 +300,7 @@ impl Trial {
     ) -> Result<(), String> {
         let driven = self.drive_in_calm(bench, demand).await?;
         self.judge_calm(bench, &driven, demand);
+        self.stocks.push(bench.stock()?);
         if !driven.is_reached() || !looks_again {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use wucluster_core::ids::{MountKey, MountName, NodeName};
 use wucluster_sim::Lie;
 
 use crate::depot::StoreFault;
+use crate::mail::Fate;
 use crate::trouble::Trouble;
 
 /// One run. The same description gives the same history on every machine.
@@ -188,7 +189,7 @@ pub enum Comes {
 
 /// What ends a drive from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Ends {
     /// The operator is gone after so many milliseconds, in the middle of whatever it did.
     KilledAfter(u64),
@@ -196,6 +197,15 @@ pub enum Ends {
     KilledAtTurn(u64),
     /// A person interrupts after so many milliseconds.
     InterruptedAfter(u64),
+    /// The operator is gone at one of the points at which it waits.
+    Gone {
+        /// It is gone the n-th time that it waits, counted from when it takes the lease.
+        at_wait: u64,
+        /// What becomes of the requests that had not arrived.
+        requests: Fate,
+        /// What becomes of the objects of the store that were being made.
+        objects: Fate,
+    },
 }
 
 /// Something that users and humans do.

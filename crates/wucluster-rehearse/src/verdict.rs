@@ -28,6 +28,8 @@ pub enum Rule {
     NotIdle,
     /// L4: one stuck thing delays no other.
     Delayed,
+    /// L5: an operator that is gone on the way, and another that comes, leave what one alone would have left.
+    UnlikeWhole,
     /// R1: what is reported as reached was so.
     UntrueReport,
     /// Nothing is ended that nobody said yes to.
@@ -59,6 +61,7 @@ impl Rule {
             Self::Spin => "spin",
             Self::NotIdle => "not-idle",
             Self::Delayed => "delayed",
+            Self::UnlikeWhole => "unlike-whole",
             Self::UntrueReport => "untrue-report",
             Self::BeyondYes => "beyond-yes",
             Self::HaltedDespiteNo => "halted-despite-no",

@@ -17,6 +17,8 @@ use wucluster_core::ports::{
 use wucluster_core::time::Timestamp;
 use wucluster_sim::{Sim, SimCloud, SimShell};
 
+use crate::mail::{Kind, Mail};
+
 /// A request that can change something, as it passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
@@ -126,6 +128,8 @@ impl Log {
 /// A shared [`Log`], and the place at which an operator may be cut off.
 #[derive(Debug, Clone, Default)]
 pub struct Ear {
+    /// What is on its way, where track is kept of it.
+    pub mail: Mail,
     log: Arc<Mutex<Log>>,
     cut: Arc<Notify>,
 }
@@ -166,7 +170,7 @@ impl Ear {
 /// The simulated cloud, overheard.
 #[derive(Debug)]
 pub struct WiredCloud {
-    inner: SimCloud,
+    inner: Arc<SimCloud>,
     sim: Sim,
     ear: Ear,
 }
@@ -182,7 +186,7 @@ pub struct WiredShell {
 /// Puts an ear between an engine and a simulated world.
 #[must_use]
 pub fn wire(sim: &Sim, ear: &Ear) -> (WiredCloud, WiredShell) {
-    let cloud = WiredCloud { inner: sim.cloud(), sim: sim.clone(), ear: ear.clone() };
+    let cloud = WiredCloud { inner: Arc::new(sim.cloud()), sim: sim.clone(), ear: ear.clone() };
     let shell = WiredShell { inner: sim.shell(), sim: sim.clone(), ear: ear.clone() };
     (cloud, shell)
 }
@@ -225,7 +229,14 @@ impl Cloud for WiredCloud {
             }
             from
         };
-        let answers = self.inner.issue(actions).await;
+        let mail = &self.ear.mail;
+        let answers = if mail.is_kept() {
+            actions.iter().for_each(|action| mail.count(action.action().name()));
+            let (inner, actions) = (Arc::clone(&self.inner), actions.to_vec());
+            mail.carry(Kind::Requests, async move { inner.issue(&actions).await }).await
+        } else {
+            self.inner.issue(actions).await
+        };
         self.ear.pass().await;
         let results =
             answers.iter().map(|answer| answer.as_ref().map(drop).map_err(ToString::to_string));
@@ -297,7 +308,14 @@ impl NodeShell for WiredShell {
             }
             from
         };
-        let answers = self.inner.issue(node, actions).await;
+        let mail = &self.ear.mail;
+        let answers = if mail.is_kept() {
+            actions.iter().for_each(|action| mail.count(action.action().name()));
+            let (inner, node, actions) = (self.inner.clone(), node.clone(), actions.to_vec());
+            mail.carry(Kind::Requests, async move { inner.issue(&node, &actions).await }).await
+        } else {
+            self.inner.issue(node, actions).await
+        };
         self.ear.pass().await;
         let results =
             answers.iter().map(|answer| answer.as_ref().map(drop).map_err(ToString::to_string));

@@ -31,5 +31,5 @@ pub use limits::{Bucket, LATE_EFFECT_MAX, Limits};
 pub use rng::Rng;
 pub use world::{
     Answer, ApiCalls, EPOCH, EXAMINATION_MISSED, Harm, HarmKind, HookRun, HookScript, Human, Loss,
-    PersistError, PlaceVolume, UserError, World,
+    PersistError, PlaceVolume, Sent, UserError, World,
 };

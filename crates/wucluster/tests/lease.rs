@@ -7,11 +7,34 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use wucluster_core::ids::ClusterName;
+use wucluster_sim::World;
+
 /// How long anything here may take before the test says that it hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many commands are killed.
-const KILLS: u64 = 40;
+/// Returns how many commands are killed: 40, or `WUCLUSTER_KILLS`.
+fn kills() -> u64 {
+    std::env::var("WUCLUSTER_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
+}
+
+/// Where it is decided by chance; `WUCLUSTER_SEED` begins it elsewhere.
+struct Luck(u64);
+
+impl Luck {
+    fn begin() -> Self {
+        let seed = std::env::var("WUCLUSTER_SEED").ok().and_then(|text| text.parse().ok());
+        let seed = seed.unwrap_or(7);
+        println!("WUCLUSTER_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
 
 /// A folder with a definition and a state of its own.
 struct Place {
@@ -70,8 +93,45 @@ impl Place {
         })
     }
 
+    /// The simulated cloud, as its file has it.
+    fn document(&self) -> Vec<u8> {
+        let file = fs::read(self.folder.path().join("state/sim/world")).unwrap();
+        let first = file.iter().position(|byte| *byte == b'\n').unwrap();
+        file[first..].to_vec()
+    }
+
+    /// The simulated cloud as it will be when all that is under way has come to its end.
+    fn world(&self) -> World {
+        let mut world = World::from_document(&self.document()).unwrap();
+        assert!(world.settle(Duration::from_secs(3600)), "it does not come to rest");
+        world
+    }
+
+    /// How many requests are on their way that nobody waits for.
+    fn on_the_way(&self) -> usize {
+        let text = String::from_utf8(self.document()).unwrap();
+        text.matches("{\"Lands\":").count() + text.matches("{\"ShellLands\":").count()
+    }
+
+    /// How many machines and volumes cost money.
+    fn things(&self, world: &World) -> (usize, usize) {
+        let left = world.left_over(&ClusterName::new("gibbon").unwrap());
+        let machines = left.iter().filter(|id| id.starts_with("i-")).count();
+        (machines, left.len() - machines)
+    }
+
     fn has_batch(&self, run: u64, seq: u64) -> bool {
         self.store().join(format!("runs/{run:012}/{seq:012}")).exists()
+    }
+}
+
+/// What failed is kept, to be looked at.
+impl Drop for Place {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("kept: {}", self.folder.path().display());
+            self.folder.disable_cleanup(true);
+        }
     }
 }
 
@@ -106,6 +166,15 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(begun.elapsed() < PATIENCE, "never: {what}");
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The same for what is over in a moment.
+fn wait_until_at_once(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "never: {what}");
+        std::thread::yield_now();
     }
 }
 
@@ -146,27 +215,63 @@ fn killed_anywhere_and_repeated_it_reaches_what_was_demanded_with_all_data() {
     let place = Place::new();
     place.does("launch");
     place.does("ssh chief -- echo precious >/mnt/home/file && sync");
-    let mut luck: u64 = 7;
-    println!("seed {luck}");
-    let mut killed = 0;
-    for round in 0..KILLS {
-        let line = if round % 2 == 0 { "put-away --yes" } else { "launch" };
-        luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let seq = 1 + (luck >> 33) % 60;
+    let mut luck = Luck::begin();
+    let kills = kills();
+    let (mut killed, mut with_requests, mut arrived) = (0, 0, 0);
+    for round in 0..kills {
+        let is_down = round % 2 == 0;
+        let line = if is_down { "put-away --yes" } else { "launch" };
         let before = place.runs();
         let mut command = place.start("fast", line);
-        wait_until("it comes so far, or ends", || {
-            place.has_batch(before + 1, seq) || command.has_ended()
-        });
-        killed += u64::from(!command.has_ended());
+        let is_killed = if luck.below(2) == 0 {
+            // At any moment.
+            let seq = 1 + luck.below(30);
+            let after = Duration::from_micros(luck.below(8_000));
+            wait_until("it comes so far, or ends", || {
+                place.has_batch(before + 1, seq) || command.has_ended()
+            });
+            let begun = Instant::now();
+            wait_until("the moment is over", || begun.elapsed() >= after || command.has_ended());
+            !command.has_ended()
+        } else {
+            // While something is on its way: the n-th time that it is.
+            let mut left = 1 + luck.below(7);
+            let mut was_on_the_way = place.on_the_way();
+            wait_until_at_once("something is on its way, or it ends", || {
+                let now = place.on_the_way();
+                left -= u64::from(now > was_on_the_way);
+                was_on_the_way = now;
+                left == 0 || command.has_ended()
+            });
+            left == 0
+        };
         command.kill();
-        if round % 4 == 3 {
-            place.does("launch");
+        let on_the_way = place.on_the_way();
+        killed += u64::from(is_killed);
+        with_requests += u64::from(is_killed && on_the_way > 0);
+        // Now and then the next one turns back, or is killed too.
+        if luck.below(4) == 0 {
+            continue;
+        }
+        place.does(line);
+        arrived += u64::from(place.on_the_way() < on_the_way);
+        let world = place.world();
+        let (machines, volumes) = place.things(&world);
+        let wanted = if is_down { 0 } else { 3 };
+        assert_eq!((machines, volumes), (wanted, wanted), "round {round}: {line}");
+        assert!(world.harm().is_empty(), "round {round}: {:?}", world.harm());
+        if !is_down {
             let read = place.does("ssh chief -- cat /mnt/home/file");
             assert_eq!(read.trim(), "precious", "round {round}");
         }
     }
-    assert!(killed * 2 > KILLS, "only {killed} of {KILLS} were killed before they ended");
+    println!(
+        "{killed} of {kills} were killed before they ended, {with_requests} of them with requests on their way; in {arrived} \
+         rounds these arrived while the next command drove"
+    );
+    assert!(killed * 2 >= kills, "only {killed} of {kills} were killed before they ended");
+    assert!(with_requests * 10 > kills, "only {with_requests} had anything on its way");
+    assert!(arrived > 0, "nothing that was on its way ever arrived");
     place.does("launch");
     let status = place.does("status");
     assert_eq!(
@@ -176,8 +281,10 @@ fn killed_anywhere_and_repeated_it_reaches_what_was_demanded_with_all_data() {
     );
     assert!(status.lines().all(|line| !line.contains("(not defined)")), "{status}");
     place.does("put-away --yes");
+    assert_eq!(place.things(&place.world()), (0, 0));
     place.does("launch");
     assert_eq!(place.does("ssh chief -- cat /mnt/home/file").trim(), "precious");
+    assert!(place.world().harm().is_empty(), "{:?}", place.world().harm());
 }
 
 #[test]

@@ -131,6 +131,27 @@ impl Site {
         println!("$ wucluster {} -> killed at {request}", arguments.join(" "));
     }
 
+    /// Starts a drive and kills it, with -9, after so long; says whether it had not ended by then.
+    fn kill_after(&self, arguments: &[&str], after: Duration) -> bool {
+        let started = Instant::now();
+        let mut child: Child = self
+            .command(arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let mut has_ended = false;
+        while !has_ended && started.elapsed() < after {
+            std::thread::sleep(Duration::from_millis(1));
+            has_ended = child.try_wait().unwrap().is_some();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let how = if has_ended { "ended before" } else { "killed after" };
+        println!("$ wucluster {} -> {how} {after:.1?}", arguments.join(" "));
+        !has_ended
+    }
+
     /// Lists the batches of all journals.
     fn batches(&self) -> std::collections::BTreeSet<PathBuf> {
         let folder = self.state().join("clusters/local/gibbon/runs");
@@ -334,6 +355,50 @@ fn a_killed_wucluster_is_followed_by_one_that_finishes() {
     site.run(&["put-away", "--yes"]).expect(0);
     assert_eq!((site.disks().len(), site.machines().len()), (0, 0));
     site.assert_nothing_is_lost();
+    site.run(&["launch"]).expect(0);
+    assert_eq!(site.on("chief", HASHES), before);
+    assert_eq!((site.disks().len(), site.machines().len()), (2, 1));
+    site.run(&["local", "gc"]).expect(0);
+    let folders = fs::read_dir(site.state().join("local/volumes")).unwrap().flatten();
+    let unknown = folders.filter(|entry| !entry.path().join("meta.json").exists()).count();
+    assert_eq!(unknown, 0, "what the killed ones left half made is taken away");
+}
+
+/// wucluster itself is killed at any moment, up and down, and run again. `WUCLUSTER_SEED` draws other moments.
+#[test]
+fn killed_at_any_moment_it_is_followed_by_one_that_finishes() {
+    const ROUNDS: u32 = 3;
+    let seed = std::env::var("WUCLUSTER_SEED").ok().and_then(|text| text.parse().ok());
+    let mut luck: u64 = seed.unwrap_or(1);
+    println!("WUCLUSTER_SEED={luck}");
+    // Any part of what it took without a kill.
+    let mut moment_of = |whole: Duration| {
+        luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        whole.mul_f64(f64::from(u32::try_from(luck >> 40).unwrap()) / f64::from(1_u32 << 24))
+    };
+    let site = Site::new(CHIEF);
+    let up = site.run(&["launch"]).expect(0).took;
+    site.on("chief", &format!("{WRITE}; sync"));
+    let before = site.on("chief", HASHES);
+    let down = site.run(&["put-away", "--yes"]).expect(0).took;
+    let mut killed = 0;
+    for _ in 0..ROUNDS {
+        killed += u32::from(site.kill_after(&["launch"], moment_of(up)));
+        assert!(site.machines().len() <= 1 && site.disks().len() <= 2);
+        site.assert_nothing_is_lost();
+        site.run(&["launch"]).expect(0);
+        assert_eq!(site.on("chief", HASHES), before);
+        assert_eq!((site.disks().len(), site.machines().len()), (2, 1));
+
+        killed += u32::from(site.kill_after(&["put-away", "--yes"], moment_of(down)));
+        assert!(site.machines().len() <= 1 && site.disks().len() <= 2);
+        site.assert_nothing_is_lost();
+        site.run(&["put-away", "--yes"]).expect(0);
+        site.assert_nothing_is_lost();
+        site.run(&["status", "--is", "away"]).expect(0);
+        assert_eq!((site.disks().len(), site.machines().len()), (0, 0));
+    }
+    assert!(killed > ROUNDS, "only {killed} of {} were killed before they ended", 2 * ROUNDS);
     site.run(&["launch"]).expect(0);
     assert_eq!(site.on("chief", HASHES), before);
     assert_eq!((site.disks().len(), site.machines().len()), (2, 1));

@@ -247,7 +247,7 @@ pub async fn one(
     objects: &dyn Objects,
     run: u64,
 ) -> Result<Option<(Lease, Option<LeaseEnd>)>, LeaseError> {
-    match read::<Lease>(objects, &key_of(run)).await? {
+    match read_lease(objects, run).await? {
         Some(lease) => Ok(Some((lease, end_of(objects, run).await?))),
         None => Ok(None),
     }
@@ -273,7 +273,7 @@ fn run_of(key: &str) -> Option<u64> {
 
 async fn look_at(objects: &dyn Objects, run: u64) -> Result<Newest, LeaseError> {
     let key = key_of(run);
-    let lease = read::<Lease>(objects, &key).await?;
+    let lease = read_lease(objects, run).await?;
     let end = end_of(objects, run).await?;
     let beat = objects.get(&format!("{key}.beat")).await?;
     let heard = beat.as_deref().and_then(heard_at);
@@ -296,6 +296,20 @@ async fn look_at(objects: &dyn Objects, run: u64) -> Result<Newest, LeaseError> 
             place: objects.place(),
             why: "it is listed and not there".to_owned(),
         }),
+    }
+}
+
+/// Reads a lease, which has to be the one of its place: what is copied or changed there tells nothing of who drives.
+async fn read_lease(objects: &dyn Objects, run: u64) -> Result<Option<Lease>, LeaseError> {
+    let key = key_of(run);
+    let lease = read::<Lease>(objects, &key).await?;
+    match lease {
+        Some(lease) if lease.run != run => Err(LeaseError::Damaged {
+            why: format!("it is the lease of run {}", lease.run),
+            key,
+            place: objects.place(),
+        }),
+        lease => Ok(lease),
     }
 }
 

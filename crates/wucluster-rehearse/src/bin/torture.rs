@@ -4,10 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use wucluster_rehearse::courses;
 use wucluster_rehearse::generate;
 use wucluster_rehearse::guard::Ablation;
 #[cfg(feature = "ablation")]
 use wucluster_rehearse::guard::AnyGuard;
+use wucluster_rehearse::kills::{self, Kill};
 use wucluster_rehearse::run::{Manner, Report, run};
 use wucluster_rehearse::scenario::Scenario;
 use wucluster_rehearse::shrink::shrink;
@@ -30,6 +32,11 @@ torture replay FILE --without GUARD[,GUARD]
 torture shrink --seed N [FILE]  takes out of a failing day all that it does without, and keeps it
 torture shrink --seed N --without GUARD FILE
                                 the same with a guard off (needs the feature `ablation`)
+torture kills [N]               kills operators at every point at which they wait, in all courses, in new worlds until
+                                it was done N times (20,000), with each thing that may become of what was on
+                                its way, and prints the table; fails where a kill breaks a rule
+torture kills COURSE/WORLD/WAIT/REQUESTS/OBJECTS
+                                tells what happens at one of these kills
 torture guards [SEEDS] [FILE]   switches off each guard in turn, and writes down who misses it
                                 (needs the feature `ablation`)";
 
@@ -75,6 +82,9 @@ fn main() -> ExitCode {
             let file = Path::new(rest.first().copied().unwrap_or(&default));
             make_small(seed, Manner::default(), file)
         }),
+        ["kills"] => kill_until(20_000),
+        ["kills", point] if point.contains('/') => kill_at(point),
+        ["kills", count] => number(count).and_then(kill_until),
         #[cfg(feature = "ablation")]
         ["guards", rest @ ..] => guards(
             rest.first().map_or(Ok(2_000), |text| number(text)),
@@ -131,6 +141,40 @@ fn torment(seeds: Result<u64, String>, state: &Path) -> Result<bool, String> {
     let is_covered = covers(&table);
     let is_listed = debt.new.is_empty() && debt.mended.is_empty();
     Ok(is_listed && (is_covered || table.days() < SEEDS_WITH_ALL_PAIRS))
+}
+
+/// Kills in all courses, in one world after the other, until it was done so many times.
+fn kill_until(count: u64) -> Result<bool, String> {
+    let mut tallies: Vec<kills::Tally> = Vec::new();
+    let courses = courses::courses();
+    let tell = |kill: &Kill, what: &[String]| {
+        println!("{kill}: {}\n   torture kills {kill}", what.first().map_or("", String::as_str));
+    };
+    for world in 1.. {
+        for course in &courses {
+            tallies.push(course.run(world, u64::MAX, &tell));
+            let done: u64 = tallies.iter().map(kills::Tally::all_runs).sum();
+            eprintln!("{done} of {count} kills, {}", course.name);
+        }
+        let done: u64 = tallies.iter().map(kills::Tally::all_runs).sum();
+        if done >= count || done == 0 {
+            break;
+        }
+    }
+    print!("{}", kills::table(&tallies));
+    Ok(!tallies.is_empty() && tallies.iter().all(|tally| tally.guilty.is_empty()))
+}
+
+fn kill_at(point: &str) -> Result<bool, String> {
+    let (scenario, report, broken) = point.parse::<Kill>()?.replay()?;
+    print!("{}", scenario.to_json());
+    for line in &report.story {
+        println!("{line}");
+    }
+    for found in &broken {
+        println!("broken: {found}");
+    }
+    Ok(broken.is_empty())
 }
 
 fn sample(seeds: std::ops::Range<u64>) -> bool {

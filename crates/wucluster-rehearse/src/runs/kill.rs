@@ -1,15 +1,12 @@
 //! An operator that is lost on the way, at every point at which it waits, and another that comes.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::Poll;
-
 use serde::Serialize;
 use wucluster_core::demand::Demand;
 use wucluster_engine::{Engine, EngineEvent, Outcome, Stop};
 use wucluster_sim::{Sim, World};
 
 use crate::forecast::{Day, Ended, Stage, lost, pursuit};
+use crate::mail::Waits;
 
 use super::many::Violation;
 
@@ -96,38 +93,18 @@ fn attempt(stage: &Stage, demand: Demand, day: &Day, most: u64) -> Attempt {
             records.take(event);
         };
         let first = engine.pursue(pursuit(stage, demand, day), Stop::never(), &mut emit);
-        let (first, polls) = polled(first, most).await;
-        if let Some(ending) = first {
-            return (ending.outcome, polls);
+        let mut waits = Waits::at_most(Some(most));
+        if let Some(ending) = waits.within(first).await {
+            return (ending.outcome, waits.count);
         }
         let mut pursuit = pursuit(stage, demand, day);
         pursuit.records = records;
         let ending = engine.pursue(pursuit, Stop::never(), &mut |_| {}).await;
-        (ending.outcome, polls)
+        (ending.outcome, waits.count)
     });
     let ended = match outcome {
         Outcome::Reached => Ended::Reached,
         other => other.into(),
     };
     Attempt { ended, world: sim.into_world(), polls }
-}
-
-/// Polls a future at most so many times, and drops it then; tells how often it was polled.
-async fn polled<F: Future>(future: F, most: u64) -> (Option<F::Output>, u64) {
-    let mut future = pin!(future);
-    let mut polls = 0;
-    let output = std::future::poll_fn(|context| {
-        if polls >= most {
-            return Poll::Ready(None);
-        }
-        polls += 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            // The last poll is followed by the drop at once: nothing wakes us for it otherwise.
-            Poll::Pending if polls >= most => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await;
-    (output, polls)
 }

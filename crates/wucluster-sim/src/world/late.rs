@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use wucluster_core::action::{CloudAction, Hazard, ShellAction};
+use wucluster_core::action::{CloudAction, Hazard, NodeAddress, ShellAction};
 use wucluster_core::ids::{ClusterName, InstanceId, NodeName};
 use wucluster_core::observation::{AttachmentState, InstanceState, VolumeState};
 use wucluster_core::ports::Receipt;
@@ -59,7 +59,62 @@ pub(super) struct ShellParcel {
     pub(super) boots: u32,
 }
 
+/// A request that is on its way; see [`World::send`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent(Timestamp, u64);
+
 impl World {
+    /// Sends a request to the cloud. Whoever sent it lets it arrive ([`World::arrives`]) and is answered; if nobody does, as
+    /// the sender was killed meanwhile, it arrives by itself after a time, and nobody is.
+    pub fn send(
+        &mut self,
+        cluster: Option<&ClusterName>,
+        action: &CloudAction,
+        seen_at: Timestamp,
+        after: Duration,
+    ) -> Sent {
+        let parcel = Parcel {
+            cluster: cluster.cloned(),
+            action: action.clone(),
+            seen_at,
+            asked_at: self.now,
+            why: Late::Slow,
+        };
+        self.post(after, Event::Lands(Box::new(parcel)))
+    }
+
+    /// Sends a request to a node, as [`World::send`] does to the cloud.
+    pub fn send_to_node(
+        &mut self,
+        node: &NodeAddress,
+        action: &ShellAction,
+        seen_at: Timestamp,
+        after: Duration,
+    ) -> Sent {
+        let parcel = ShellParcel {
+            node: node.node.clone(),
+            instance: node.instance.clone(),
+            action: action.clone(),
+            seen_at,
+            asked_at: self.now,
+            run: node.run,
+            // What is not there has no boot that it could be the same as.
+            boots: self.boots_of(&node.instance).unwrap_or(0),
+        };
+        self.post(after, Event::ShellLands(Box::new(parcel)))
+    }
+
+    fn post(&mut self, after: Duration, event: Event) -> Sent {
+        let sent = Sent(self.now.after(after), self.next_event);
+        self.schedule_at(sent.0, event);
+        sent
+    }
+
+    /// Takes a request off its way, to be carried out now; says whether it was still on its way.
+    pub fn arrives(&mut self, sent: Sent) -> bool {
+        self.events.remove(&(sent.0, sent.1)).is_some()
+    }
+
     pub(super) fn send_late(&mut self, after: Duration, parcel: Parcel) {
         self.note(format!("under way for {} ms: {}", after.as_millis(), parcel.action));
         self.schedule(after, Event::Lands(Box::new(parcel)));

@@ -37,6 +37,7 @@ pub use harm::{Harm, Loss};
 pub use harm_kind::HarmKind;
 pub use hooks::{Answer, HookRun, HookScript};
 pub use human::Human;
+pub use late::Sent;
 pub use mkfs::EXAMINATION_MISSED;
 pub use persist::PersistError;
 pub use place::PlaceVolume;

@@ -17,7 +17,7 @@ use wucluster_core::ports::{
 };
 use wucluster_core::time::Timestamp;
 use wucluster_engine::SystemClock;
-use wucluster_sim::{Bucket, Limits, Sim, Span, World};
+use wucluster_sim::{Bucket, LATE_EFFECT_MAX, Limits, Sent, Sim, Span, World};
 
 use super::file::{FileError, Lock, Version, WorldFile};
 use super::pace::Pace;
@@ -27,10 +27,16 @@ use crate::fault::with_sources;
 /// The seed of a world that is made anew: everybody's first simulated cluster is the same.
 const SEED: u64 = 1;
 
+/// How long a request whose command was killed is on its way before it arrives by itself. Unit: simulated time; and ours,
+/// so that a command that lives is never slower than that.
+const ARRIVES_BY_ITSELF: Duration = Duration::from_secs(60);
+const ARRIVES_BY_ITSELF_OURS: Duration = Duration::from_secs(3);
+
 /// The simulated cloud of this machine's user; clones share it.
 ///
 /// What is looked at need not be saved: a world goes the same way from the same state, whoever lets
-/// its time pass. Only what changes it is written, before it is answered.
+/// its time pass. Only what changes it is written, before it is answered; and requests when they are sent, so that what a
+/// command had on its way that is killed arrives all the same, in whoever's time. Where time leaps, it is kept how far.
 #[derive(Debug, Clone)]
 pub(crate) struct SimAccount {
     inner: Arc<Inner>,
@@ -50,6 +56,8 @@ struct Held {
     world: World,
     /// The version of the file that the world was read from or written to.
     version: Option<Version>,
+    /// When that version was saved, by our clock.
+    saved_at: Timestamp,
     /// A moment of ours, and the world's time then.
     origin: (Instant, Timestamp),
     /// Whether time has begun to leap; it stands still before.
@@ -70,8 +78,15 @@ impl SimAccount {
         let limits = Limits { keeps_trace: false, ..Limits::default() };
         let world = World::new(SEED).with_limits(limits);
         let origin = (Instant::now(), world.now());
-        let held =
-            Held { world, version: None, origin, is_leaping: false, changing: None, cluster: None };
+        let held = Held {
+            world,
+            version: None,
+            saved_at: Timestamp::default(),
+            origin,
+            is_leaping: false,
+            changing: None,
+            cluster: None,
+        };
         let account = Self {
             inner: Arc::new(Inner {
                 file,
@@ -97,7 +112,12 @@ impl SimAccount {
         let mut held = self.held();
         self.refresh(&mut held)?;
         let now = self.time(&held);
+        let has_leaped = held.is_leaping && now > held.world.now();
         held.world.advance_to(now);
+        // Whoever is told of it may write it down and be killed.
+        if has_leaped && held.version.is_some() {
+            self.inner.file.write_time(held.saved_at, now)?;
+        }
         Ok(look(&mut held.world))
     }
 
@@ -155,9 +175,10 @@ impl SimAccount {
         // Time never goes back for whoever watches, though another command may have been slower.
         let is_first = held.version.is_none();
         let now = saved.world.now().after(passed);
+        let now = now.max(self.inner.file.read_time(saved.at).unwrap_or_default());
         let now = if is_first { now } else { now.max(self.time(held)) };
         held.world = saved.world;
-        held.version = Some(saved.version);
+        (held.version, held.saved_at) = (Some(saved.version), saved.at);
         held.origin = (Instant::now(), now);
         Ok(())
     }
@@ -168,6 +189,12 @@ impl SimAccount {
             return base;
         }
         base.after(self.inner.pace.theirs(then.elapsed()))
+    }
+
+    /// Returns after how much simulated time a request arrives by itself.
+    fn arrives_by_itself(&self) -> Duration {
+        let ours = self.inner.pace.theirs(ARRIVES_BY_ITSELF_OURS);
+        ours.clamp(ARRIVES_BY_ITSELF, LATE_EFFECT_MAX / 2)
     }
 
     /// Lets the half of a call's usual time pass.
@@ -186,7 +213,13 @@ impl Inner {
         let mut held = self.held();
         let Some(lock) = held.changing.take() else { return Ok(()) };
         held.world.forget_gone();
-        held.version = Some(self.file.write(&lock, &held.world, SystemClock.now())?);
+        self.write(&lock, &mut held)
+    }
+
+    fn write(&self, lock: &Lock, held: &mut Held) -> Result<(), FileError> {
+        let now = SystemClock.now();
+        held.version = Some(self.file.write(lock, &held.world, now)?);
+        held.saved_at = now;
         Ok(())
     }
 }
@@ -197,7 +230,7 @@ impl Inner {
         let lock = self.file.lock()?;
         let mut held = self.held();
         if held.version.is_some() && !self.file.is_newer_than(held.version.as_ref())? {
-            held.version = Some(self.file.write(&lock, &held.world, SystemClock.now())?);
+            self.write(&lock, &mut held)?;
         }
         Ok(())
     }
@@ -253,14 +286,31 @@ impl Cloud for SimAccount {
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {
-        self.half_call(|world| world.durations().cloud_call).await;
         let cluster = self.held().cluster.clone();
+        let after = self.arrives_by_itself();
+        let sent = self
+            .change(|world| {
+                let send = |one: &Cleared<CloudAction>| {
+                    world.send(cluster.as_ref(), one.action(), one.seen_at(), after)
+                };
+                actions.iter().map(send).collect::<Vec<_>>()
+            })
+            .await;
+        let sent = match sent {
+            Ok(sent) => sent,
+            Err(error) => return actions.iter().map(|_| Err(broken(&error))).collect(),
+        };
+        self.half_call(|world| world.durations().cloud_call).await;
         let answers = self
             .change(|world| {
-                let ask = |one: &Cleared<CloudAction>| {
-                    world.request(cluster.as_ref(), one.action(), one.seen_at())
+                let ask = |(one, sent): (&Cleared<CloudAction>, &Sent)| {
+                    if world.arrives(*sent) {
+                        world.request(cluster.as_ref(), one.action(), one.seen_at())
+                    } else {
+                        Err(unheard(one.action().name()))
+                    }
                 };
-                actions.iter().map(ask).collect::<Vec<_>>()
+                actions.iter().zip(&sent).map(ask).collect::<Vec<_>>()
             })
             .await;
         self.half_call(|world| world.durations().cloud_call).await;
@@ -277,7 +327,7 @@ impl Cloud for SimAccount {
             look_interval_min: Duration::from_secs(1),
             look_interval_max: Duration::from_secs(15),
             visibility_lag_max: limits.visibility_lag_max,
-            late_effect_max: wucluster_sim::LATE_EFFECT_MAX,
+            late_effect_max: LATE_EFFECT_MAX,
             attachments_per_instance_max: u32::try_from(limits.attachments_per_instance_max).ok(),
         }
     }
@@ -304,13 +354,33 @@ impl NodeShell for SimAccount {
         node: &NodeAddress,
         actions: &[Cleared<ShellAction>],
     ) -> Vec<Result<ShellReceipt, ShellError>> {
+        let after = self.arrives_by_itself();
+        let sent = self
+            .change(|world| {
+                let send = |one: &Cleared<ShellAction>| {
+                    world.send_to_node(node, one.action(), one.seen_at(), after)
+                };
+                actions.iter().map(send).collect::<Vec<_>>()
+            })
+            .await;
+        let unanswered = |error: FileError| ShellError::NoAnswer(with_sources(&error));
+        let sent = match sent.map_err(unanswered) {
+            Ok(sent) => sent,
+            Err(error) => return vec![Err(error); actions.len()],
+        };
         self.half_call(|world| world.durations().shell_call).await;
         let mut answers = Vec::with_capacity(actions.len());
-        for cleared in actions {
+        for (cleared, sent) in actions.iter().zip(sent) {
             let asked = self
-                .change(|world| world.shell(node, cleared.action(), cleared.seen_at()))
+                .change(|world| {
+                    if world.arrives(sent) {
+                        return world.shell(node, cleared.action(), cleared.seen_at());
+                    }
+                    let name = cleared.action().name();
+                    (Err(ShellError::NoAnswer(unheard(name).message)), Duration::ZERO)
+                })
                 .await
-                .map_err(|error| ShellError::NoAnswer(with_sources(&error)));
+                .map_err(unanswered);
             match asked {
                 Ok((answer, took)) => {
                     self.sleep(took).await;
@@ -329,6 +399,15 @@ impl NodeShell for SimAccount {
 fn whole_millis(span: Duration) -> Duration {
     let millis = span.as_nanos().div_ceil(1_000_000);
     Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+}
+
+/// Says that a request arrived without whoever sent it: its command was too slow.
+fn unheard(name: &str) -> CloudError {
+    CloudError {
+        class: ErrorClass::Ambiguous,
+        code: "NoAnswer".to_owned(),
+        message: format!("no answer to {name}: it arrived by itself"),
+    }
 }
 
 /// Says that the cloud cannot be had because of its file.

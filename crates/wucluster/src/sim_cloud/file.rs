@@ -4,6 +4,7 @@
 //! STATE/sim/
 //!   lock    held for a moment, while a command changes the cloud
 //!   world   one line about the file, then the world
+//!   time    how far time has leaped since then, for whoever was told of it
 //! ```
 //!
 //! A new version is written beside the old one and then takes its place, so that whoever reads sees
@@ -11,7 +12,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -176,6 +177,29 @@ impl WorldFile {
         write().map_err(|source| self.io("write", source))
     }
 
+    /// Keeps that time has come so far since the version of `base` was written. A command that is killed was told of what
+    /// came about by then, and its journal has it: the next one must not begin before that.
+    ///
+    /// # Errors
+    /// [`FileError::Io`] when it cannot be written.
+    pub(crate) fn write_time(&self, base: Timestamp, now: Timestamp) -> Result<(), FileError> {
+        let path = self.folder.join("time");
+        // Of one length, in one piece: it is never seen half written.
+        let line = format!("{:>20} {:>20}\n", base.as_millis(), now.as_millis());
+        let file = private().create(true).write(true).truncate(false).open(&path);
+        file.and_then(|file| file.write_all_at(line.as_bytes(), 0))
+            .map_err(|source| FileError::Io { what: "write", path, source })
+    }
+
+    /// Returns how far time has come since the version of `base` was written, where that was kept.
+    pub(crate) fn read_time(&self, base: Timestamp) -> Option<Timestamp> {
+        let text = fs::read_to_string(self.folder.join("time")).ok()?;
+        let mut words = text.split_whitespace().map(str::parse::<i64>);
+        let of = words.next()?.ok()?;
+        let now = words.next()?.ok()?;
+        (of == base.as_millis()).then(|| Timestamp::from_millis(now))
+    }
+
     fn io(&self, what: &'static str, source: io::Error) -> FileError {
         FileError::Io { what, path: self.path.clone(), source }
     }
@@ -215,6 +239,16 @@ mod tests {
         assert_eq!((saved.world.now(), saved.at), (world.now(), at(77)));
         let mode = fs::metadata(state.path().join("sim/world")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn time_is_kept_for_the_version_that_it_belongs_to() {
+        let state = tempfile::tempdir().unwrap();
+        let file = WorldFile::open(state.path()).unwrap();
+        assert_eq!(file.read_time(at(77)), None);
+        file.write_time(at(77), at(5_000)).unwrap();
+        file.write_time(at(77), at(60_000)).unwrap();
+        assert_eq!((file.read_time(at(77)), file.read_time(at(78))), (Some(at(60_000)), None));
     }
 
     #[test]
