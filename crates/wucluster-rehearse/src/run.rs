@@ -177,7 +177,13 @@ impl Trial {
             // Or gave it another's name, or edited the tags of its snapshots, so that another one counts as the newest.
             let is_edited = matches!(harm.kind, HarmKind::RestoredOlder | HarmKind::WrongNode)
                 && bench.sim.peek(|world| world.was_struck(FaultKind::HumanTags, &harm.subject));
-            if looks_blank || is_missed || is_renamed || is_edited || is_unseen {
+            // Or took the name or the mark off its snapshots, and the store that knew of its data was lost before: with that
+            // store it would have been held.
+            let forgotten_at = bench.notes.open().forgotten_at;
+            let is_forgotten = is_robbed
+                && matches!(harm.kind, HarmKind::BlankDespiteData)
+                && forgotten_at.is_some_and(|at| at < harm.at);
+            if looks_blank || is_missed || is_renamed || is_edited || is_unseen || is_forgotten {
                 self.excused += 1;
                 continue;
             }
