@@ -72,8 +72,8 @@ pub enum Guard {
     NotReplaced,
     /// A running machine is ended on its own word only.
     NodesWord,
-    /// A volume is detached only after its node carried out an unmount of this drive, so that it refuses a mount
-    /// which was asked for before.
+    /// A volume is detached only after its node carried out an unmount of this drive, and sealed only after a node that runs
+    /// was asked, so that it refuses a mount which was asked for before.
     NodeFence,
     /// A creation has the same token each time that it is asked for.
     StableToken,

@@ -1071,6 +1071,20 @@ fn a_volume_under_an_older_epoch_than_was_sealed_is_raised_before_a_snapshot() {
     }
 }
 
+#[test]
+fn a_seal_waits_for_the_word_of_a_running_node() {
+    let mut tags = wucluster_core::tags::Tags::default();
+    tags.set(wucluster_core::tags::KEY_EPOCH, "3 sealed");
+    let request = CloudAction::TagVolume { mount: home(), volume: volume(), tags };
+    let seal = || Action::Cloud(request.clone());
+    let free = || World::new(SOLO).volume("chief/home", "available", "3 live");
+    // A mount that an earlier run asked for may be on its way to it, and the listing may be old.
+    assert_waits(&free().instance("chief", "running").silent("chief"), seal());
+    assert_permits(&free().instance("chief", "running"), seal());
+    assert_permits(&free().instance("chief", "stopped"), seal());
+    assert_permits(&free(), seal());
+}
+
 /// What the log of phases says of the volume.
 fn entered(phase: Phase, epoch: u64) -> Option<Phases> {
     let mut phases = Phases::default();

@@ -171,7 +171,15 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
         CloudAction::TagVolume { mount, volume, tags } => {
             let seen = ownership::sole_volume(ctx, mount, volume)?;
             // Both ends of an epoch are written only while nobody can write to the volume.
-            if tags.epoch().is_some() { order::free(ctx, mount, seen) } else { Ok(()) }
+            let Some(epoch) = tags.epoch() else { return Ok(()) };
+            order::free(ctx, mount, seen)?;
+            // A listing that goes back in time shows as free what is attached, and a mount that an earlier run asked for may
+            // be on its way there: the node refuses it once it was spoken to for this one.
+            let is_fence = epoch.is_sealed && ctx.policy.guards(Guard::NodeFence);
+            match ctx.observation.mount(mount).filter(|_| is_fence) {
+                Some(mount) => order::used_nowhere(ctx, mount),
+                None => Ok(()),
+            }
         }
         CloudAction::CreateSnapshot { mount, volume, .. } => {
             let seen = ownership::sole_volume(ctx, mount, volume)?;

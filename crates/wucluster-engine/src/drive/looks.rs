@@ -43,6 +43,13 @@ impl Drive<'_, '_> {
             observation.strangers.iter().any(|stranger| stranger.held_by.contains(&instance.id));
         let is_unasked = observation.unasked(node).is_some()
             || observation.mounts_of(name).any(|mount| observation.unasked_about(mount).is_some());
+        // What was given up before may have to be sealed anew, which no node may be unasked for.
+        let phases = self.memory.phases.as_ref();
+        let is_given_up = |id| phases.is_some_and(|phases| phases.is_doomed(id));
+        let mut volumes = observation.mounts_of(name).flat_map(|mount| &mount.volumes);
+        if is_unasked && volumes.any(|volume| is_given_up(&volume.id)) {
+            return true;
+        }
         match self.pursuit.demand {
             Demand::Instantiated => false,
             // What is on its way off must be off first, and only the node can tell what keeps it.
