@@ -177,21 +177,21 @@ fn end_of(world: &World, states: &[&State]) -> Option<End> {
         return Some(End::Held(reason));
     }
     let is_busy =
-        |state: &&State| state.disks.iter().any(|disk| disk.has_process || disk.is_pinned);
+        |state: &&State| state.truth.disks.iter().any(|disk| disk.has_process || disk.is_pinned);
     states.iter().all(is_busy).then_some(End::KeptBusy)
 }
 
 /// Whether the demand holds in truth, to the last mount.
 fn holds(world: &World, state: &State) -> bool {
     let layout = world.scope.layout;
-    let is_mounted = (0..layout.mounts()).all(|mount| state.disks[mount].is_mounted);
+    let is_mounted = (0..layout.mounts()).all(|mount| state.truth.disks[mount].is_mounted);
     state.is_met(layout) && (state.operator.demand != Demand::Launched || is_mounted)
 }
 
 /// Whether what a hold says is so in truth.
 fn is_true(world: &World, state: &State, reason: Interlock) -> bool {
     let layout = world.scope.layout;
-    let mut mounts = state.cloud.mounts.iter().take(layout.mounts());
+    let mut mounts = state.truth.cloud.mounts.iter().take(layout.mounts());
     match reason {
         Interlock::DataMissing => mounts.any(|mount| {
             let taken = || mount.snapshots.iter().filter(|one| one.state != Snap::None);
@@ -206,8 +206,9 @@ fn is_true(world: &World, state: &State, reason: Interlock) -> bool {
         Interlock::WrongContents | Interlock::NotBlank => {
             mounts.any(|mount| mount.volume.hidden.looks_blank)
         }
-        Interlock::NodeSilent => (0..layout.nodes())
-            .any(|node| state.is_silent[node] && state.cloud.nodes[node].run == Run::Running),
+        Interlock::NodeSilent => (0..layout.nodes()).any(|node| {
+            state.truth.is_silent[node] && state.truth.cloud.nodes[node].run == Run::Running
+        }),
         _ => false,
     }
 }

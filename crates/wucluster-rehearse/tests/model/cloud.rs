@@ -164,6 +164,10 @@ pub struct Cloud {
 pub enum Listing {
     Instances,
     Volumes,
+    /// Of the volumes, only their tags.
+    Tags,
+    /// Of the volumes, only whether and to what they are attached.
+    Attachments,
     Snapshots,
 }
 
@@ -190,6 +194,21 @@ impl Cloud {
             Listing::Volumes => {
                 for (mount, older) in self.mounts.iter_mut().zip(&older.mounts) {
                     mount.volume = older.volume;
+                }
+            }
+            Listing::Tags | Listing::Attachments => {
+                for (mount, older) in self.mounts.iter_mut().zip(&older.mounts) {
+                    let (volume, older) = (&mut mount.volume, &older.volume);
+                    let is_shown = volume.state != Vol::None && older.state != Vol::None;
+                    if !is_shown || volume.number != older.number {
+                        continue;
+                    }
+                    if which == Listing::Tags {
+                        volume.marks = older.marks;
+                    } else {
+                        volume.state = older.state;
+                        (volume.attach, volume.holder) = (older.attach, older.holder);
+                    }
                 }
             }
             Listing::Snapshots => {

@@ -9,71 +9,26 @@ mod ask;
 mod calm;
 mod cloud;
 mod names;
+mod never;
 mod open;
 mod operator;
 mod planner;
 mod provider;
 mod scope;
 mod scopes;
+mod search;
 mod seen;
+mod several;
 mod state;
 mod step;
+mod truth;
 mod world;
 
 use std::time::Instant;
 
-use scope::Scope;
-use stateright::{Checker, HasDiscoveries, Model};
-use step::Step;
+use search::{search, tell};
+use several::Shared;
 use world::World;
-
-/// What a search saw.
-struct Searched {
-    unique: usize,
-    is_exhausted: bool,
-    /// The invariant that was broken, and the steps that led there.
-    counterexample: Option<(&'static str, Vec<Step>)>,
-}
-
-/// Searches a scope, and prints its line of the table.
-fn search(scope: &Scope, threads: usize) -> Searched {
-    let began = Instant::now();
-    let checker = World::new(scope.clone())
-        .checker()
-        .threads(threads)
-        .finish_when(HasDiscoveries::AnyFailures)
-        .target_state_count(scope.states_max)
-        .spawn_bfs()
-        .join();
-    let found = checker
-        .discoveries()
-        .into_iter()
-        .next()
-        .map(|(name, path)| (name, checker.model().shortened(path.into_actions())));
-    let is_exhausted = checker.state_count() < scope.states_max && found.is_none();
-    println!(
-        "{:<46} {:>9} {:>10} {:>6}  {:<9} {:>7.1} {:>9.0}",
-        scope.name,
-        checker.unique_state_count(),
-        checker.state_count(),
-        checker.max_depth(),
-        match (&found, is_exhausted) {
-            (Some(_), _) => "broken",
-            (None, true) => "exhausted",
-            (None, false) => "capped",
-        },
-        began.elapsed().as_secs_f64(),
-        checker.unique_state_count() as f64 / began.elapsed().as_secs_f64().max(0.001)
-    );
-    Searched { unique: checker.unique_state_count(), is_exhausted, counterexample: found }
-}
-
-fn tell(name: &str, (broken, steps): &(&'static str, Vec<Step>)) {
-    println!("{name}: {broken}, in {} steps", steps.len());
-    for step in steps {
-        println!("    {step:?}");
-    }
-}
 
 fn is_full() -> bool {
     std::env::var("WUCLUSTER_MODEL").is_ok_and(|how| how == "full")
@@ -89,7 +44,7 @@ fn no_invariant_is_broken_in_any_small_world() {
     let mut broken = Vec::new();
     let (mut unique, mut exhausted) = (0, 0);
     for scope in &scopes {
-        let searched = search(scope, 2);
+        let searched = search(World::new(scope.clone()), 2);
         unique += searched.unique;
         exhausted += usize::from(searched.is_exhausted);
         if let Some(counterexample) = searched.counterexample {
@@ -111,7 +66,7 @@ fn no_invariant_is_broken_in_any_small_world() {
 #[test]
 fn each_guard_that_is_taken_away_breaks_its_invariant() {
     for (scope, expected) in scopes::ablated() {
-        let searched = search(&scope, 1);
+        let searched = search(World::new(scope.clone()), 1);
         let counterexample = searched.counterexample.unwrap_or_else(|| {
             panic!("{} without {:?}: nothing is broken", scope.name, scope.ablated)
         });
@@ -129,7 +84,7 @@ fn each_guard_that_is_taken_away_breaks_its_invariant() {
 #[test]
 fn the_known_gaps_are_what_the_documents_say() {
     for (scope, expected) in scopes::gaps() {
-        let found = search(&scope, 1).counterexample;
+        let found = search(World::new(scope.clone()), 1).counterexample;
         let counterexample = found.unwrap_or_else(|| panic!("{} is closed", scope.name));
         println!("open, not mended:");
         tell(scope.name, &counterexample);
@@ -165,4 +120,50 @@ fn after_faults_every_way_ends_reached_or_held_for_a_true_reason() {
         seen.contains(&calm::End::Reached) && seen.len() > 1,
         "both kinds of end come up: {seen:?}"
     );
+}
+
+/// Searches scopes that are to be whole and unbroken.
+fn search_whole(scopes: &[several::Scope], threads: usize) -> usize {
+    let mut unique = 0;
+    for scope in scopes {
+        let seen = search(Shared::new(scope.clone()), threads);
+        if let Some(counterexample) = seen.counterexample {
+            tell(scope.name, &counterexample);
+            panic!("{}: {} is broken", scope.name, counterexample.0);
+        }
+        assert!(seen.is_exhausted, "{} is too large", scope.name);
+        unique += seen.unique;
+    }
+    unique
+}
+
+#[test]
+fn several_operators_lose_nothing_whatever_comes_late() {
+    let scopes = if is_full() { several::scopes::full() } else { several::scopes::daily() };
+    let unique = search_whole(&scopes, 1);
+    let large = if is_full() { several::scopes::large() } else { Vec::new() };
+    for scope in large {
+        let name = scope.name;
+        assert!(search(Shared::new(scope), 1).counterexample.is_none(), "{name} is broken");
+    }
+    println!("{unique} unique states of several operators over {} scopes", scopes.len());
+    let states_min = if is_full() { 5_000_000 } else { 300_000 };
+    assert!(unique >= states_min, "the scopes have become too small to say much");
+}
+
+#[test]
+fn the_lease_keeps_no_data_safe_that_the_rest_does_not() {
+    assert!(search_whole(&several::scopes::no_lease(), 1) >= 100_000);
+    search_whole(&several::scopes::spare(), 1);
+}
+
+#[test]
+fn each_part_of_the_protocol_that_is_taken_away_is_missed() {
+    for (scope, expected) in several::scopes::ablated().into_iter().chain(several::scopes::gaps()) {
+        let name = scope.name;
+        let found = search(Shared::new(scope), 1).counterexample;
+        let counterexample = found.unwrap_or_else(|| panic!("{name}: nothing is broken"));
+        tell(name, &counterexample);
+        assert!(counterexample.0.starts_with(expected), "{} is broken", counterexample.0);
+    }
 }

@@ -10,7 +10,7 @@ use super::world::{State, World};
 impl World {
     /// Lists the steps from a state.
     pub fn open(&self, state: &State, steps: &mut Vec<Step>) {
-        if state.harm.is_some() {
+        if state.truth.harm.is_some() {
             return;
         }
         steps.push(Step::Look);
@@ -19,18 +19,18 @@ impl World {
             if self.may_probe(state, node) {
                 steps.push(Step::Probe(place));
             }
-            match state.cloud.nodes[node].run {
+            match state.truth.cloud.nodes[node].run {
                 Run::Pending | Run::Stopping | Run::ShuttingDown => {
                     steps.push(Step::Instance(place));
                 }
                 Run::Terminated => steps.push(Step::Forget(place)),
                 Run::None | Run::Running | Run::Stopped => {
-                    if state.cloud.nodes[node].gone > 0 {
+                    if state.truth.cloud.nodes[node].gone > 0 {
                         steps.push(Step::Forget(place));
                     }
                 }
             }
-            if state.is_silent[node] {
+            if state.truth.is_silent[node] {
                 steps.push(Step::Speaks(place));
             }
         }
@@ -44,7 +44,8 @@ impl World {
         }
         for mount in 0..self.layout().mounts() {
             let place = mount as u8;
-            let (disk, volume) = (state.disks[mount], &state.cloud.mounts[mount].volume);
+            let (disk, volume) =
+                (state.truth.disks[mount], &state.truth.cloud.mounts[mount].volume);
             if matches!(volume.state, Vol::Creating | Vol::Deleting) {
                 steps.push(Step::Volume(place));
             }
@@ -53,7 +54,7 @@ impl World {
                 Attach::Busy if !disk.is_held() => steps.push(Step::Attachment(place)),
                 Attach::None | Attach::Attached | Attach::Busy => {}
             }
-            for (at, snapshot) in state.cloud.mounts[mount].snapshots.iter().enumerate() {
+            for (at, snapshot) in state.truth.cloud.mounts[mount].snapshots.iter().enumerate() {
                 if snapshot.state == Snap::Pending {
                     steps.push(Step::SnapshotCompletes(place, at as u8));
                 }
@@ -113,13 +114,13 @@ impl World {
         }
         if has(Fault::OldListing) {
             let lists = [Listing::Instances, Listing::Volumes, Listing::Snapshots];
-            let listed = state.cloud.listed();
+            let listed = state.truth.cloud.listed();
             let old = |which: &Listing| listed.with_older(&state.operator.view, *which) != listed;
             steps.extend(lists.into_iter().filter(old).map(Step::LookAtOlder));
         }
         for node in 0..self.layout().nodes() {
             let place = node as u8;
-            if state.cloud.nodes[node].run == Run::Running {
+            if state.truth.cloud.nodes[node].run == Run::Running {
                 if has(Fault::Reboot) {
                     steps.push(Step::Reboot(place));
                 }
@@ -129,14 +130,15 @@ impl World {
                 if has(Fault::HumanStops) {
                     steps.push(Step::HumanStops(place));
                 }
-                if has(Fault::Silence) && !state.is_silent[node] {
+                if has(Fault::Silence) && !state.truth.is_silent[node] {
                     steps.push(Step::Falls(place));
                 }
             }
         }
         for mount in 0..self.layout().mounts() {
             let place = mount as u8;
-            let (disk, volume) = (state.disks[mount], &state.cloud.mounts[mount].volume);
+            let (disk, volume) =
+                (state.truth.disks[mount], &state.truth.cloud.mounts[mount].volume);
             if disk.is_mounted && has(Fault::Process) && !disk.has_process {
                 steps.push(Step::Works(place));
             }
@@ -154,14 +156,14 @@ impl World {
             if has(Fault::HumanDetaches) && volume.attach == Attach::Attached {
                 steps.push(Step::HumanDetaches(place));
             }
-            let own = &state.cloud.nodes[self.layout().owner(mount)];
+            let own = &state.truth.cloud.nodes[self.layout().owner(mount)];
             if has(Fault::HumanAttaches)
                 && volume.state == Vol::Available
                 && own.run == Run::Running
             {
                 steps.push(Step::HumanAttaches(place));
             }
-            for (at, snapshot) in state.cloud.mounts[mount].snapshots.iter().enumerate() {
+            for (at, snapshot) in state.truth.cloud.mounts[mount].snapshots.iter().enumerate() {
                 if has(Fault::SnapshotFails) && snapshot.state == Snap::Pending {
                     steps.push(Step::SnapshotFails(place, at as u8));
                 }

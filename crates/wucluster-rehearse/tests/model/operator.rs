@@ -7,6 +7,8 @@ use wucluster_core::demand::Demand;
 
 use super::ask::{Ask, SUBJECTS};
 use super::cloud::{Attach, Cloud, MOUNTS, NODES, Snap, Vol};
+use super::names::Layout;
+use super::provider::Outcome;
 
 /// Numbers of awaited snapshots begin after this, those of volumes before.
 pub const AWAITED_SNAPSHOT: u8 = 100;
@@ -122,6 +124,43 @@ impl Operator {
         }
         self.view = listed;
         self.has_looked = true;
+    }
+
+    /// Takes a node's answer in, which is newer than all that was known of its devices.
+    pub fn take_word(&mut self, layout: Layout, node: usize) {
+        for mount in (0..layout.mounts()).filter(|mount| layout.owner(*mount) == node) {
+            self.is_device_old[mount] = false;
+            self.subjects[NODES + mount].is_word_old = false;
+        }
+    }
+
+    /// Hears what came of a request that is under way, and returns the request.
+    pub fn hear(&mut self, subject: usize, outcome: Option<Outcome>) -> Option<Ask> {
+        let remembered = &mut self.subjects[subject];
+        let ask = remembered.flight.take()?;
+        if ask.is_shell() {
+            remembered.is_word_old = true;
+        } else {
+            remembered.is_look_old = true;
+        }
+        match outcome {
+            Some(Outcome::Made(number)) => {
+                let is_snapshot = matches!(ask, Ask::Snapshot { .. });
+                remembered.unsure = None;
+                remembered.awaited = number + if is_snapshot { AWAITED_SNAPSHOT } else { 0 };
+            }
+            Some(Outcome::Done) if !ask.is_shell() => remembered.awaited = 0,
+            Some(Outcome::TokenSpent) => {
+                remembered.tokens += 1;
+                remembered.unsure = None;
+            }
+            Some(Outcome::Done | Outcome::Refused) => {}
+            None if matches!(ask, Ask::Run { .. } | Ask::Create { .. }) => {
+                remembered.unsure = Some(ask);
+            }
+            None => {}
+        }
+        Some(ask)
     }
 
     /// What the plan depends on.

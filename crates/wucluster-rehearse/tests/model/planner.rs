@@ -21,11 +21,11 @@ use super::names::Names;
 use super::operator::{AWAITED_SNAPSHOT, Operator};
 use super::seen::attachment_state;
 
-const BEFORE: Timestamp = Timestamp::from_millis(1_050);
+pub const BEFORE: Timestamp = Timestamp::from_millis(1_050);
 pub const ASKED: Timestamp = Timestamp::from_millis(1_100);
 const AFTER: Timestamp = Timestamp::from_millis(1_150);
 pub const NOW: Timestamp = Timestamp::from_millis(1_200);
-const LATER: Timestamp = Timestamp::from_millis(100_000);
+pub const LATER: Timestamp = Timestamp::from_millis(100_000);
 
 /// What the planner says, in few bytes.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub struct Planned {
 /// The planner, with an answer kept for each thing that it was ever asked: it is a pure function.
 pub struct Planner {
     pub names: Names,
-    policy: Policy,
+    pub policy: Policy,
 }
 
 thread_local! {
@@ -80,19 +80,34 @@ impl Planner {
         })
     }
 
-    fn evaluate(&self, operator: &Operator) -> Planned {
+    /// Puts together what an operator saw, by listings and by nodes' answers.
+    pub fn observe(&self, operator: &Operator) -> (NodeViews, Observation) {
         let answers = self.answers(operator);
-        let observation =
-            Observation::assemble(&self.names.definition, &self.view(operator, ASKED), &answers);
-        let mut known = operator.known;
+        let view = self.view(operator, ASKED);
+        let observation = Observation::assemble(&self.names.definition, &view, &answers);
+        (answers, observation)
+    }
+
+    /// Lists the places of mounts of which data is seen in use, with their write epochs.
+    pub fn in_use(&self, operator: &Operator, observation: &Observation) -> Vec<(usize, u8)> {
+        let mut found = Vec::new();
         for (at, key) in self.names.mounts.iter().enumerate() {
             let Some(seen) = observation.mount(key) else { continue };
             let Some(volume) = seen.volume() else { continue };
             let is_mounted =
                 matches!(seen.filesystem, Observed::Present(FilesystemState::Mounted { .. }));
             if is_mounted && volume.tags.content() == Some(ContentMark::Data) {
-                known[at] = known[at].max(operator.view.mounts[at].volume.marks.epoch);
+                found.push((at, operator.view.mounts[at].volume.marks.epoch));
             }
+        }
+        found
+    }
+
+    fn evaluate(&self, operator: &Operator) -> Planned {
+        let (answers, observation) = self.observe(operator);
+        let mut known = operator.known;
+        for (at, epoch) in self.in_use(operator, &observation) {
+            known[at] = known[at].max(epoch);
         }
         let memory = self.memory(operator, &known);
         let context = |observation| Context {
@@ -123,7 +138,7 @@ impl Planner {
 
     /// A permit of an older look is renewed on this one, and never on its own: what the model does by
     /// counting looks is what `Cleared::renew` does by times.
-    fn check_renewal(
+    pub fn check_renewal(
         &self,
         operator: &Operator,
         answers: &NodeViews,
@@ -138,7 +153,7 @@ impl Planner {
         assert!(first.renew(now).is_ok(), "not renewed, though it is cleared anew");
     }
 
-    fn memory(&self, operator: &Operator, known: &[u8; MOUNTS]) -> Memory {
+    pub fn memory(&self, operator: &Operator, known: &[u8; MOUNTS]) -> Memory {
         // Requests to nodes are never late here: there is nothing to keep out.
         let volumes = (0..MOUNTS as u8)
             .flat_map(|mount| (1..=9).map(move |number| Names::volume(mount, number)));
@@ -182,7 +197,7 @@ impl Planner {
     }
 
     /// The creation that was asked, as it was.
-    fn creation(&self, ask: Ask) -> Option<CloudAction> {
+    pub fn creation(&self, ask: Ask) -> Option<CloudAction> {
         match ask {
             Ask::Run { node, token } => {
                 let node = &self.names.nodes[usize::from(node)];

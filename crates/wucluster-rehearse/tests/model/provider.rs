@@ -6,7 +6,7 @@
 use super::ask::Ask;
 use super::cloud::{Attach, Content, Hidden, Run, SNAPSHOTS, Snap, Snapshot, Vol, Volume};
 use super::names::Layout;
-use super::world::State;
+use super::truth::Truth;
 
 /// What must never happen, by the invariant that it breaks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -42,7 +42,7 @@ pub enum Outcome {
     TokenSpent,
 }
 
-impl State {
+impl Truth {
     /// Carries a request out.
     pub fn apply(&mut self, layout: Layout, subject: usize, ask: Ask) -> Outcome {
         if subject != owner_of(ask) {

@@ -50,6 +50,10 @@ pub enum Start {
     Nothing,
     /// Launched, with data, of which some is in memory only.
     Launched,
+    /// The same, with the volume unmounted and detached again.
+    Detached,
+    /// The same, sealed and with a snapshot.
+    Sealed,
     /// Put away, with one snapshot.
     Away,
 }

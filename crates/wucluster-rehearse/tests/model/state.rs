@@ -1,36 +1,33 @@
-//! How a world begins, and how it moves by itself.
+//! How a world begins, and where its demand holds.
 
 use wucluster_core::demand::Demand;
 
 use super::cloud::{
-    Attach, Cloud, Content, Disk, Hidden, MOUNTS, Marks, Mount, Node, Run, SNAPSHOTS, Snap,
-    Snapshot, Vol, Volume,
+    Attach, Content, Disk, Hidden, Marks, Mount, Node, Run, Snap, Snapshot, Vol, Volume,
 };
 use super::names::Layout;
 use super::operator::Operator;
 use super::scope::{Scope, Start};
+use super::truth::Truth;
 use super::world::State;
 
 impl State {
     pub fn new(scope: &Scope) -> Self {
         let mut state = Self {
-            cloud: Cloud::default(),
-            disks: Default::default(),
-            is_silent: Default::default(),
+            truth: Truth::default(),
             operator: Operator::new(scope.demand),
             late: None,
             faults: scope.faults,
             flips: scope.flips,
             writes: scope.writes,
-            harm: None,
         };
         let marks = Marks { epoch: 1, is_sealed: false, generation: 1, is_data: true, recorded: 1 };
         let content = Content { fs: 1, writes: 1 };
         for mount in 0..scope.layout.mounts() {
-            let slot = &mut state.cloud.mounts[mount];
+            let slot = &mut state.truth.cloud.mounts[mount];
             match scope.start {
                 Start::Nothing => {}
-                Start::Launched => {
+                Start::Launched | Start::Detached | Start::Sealed => {
                     let node = scope.layout.owner(mount);
                     *slot = Mount { made: 1, ..Mount::default() };
                     slot.volume = Volume {
@@ -42,9 +39,22 @@ impl State {
                         hidden: Hidden { content, was_mounted: true, ..Hidden::default() },
                         ..Volume::default()
                     };
-                    state.disks[mount] =
+                    state.truth.disks[mount] =
                         Disk { is_mounted: true, is_dirty: true, ..Disk::default() };
-                    state.cloud.nodes[node] =
+                    if scope.start != Start::Launched {
+                        state.truth.disks[mount] = Disk::default();
+                        let volume = &mut state.truth.cloud.mounts[mount].volume;
+                        volume.state = Vol::Available;
+                        (volume.attach, volume.holder) = (Attach::None, (0, 0));
+                    }
+                    if scope.start == Start::Sealed {
+                        let marks = Marks { is_sealed: true, ..marks };
+                        let volume = &mut state.truth.cloud.mounts[mount].volume;
+                        volume.marks = marks;
+                        let taken = Snapshot { state: Snap::Completed, of: 1, marks, content };
+                        *state.truth.snapshot(mount as u8, 0) = taken;
+                    }
+                    state.truth.cloud.nodes[node] =
                         Node { run: Run::Running, number: 1, made: 1, ..Node::default() };
                 }
                 Start::Away => {
@@ -56,20 +66,15 @@ impl State {
             }
         }
         // The oldest that a first listing may show is the world as it begins.
-        state.operator.view = state.cloud.listed();
+        state.operator.view = state.truth.cloud.listed();
         state
-    }
-
-    pub fn snapshot(&mut self, mount: u8, at: u8) -> &mut Snapshot {
-        debug_assert!(usize::from(at) < SNAPSHOTS);
-        &mut self.cloud.mounts[usize::from(mount)].snapshots[usize::from(at)]
     }
 
     /// Whether the demand holds in truth.
     pub fn is_met(&self, layout: Layout) -> bool {
-        let mut nodes = self.cloud.nodes.iter().take(layout.nodes());
-        let mut mounts = self.cloud.mounts.iter().take(layout.mounts());
-        let mut disks = self.disks.iter().take(layout.mounts());
+        let mut nodes = self.truth.cloud.nodes.iter().take(layout.nodes());
+        let mut mounts = self.truth.cloud.mounts.iter().take(layout.mounts());
+        let mut disks = self.truth.disks.iter().take(layout.mounts());
         match self.operator.demand {
             Demand::Away => {
                 nodes.all(|node| !node.run.is_living())
@@ -87,77 +92,6 @@ impl State {
             | Demand::Unmounted
             | Demand::RecentlySnapshotted
             | Demand::Haltable => true,
-        }
-    }
-
-    /// The mounts whose volumes an instance has.
-    pub fn of_instance(&self, node: usize) -> impl Iterator<Item = usize> + use<> {
-        let holder = (node as u8, self.cloud.nodes[node].number);
-        let mounts = self.cloud.mounts;
-        (0..MOUNTS).filter(move |mount| {
-            mounts[*mount].volume.attach != Attach::None && mounts[*mount].volume.holder == holder
-        })
-    }
-
-    pub fn instance_moves_on(&mut self, node: usize) {
-        match self.cloud.nodes[node].run {
-            Run::Pending => self.cloud.nodes[node].run = Run::Running,
-            Run::Stopping => {
-                // The machine's own system unmounts, and writes all that is in memory.
-                for mount in self.of_instance(node) {
-                    self.flush(mount);
-                    self.disks[mount] = Disk::default();
-                }
-                self.cloud.nodes[node].run = Run::Stopped;
-            }
-            Run::ShuttingDown => {
-                for mount in self.of_instance(node) {
-                    self.flush(mount);
-                }
-                self.end_instance(node);
-            }
-            Run::None | Run::Running | Run::Stopped | Run::Terminated => {}
-        }
-    }
-
-    pub fn lose_memory(&mut self, node: usize) {
-        for mount in self.of_instance(node) {
-            self.disks[mount] = Disk::default();
-        }
-    }
-
-    /// Ends an instance, which lets go of its volumes.
-    pub fn end_instance(&mut self, node: usize) {
-        for mount in self.of_instance(node) {
-            self.disks[mount] = Disk::default();
-            let volume = &mut self.cloud.mounts[mount].volume;
-            (volume.state, volume.attach, volume.holder) = (Vol::Available, Attach::None, (0, 0));
-        }
-        self.cloud.nodes[node].run = Run::Terminated;
-        self.is_silent[node] = false;
-    }
-
-    pub fn forget_instance(&mut self, node: usize) {
-        let node = &mut self.cloud.nodes[node];
-        if node.gone > 0 {
-            node.gone = 0;
-        } else {
-            node.spent = node.token;
-            (node.run, node.number, node.token) = (Run::None, 0, 0);
-        }
-    }
-
-    pub fn attachment_moves_on(&mut self, mount: usize) {
-        let volume = &mut self.cloud.mounts[mount].volume;
-        match volume.attach {
-            Attach::Attaching => volume.attach = Attach::Attached,
-            Attach::Detaching if self.disks[mount].is_held() => volume.attach = Attach::Busy,
-            Attach::Detaching | Attach::Busy => {
-                self.disks[mount] = Disk::default();
-                (volume.state, volume.attach, volume.holder) =
-                    (Vol::Available, Attach::None, (0, 0));
-            }
-            Attach::None | Attach::Attached => {}
         }
     }
 }

@@ -3,27 +3,27 @@
 use stateright::{Model, Property};
 
 use super::ask::{Ask, SUBJECTS};
-use super::cloud::{Attach, Cloud, Disk, MOUNTS, NODES, Run, Snap, Snapshot, Vol, Volume};
+use super::cloud::{Attach, Run, Snap, Snapshot, Vol, Volume};
 use super::names::{Layout, Names};
-use super::operator::{AWAITED_SNAPSHOT, Answer, Device, Operator};
+use super::never::never;
+use super::operator::Operator;
 use super::planner::Planner;
 use super::provider::{Harm, Outcome};
 use super::scope::Scope;
+use super::search::Searched;
 use super::step::Step;
+use super::truth::Truth;
 
 /// Everything: the truth, the operator, and what may still go wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct State {
-    pub cloud: Cloud,
-    pub disks: [Disk; MOUNTS],
-    pub is_silent: [bool; NODES],
+    pub truth: Truth,
     pub operator: Operator,
     /// A request whose answer was lost and whose effect may yet come.
     pub late: Option<(u8, Ask)>,
     pub faults: u8,
     pub flips: u8,
     pub writes: u8,
-    pub harm: Option<Harm>,
 }
 
 /// A scope as a model.
@@ -36,38 +36,6 @@ impl World {
     pub fn new(scope: Scope) -> Self {
         let planner = Planner::new(Names::new(scope.layout), scope.ablated, scope.unguarded);
         Self { scope, planner }
-    }
-
-    /// Leaves out the steps without which the same harm comes about.
-    pub fn shortened(&self, steps: Vec<Step>) -> Vec<Step> {
-        let harm = self.replay(&steps);
-        let mut steps = steps;
-        let mut at = 0;
-        while at < steps.len() {
-            let mut fewer = steps.clone();
-            fewer.remove(at);
-            if self.replay(&fewer) == harm {
-                (steps, at) = (fewer, 0);
-            } else {
-                at += 1;
-            }
-        }
-        steps
-    }
-
-    /// What harm these steps do; none, where they cannot all be taken.
-    fn replay(&self, steps: &[Step]) -> Option<Harm> {
-        let mut state = State::new(&self.scope);
-        let mut open = Vec::new();
-        for step in steps {
-            open.clear();
-            self.actions(&state, &mut open);
-            if !open.contains(step) {
-                return None;
-            }
-            state = self.next_state(&state, *step)?;
-        }
-        state.harm
     }
 
     pub fn layout(&self) -> Layout {
@@ -97,37 +65,15 @@ impl World {
             subject.first = first;
         }
         if planned.is_met && is_new_look && !state.is_met(self.layout()) {
-            state.harm = Some(Harm::FalselyMet);
+            state.truth.harm = Some(Harm::FalselyMet);
         }
     }
 
     /// Ends a request that is under way, as the operator hears of it.
     fn hear(&self, state: &mut State, subject: usize, outcome: Option<Outcome>) {
-        let remembered = &mut state.operator.subjects[subject];
-        let Some(ask) = remembered.flight.take() else { return };
-        if ask.is_shell() {
-            remembered.is_word_old = true;
-        } else {
-            remembered.is_look_old = true;
+        if state.operator.hear(subject, outcome).is_some() {
+            self.wave(state, false);
         }
-        match outcome {
-            Some(Outcome::Made(number)) => {
-                let is_snapshot = matches!(ask, Ask::Snapshot { .. });
-                remembered.unsure = None;
-                remembered.awaited = number + if is_snapshot { AWAITED_SNAPSHOT } else { 0 };
-            }
-            Some(Outcome::Done) if !ask.is_shell() => remembered.awaited = 0,
-            Some(Outcome::TokenSpent) => {
-                remembered.tokens += 1;
-                remembered.unsure = None;
-            }
-            Some(Outcome::Done | Outcome::Refused) => {}
-            None if matches!(ask, Ask::Run { .. } | Ask::Create { .. }) => {
-                remembered.unsure = Some(ask);
-            }
-            None => {}
-        }
-        self.wave(state, false);
     }
 
     /// Whether a request reaches whom it is for: a node must answer to be asked.
@@ -135,49 +81,17 @@ impl World {
         if let Ask::Mkfs { mount, .. } | Ask::Mount { mount, .. } | Ask::Unmount { mount, .. } = ask
         {
             let node = self.layout().owner(usize::from(mount));
-            if state.is_silent[node] || state.cloud.nodes[node].run != Run::Running {
+            if state.truth.is_silent[node] || state.truth.cloud.nodes[node].run != Run::Running {
                 return None;
             }
         }
-        Some(state.apply(self.layout(), subject, ask))
+        Some(state.truth.apply(self.layout(), subject, ask))
     }
 
     fn probe(&self, state: &mut State, node: usize) {
-        let truth = state.cloud.nodes[node];
-        let seen = state.operator.view.nodes[node];
-        let mut answer = Answer { instance: seen.number, ..Answer::default() };
-        if state.is_silent[node] || truth.run != Run::Running || truth.number != seen.number {
-            answer.is_silent = true;
-        } else {
-            for mount in 0..self.layout().mounts() {
-                let volume = &state.cloud.mounts[mount].volume;
-                let has_device = volume.holder == (node as u8, truth.number)
-                    && matches!(volume.attach, Attach::Attached | Attach::Detaching | Attach::Busy);
-                if !has_device {
-                    continue;
-                }
-                let believed = &state.operator.view.mounts[mount].volume;
-                let is_asked = believed.number == volume.number && believed.attach != Attach::None;
-                let disk = state.disks[mount];
-                let content = volume.hidden.content;
-                let device = match (disk.is_mounted, disk.is_pinned, is_asked) {
-                    (true, ..) => Device::Mounted,
-                    (false, true, _) => Device::Held,
-                    (false, false, false) => Device::NotExamined,
-                    (false, false, true) if content.fs == 0 || volume.hidden.looks_blank => {
-                        Device::Blank
-                    }
-                    (false, false, true) => Device::Filesystem(content.fs),
-                };
-                answer.devices[mount] = (device, volume.number);
-            }
-        }
-        state.operator.answers[node] = answer;
-        for mount in (0..self.layout().mounts()).filter(|mount| self.layout().owner(*mount) == node)
-        {
-            state.operator.is_device_old[mount] = false;
-            state.operator.subjects[NODES + mount].is_word_old = false;
-        }
+        state.operator.answers[node] =
+            state.truth.answer(self.layout(), node, &state.operator.view);
+        state.operator.take_word(self.layout(), node);
         self.wave(state, false);
     }
 }
@@ -202,16 +116,16 @@ impl Model for World {
         }
         match step {
             Step::Look => {
-                state.operator.look(before.cloud.listed(), &before.cloud);
+                state.operator.look(before.truth.cloud.listed(), &before.truth.cloud);
                 self.wave(state, true);
             }
             Step::LookAtOlder(which) => {
-                let listed = before.cloud.listed().with_older(&before.operator.view, which);
-                state.operator.look(listed, &before.cloud);
+                let listed = before.truth.cloud.listed().with_older(&before.operator.view, which);
+                state.operator.look(listed, &before.truth.cloud);
                 self.wave(state, true);
                 // An end that an old listing shows is not to be told from a true one.
-                if state.harm == Some(Harm::FalselyMet) {
-                    state.harm = None;
+                if state.truth.harm == Some(Harm::FalselyMet) {
+                    state.truth.harm = None;
                 }
             }
             Step::Probe(node) => self.probe(state, usize::from(node)),
@@ -239,71 +153,66 @@ impl Model for World {
                 let demand = if is_other { self.scope.demand } else { self.scope.other };
                 state.operator.begin_anew(demand);
             }
-            Step::Instance(node) => state.instance_moves_on(usize::from(node)),
-            Step::Forget(node) => state.forget_instance(usize::from(node)),
+            Step::Instance(node) => state.truth.instance_moves_on(usize::from(node)),
+            Step::Forget(node) => state.truth.forget_instance(usize::from(node)),
             Step::Volume(mount) => {
-                let volume = &mut state.cloud.mounts[usize::from(mount)].volume;
+                let volume = &mut state.truth.cloud.mounts[usize::from(mount)].volume;
                 if volume.state == Vol::Creating {
                     volume.state = Vol::Available;
                 } else {
                     *volume = Volume::default();
                 }
             }
-            Step::Attachment(mount) => state.attachment_moves_on(usize::from(mount)),
+            Step::Attachment(mount) => state.truth.attachment_moves_on(usize::from(mount)),
             Step::SnapshotCompletes(mount, at) => {
-                state.snapshot(mount, at).state = Snap::Completed;
+                state.truth.snapshot(mount, at).state = Snap::Completed;
             }
-            Step::SnapshotFails(mount, at) => state.snapshot(mount, at).state = Snap::Error,
+            Step::SnapshotFails(mount, at) => state.truth.snapshot(mount, at).state = Snap::Error,
             Step::Write(mount) => {
                 state.writes -= 1;
-                state.disks[usize::from(mount)].is_dirty = true;
+                state.truth.disks[usize::from(mount)].is_dirty = true;
             }
-            Step::Writeback(mount) => state.flush(usize::from(mount)),
-            Step::Reboot(node) => state.lose_memory(usize::from(node)),
-            Step::Dies(node) => state.end_instance(usize::from(node)),
-            Step::Falls(node) => state.is_silent[usize::from(node)] = true,
-            Step::Speaks(node) => state.is_silent[usize::from(node)] = false,
-            Step::Works(mount) => state.disks[usize::from(mount)].has_process = true,
-            Step::Rests(mount) => state.disks[usize::from(mount)].has_process = false,
-            Step::Pins(mount) => state.disks[usize::from(mount)].is_pinned = true,
+            Step::Writeback(mount) => state.truth.flush(usize::from(mount)),
+            Step::Reboot(node) => state.truth.lose_memory(usize::from(node)),
+            Step::Dies(node) => state.truth.end_instance(usize::from(node)),
+            Step::Falls(node) => state.truth.is_silent[usize::from(node)] = true,
+            Step::Speaks(node) => state.truth.is_silent[usize::from(node)] = false,
+            Step::Works(mount) => state.truth.disks[usize::from(mount)].has_process = true,
+            Step::Rests(mount) => state.truth.disks[usize::from(mount)].has_process = false,
+            Step::Pins(mount) => state.truth.disks[usize::from(mount)].is_pinned = true,
             Step::Unpins(mount) => {
                 let mount = usize::from(mount);
-                state.disks[mount].is_pinned = false;
-                if !state.disks[mount].is_mounted {
-                    state.flush(mount);
+                state.truth.disks[mount].is_pinned = false;
+                if !state.truth.disks[mount].is_mounted {
+                    state.truth.flush(mount);
                 }
             }
             Step::LooksBlank(mount) => {
-                state.cloud.mounts[usize::from(mount)].volume.hidden.looks_blank = true;
+                state.truth.cloud.mounts[usize::from(mount)].volume.hidden.looks_blank = true;
             }
-            Step::HumanStops(node) => state.cloud.nodes[usize::from(node)].run = Run::Stopping,
+            Step::HumanStops(node) => {
+                state.truth.cloud.nodes[usize::from(node)].run = Run::Stopping;
+            }
             Step::HumanDetaches(mount) => {
-                state.cloud.mounts[usize::from(mount)].volume.attach = Attach::Detaching;
+                state.truth.cloud.mounts[usize::from(mount)].volume.attach = Attach::Detaching;
             }
             Step::HumanAttaches(mount) => {
                 let node = self.layout().owner(usize::from(mount));
-                let number = state.cloud.nodes[node].number;
-                let volume = &mut state.cloud.mounts[usize::from(mount)].volume;
+                let number = state.truth.cloud.nodes[node].number;
+                let volume = &mut state.truth.cloud.mounts[usize::from(mount)].volume;
                 volume.state = Vol::InUse;
                 volume.attach = Attach::Attaching;
                 volume.holder = (node as u8, number);
             }
             Step::HumanDeletesSnapshot(mount, at) => {
-                *state.snapshot(mount, at) = Snapshot::default();
-                state.cloud.mounts[usize::from(mount)].is_robbed = true;
+                *state.truth.snapshot(mount, at) = Snapshot::default();
+                state.truth.cloud.mounts[usize::from(mount)].is_robbed = true;
             }
         }
         (next != *before).then_some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        macro_rules! never {
-            ($($name:literal: $($harm:ident)|+,)+) => {
-                vec![$(Property::always($name, |_: &Self, state: &State| {
-                    !matches!(state.harm, $(Some(Harm::$harm))|+)
-                }),)+]
-            };
-        }
         never! {
             "I1 no volume is deleted unsaved": DeletedUnsaved,
             "I2 no machine is terminated with a mount": TerminatedMounted,
@@ -315,5 +224,19 @@ impl Model for World {
             "I9 nothing older takes the newest data's place": Older,
             "R1 no end is told that is none": FalselyMet,
         }
+    }
+}
+
+impl Searched for World {
+    fn name(&self) -> &'static str {
+        self.scope.name
+    }
+
+    fn states_max(&self) -> usize {
+        self.scope.states_max
+    }
+
+    fn harm(state: &State) -> Option<Harm> {
+        state.truth.harm
     }
 }
