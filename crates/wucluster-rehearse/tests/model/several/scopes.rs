@@ -134,6 +134,7 @@ pub fn spare() -> Vec<Scope> {
         Scope::launched("without the raised epoch", 3).without(&[], EPOCHS),
         Scope::launched("without entered seals", 3).without(&[], &[Guard::EnteredSeal]),
         Scope::launched("without records", 3).no_records(),
+        Scope::launched("without both", 3).no_records().without(&[], &[Guard::EnteredSeal]),
     ]
 }
 
