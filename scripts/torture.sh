@@ -24,8 +24,11 @@ WUCLUSTER_MODEL=full cargo test --quiet --package wucluster-rehearse --features 
     --nocapture --test-threads 1 || status=1
 echo "== operators killed at every point at which they wait"
 "$target/release/torture" kills "${WUCLUSTER_POINTS:-20000}" || status=1
+echo "== damaged stores"
+"$target/release/torture" stores "${WUCLUSTER_STORES:-50000}" || status=1
 echo "== the program killed -9 on the simulated cloud"
-WUCLUSTER_KILLS=${WUCLUSTER_KILLS:-300} cargo test --quiet --package wucluster --test lease killed_anywhere -- \
+# Of 350 about 300 are killed before they end.
+WUCLUSTER_KILLS=${WUCLUSTER_KILLS:-350} cargo test --quiet --package wucluster --test lease killed_anywhere -- \
     --nocapture || status=1
 echo "== $seeds days, and a tenth as many with changes (state in $target/torture.json; remove it to begin anew)"
 "$target/release/torture" run "$seeds" "$target/torture.json" || status=1

@@ -472,7 +472,8 @@ impl Records {
     }
 
     /// Makes of them what a drive remembers at its beginning.
-    pub(crate) fn memory(&self, now: Timestamp, limits: &CloudLimits) -> Memory {
+    #[must_use]
+    pub fn memory(&self, now: Timestamp, limits: &CloudLimits) -> Memory {
         let (lag, late) = (limits.visibility_lag_max, limits.late_effect_max);
         let mut memory = Memory {
             data_epochs: self.data_epochs.clone(),

@@ -8,6 +8,7 @@ pub mod ablate;
 pub mod bench;
 pub mod change;
 pub mod courses;
+pub mod damage;
 pub mod depot;
 pub mod forecast;
 pub mod generate;

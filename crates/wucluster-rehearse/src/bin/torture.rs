@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use wucluster_rehearse::courses;
+use wucluster_rehearse::damage;
 use wucluster_rehearse::generate;
 use wucluster_rehearse::guard::Ablation;
 #[cfg(feature = "ablation")]
@@ -37,6 +38,8 @@ torture kills [N]               kills operators at every point at which they wai
                                 its way, and prints the table; fails where a kill breaks a rule
 torture kills COURSE/WORLD/WAIT/REQUESTS/OBJECTS
                                 tells what happens at one of these kills
+torture stores [N]              damages the stores of killed operators N times (50,000), and prints the table; fails
+                                where more is permitted on one than on the intact store
 torture guards [SEEDS] [FILE]   switches off each guard in turn, and writes down who misses it
                                 (needs the feature `ablation`)";
 
@@ -82,6 +85,8 @@ fn main() -> ExitCode {
             let file = Path::new(rest.first().copied().unwrap_or(&default));
             make_small(seed, Manner::default(), file)
         }),
+        ["stores"] => Ok(damage_stores(50_000)),
+        ["stores", count] => number(count).map(damage_stores),
         ["kills"] => kill_until(20_000),
         ["kills", point] if point.contains('/') => kill_at(point),
         ["kills", count] => number(count).and_then(kill_until),
@@ -163,6 +168,20 @@ fn kill_until(count: u64) -> Result<bool, String> {
     }
     print!("{}", kills::table(&tallies));
     Ok(!tallies.is_empty() && tallies.iter().all(|tally| tally.guilty.is_empty()))
+}
+
+fn damage_stores(count: u64) -> bool {
+    let origins = damage::origins(1, 4);
+    let tally = damage::damage_many(&origins, 0..count);
+    println!("{} damaged stores of {} operators", tally.count(), origins.len());
+    print!("{}", tally.to_text());
+    for (origin, number, damage, what) in &tally.guilty {
+        println!("{origin}, the {number}th: {damage}");
+        for line in what {
+            println!("   {line}");
+        }
+    }
+    tally.guilty.is_empty() && tally.count() == count
 }
 
 fn kill_at(point: &str) -> Result<bool, String> {
