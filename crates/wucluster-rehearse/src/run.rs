@@ -177,10 +177,11 @@ impl Trial {
             // Or gave it another's name, or edited the tags of its snapshots, so that another one counts as the newest.
             let is_edited = matches!(harm.kind, HarmKind::RestoredOlder | HarmKind::WrongNode)
                 && bench.sim.peek(|world| world.was_struck(FaultKind::HumanTags, &harm.subject));
-            // Or took the name or the mark off its snapshots, and the store that knew of its data was lost before: with that
-            // store it would have been held.
+            // Or took the name or the mark off its snapshots, or the provider shows them to nobody (it has them in its bin), and
+            // the store that knew of its data was lost before: with that store it would have been held.
             let forgotten_at = bench.notes.open().forgotten_at;
-            let is_forgotten = is_robbed
+            let is_hidden = is_robbed || harm.what.contains("is recoverable");
+            let is_forgotten = is_hidden
                 && matches!(harm.kind, HarmKind::BlankDespiteData)
                 && forgotten_at.is_some_and(|at| at < harm.at);
             if looks_blank || is_missed || is_renamed || is_edited || is_unseen || is_forgotten {
