@@ -24,7 +24,7 @@ use wucluster_sim::{Limits, Sim, World};
 
 use super::Damage;
 use super::odd::Odd;
-use crate::bench::Bench;
+use crate::bench::{Bench, Driven};
 use crate::courses;
 use crate::depot::Image;
 use crate::guard::Ablation;
@@ -32,7 +32,7 @@ use crate::judge;
 use crate::kills::Point;
 use crate::mail::Fate;
 use crate::notebook::Notes;
-use crate::scenario::{Edits, Ends, Scenario, Start, Step};
+use crate::scenario::{Act, Edits, Ends, Scenario, Start, Step};
 
 /// How long a drive may take. Unit: virtual time.
 const DRIVE_MAX: Duration = Duration::from_secs(35 * 60);
@@ -123,7 +123,7 @@ impl Origin {
                         let driven = bench.drive(*demand, *ends, &[], DRIVE_MAX).await.ok()?;
                         is_killed = driven.ending.is_none();
                     }
-                    Step::Asleep { .. } => return None,
+                    Step::Asleep { .. } | Step::Rivals { .. } => return None,
                 }
                 if is_killed {
                     break;
@@ -133,7 +133,7 @@ impl Origin {
                 return None;
             }
             let definition = bench.definition().ok()?;
-            let image = bench.depot().image().await.ok()?;
+            let image = bench.depot().image();
             let sim = Sim::new(bench.sim.snapshot());
             let (cloud, shell, clock) = (sim.cloud(), sim.shell(), sim.clock());
             let engine = Engine::new(&cloud, &shell, &clock);
@@ -286,7 +286,8 @@ impl Origin {
 
     /// Drives the cluster on a store, up and down and up again; lists what harm that did, and says whether it was held.
     ///
-    /// That it is held is no harm: a machine that was spoken to for run 7 refuses run 1 until it is started anew.
+    /// That it is held is no harm. A store that was put back to an older state is refused by machines that were spoken to
+    /// for a later run, until they are started anew.
     fn driven_on(&self, image: &Image) -> (Vec<String>, bool) {
         wucluster_sim::run(async {
             let world = self.world.clone();
@@ -295,11 +296,15 @@ impl Origin {
             *bench.notes.open() =
                 Notes { written: self.written.clone(), edits: self.edits(), ..Notes::default() };
             let (mut found, mut is_held) = (Vec::new(), false);
-            if let Err(error) = bench.depot().restore(image).await {
-                found.push(error.to_string());
-            }
+            bench.depot().restore(image);
             for demand in [Demand::Launched, Demand::Away, Demand::Launched] {
-                let driven = match bench.drive(demand, None, &[], DRIVE_MAX).await {
+                let mut driven = bench.drive(demand, None, &[], DRIVE_MAX).await;
+                // Where the store does not know any more which one it is, a person says so.
+                if driven.as_ref().is_ok_and(Driven::is_of_another_store) {
+                    bench.act(&Act::Adopt).await;
+                    driven = bench.drive(demand, None, &[], DRIVE_MAX).await;
+                }
+                let driven = match driven {
                     Ok(driven) => driven,
                     Err(wrong) => {
                         found.push(format!("{demand}: {wrong}"));
@@ -330,7 +335,7 @@ impl Origin {
             match step {
                 Step::Do(act) => drop(edits.make(act)),
                 Step::Drive { ends: Some(Ends::Gone { .. }), .. } => break,
-                Step::Drive { .. } | Step::Asleep { .. } => {}
+                Step::Drive { .. } | Step::Asleep { .. } | Step::Rivals { .. } => {}
             }
         }
         edits
