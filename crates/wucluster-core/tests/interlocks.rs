@@ -417,6 +417,27 @@ fn detach_waits_while_the_start_of_a_halted_machine_may_still_come() {
 }
 
 #[test]
+fn what_is_up_is_not_told_to_be_so_while_its_end_may_still_come() {
+    let second = std::time::Duration::from_secs(1);
+    let mut world =
+        World::new("[cluster]\nname = \"solo\"\n[node.chief]\n").instance("chief", "running");
+    let node = common::node("chief");
+    let mut waits = |instance: &str, until| {
+        let instance = InstanceId::new(instance);
+        let action = CloudAction::TerminateInstance { node: node.clone(), instance };
+        let open = OpenRequest { action, times: 1, asked_at: NOW, until };
+        let memory = SubjectMemory { open_requests: vec![open], ..SubjectMemory::default() };
+        world.memory.subjects.insert(Subject::Node(node.clone()), memory);
+        let plan = world.plan(Demand::Instantiated);
+        assert!(plan.is_met() && plan.actions.is_empty());
+        plan.waits.len()
+    };
+    assert_eq!(waits("i-chief", NOW.after(second)), 1);
+    assert_eq!(waits("i-chief", NOW), 0, "it can come no more");
+    assert_eq!(waits("i-before", NOW.after(second)), 0, "another machine's, that is gone");
+}
+
+#[test]
 fn delete_is_held_while_attached() {
     let world = attached().snapshot("chief/home", "snap-1", "completed", 1);
     assert_blocks(&world, delete(), Interlock::DetachStuck);

@@ -405,6 +405,17 @@ impl<'a, 'e> Drive<'a, 'e> {
             matches!(end.action, CloudAction::AttachVolume { .. })
                 && end.asked_at.after(lag) > seen_at
         };
+        // So would the end of a machine that runs.
+        let is_heeded = self.pursuit.policy.guards(Guard::MayYetCome);
+        let is_upward = self.pursuit.demand.is_upward() && is_heeded;
+        let lives = |node: &NodeName, instance: &InstanceId| {
+            let seen = self.observation.as_ref().and_then(|seen| seen.node(node));
+            seen.is_some_and(|seen| seen.instances.iter().any(|one| &one.id == instance))
+        };
+        let ends = |action: &CloudAction| {
+            matches!(action, CloudAction::TerminateInstance { node, instance }
+                if lives(node, instance))
+        };
         // What is on its way out is awaited by nobody, but one look without it is no proof that it has ended.
         let is_doubted =
             |one: &Awaited| one.is_ending && self.absent.get(&one.what).copied() == Some(1);
@@ -412,6 +423,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             || self.memory.subjects.values().any(|memory| {
                 memory.unsure.as_ref().is_some_and(|unsure| unsure.until > seen_at)
                     || (is_apart && memory.open_requests.iter().any(attaches))
+                    || (is_upward && memory.open_requests_at(seen_at).any(ends))
                     || memory.awaited.iter().any(is_doubted)
                     || memory.awaited_at(seen_at).any(|awaited| {
                         !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))

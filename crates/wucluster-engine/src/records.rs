@@ -450,9 +450,13 @@ impl Records {
             .chain(made)
     }
 
-    /// Says whether something may live at `now` that a listing did not have to show yet.
+    /// Says whether something may live at `now` that a listing did not have to show yet. Where nothing is recorded, and
+    /// listings may be late, one of them proves nothing.
     #[must_use]
     pub fn expect_more(&self, now: Timestamp, limits: &CloudLimits) -> bool {
+        if self.know_nothing() && !limits.visibility_lag_max.is_zero() {
+            return true;
+        }
         let memory = self.memory(now, limits);
         memory.subjects.values().any(|one| {
             one.awaited_at(now).next().is_some()

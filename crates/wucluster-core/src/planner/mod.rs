@@ -15,12 +15,13 @@ use std::collections::BTreeSet;
 pub use identity::filesystem_uuid;
 pub use probe::{Ask, probe_request};
 
-use crate::action::Action;
+use crate::action::{Action, CloudAction};
 use crate::demand::Verdict;
 use crate::ids::Subject;
 use crate::interlock::{Cleared, Context, Hold, Interlock, Refusal, order};
 use crate::observation::Observed;
 use crate::plan::{Plan, Wait, WaitOn};
+use crate::policy::Guard;
 
 /// What one subject does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,13 +109,23 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
     plan
 }
 
-/// Lists what may still show itself though nothing lacks: it was asked for before, or left out of a listing.
+/// Lists what may still show itself, or end, though nothing lacks: it was asked for before, or left out of a listing.
 fn unseen(ctx: &Context<'_>) -> Vec<Wait> {
     let of_subject = |(subject, memory): (&Subject, &crate::memory::SubjectMemory)| {
         let awaited = memory.awaited_at(ctx.seen_at()).find(|awaited| {
             !awaited.is_ending && !matches!(awaited.what, crate::memory::AwaitedId::Snapshot(_))
         });
+        let ends = memory.open_requests_at(ctx.seen_at()).any(|action| {
+            matches!(action, CloudAction::TerminateInstance { node, instance }
+            if ctx.observation.node(node).is_some_and(|node| {
+                node.instances.iter().any(|one| &one.id == instance)
+            }))
+        });
         let what = match (awaited, &memory.unsure) {
+            // What is up is not told to be so while its end may come.
+            _ if ends && ctx.demand.is_upward() && ctx.policy.guards(Guard::MayYetCome) => {
+                "its end was asked for before, and may still come".to_owned()
+            }
             (Some(awaited), _) => format!("{} may still show itself", awaited.what),
             (None, Some(unsure)) if unsure.until > ctx.seen_at() => {
                 "it was asked for before, without an answer, and may still show itself".to_owned()

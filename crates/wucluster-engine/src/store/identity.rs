@@ -164,6 +164,7 @@ mod tests {
             purpose: Purpose { command: String::new(), demand: None },
             since: wucluster_core::time::Timestamp::default(),
             took_over: None,
+            fence: 0,
         }
     }
 
