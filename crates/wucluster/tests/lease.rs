@@ -314,8 +314,9 @@ fn what_cannot_be_written_is_not_asked_and_looking_goes_on() {
     let place = Place::new();
     place.does("launch");
     let before = place.does("status");
-    // No batch can be made where a file stands in the way of its folder.
-    fs::write(place.store().join(format!("runs/{:012}", 2)), "in the way").unwrap();
+    // No batch can be made where a folder stands in its place, and none is seen there.
+    let batch = place.store().join(format!("runs/{:012}/{:012}", 2, 1));
+    fs::create_dir_all(&batch).unwrap();
     let stopped = place.run("put-away --yes");
     assert_eq!(stopped.status.code(), Some(1), "{}", words(&stopped));
     assert!(words(&stopped).contains("nothing more was asked"), "{}", words(&stopped));
@@ -323,7 +324,7 @@ fn what_cannot_be_written_is_not_asked_and_looking_goes_on() {
         text.lines().map(|line| line.split('\t').take(2).collect::<Vec<_>>().join(" ")).collect()
     };
     assert_eq!(kinds(&place.does("status")), kinds(&before));
-    fs::remove_file(place.store().join(format!("runs/{:012}", 2))).unwrap();
+    fs::remove_dir(batch).unwrap();
     place.does("put-away --yes");
 }
 
