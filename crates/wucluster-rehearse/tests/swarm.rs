@@ -15,11 +15,10 @@ fn seeds() -> u64 {
 }
 
 /// No open seed may be about bytes: these rules are kept on every seed. A second instance or volume costs
-/// money, and loses nothing; and a volume that is to be detached while it is mounted stays busy until it is unmounted.
+/// money, and loses nothing.
 fn is_never_open(rule: &str) -> bool {
-    let loses_nothing =
-        [HarmKind::TwoInstances, HarmKind::TwoVolumes, HarmKind::DetachedWhileMounted];
-    let harms = HarmKind::ALL.iter().filter(|kind| !loses_nothing.contains(kind)).copied();
+    let costs_money = [HarmKind::TwoInstances, HarmKind::TwoVolumes];
+    let harms = HarmKind::ALL.iter().filter(|kind| !costs_money.contains(kind)).copied();
     harms.map(Rule::Harm).chain([Rule::LostData, Rule::Discarded]).any(|it| it.as_str() == rule)
 }
 

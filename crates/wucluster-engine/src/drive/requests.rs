@@ -6,7 +6,7 @@ use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::ids::{NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Request, needs_second_look};
 use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Made, Unsure};
-use wucluster_core::observation::{FilesystemState, Observed};
+use wucluster_core::observation::{FilesystemState, InstanceState, Observed};
 use wucluster_core::policy::Guard;
 use wucluster_core::ports::{CloudError, ErrorClass, Receipt, ShellError, ShellReceipt};
 use wucluster_core::time::Timestamp;
@@ -140,12 +140,24 @@ impl Drive<'_, '_> {
         }
     }
 
-    /// Says whether a detachment would rest on what its node said a while ago: while listings fail it may have mounted
-    /// by itself, and it is asked once more.
+    /// Says whether a detachment would rest on what its node said a while ago, or before the look: it may have mounted by
+    /// itself since, and it is asked once more.
     fn rests_on_an_old_word(&self, action: &Action) -> bool {
-        let Action::Cloud(CloudAction::DetachVolume { mount, .. }) = action else { return false };
-        let word = self.answers.get(&mount.node);
-        word.is_some_and(|word| self.now().since(word.asked_at) > pace::WORD_AGE_MAX)
+        let Some(asked_at) = self.word_before(action) else { return false };
+        self.now().since(asked_at) > pace::WORD_AGE_MAX
+            || self.observation.as_ref().is_some_and(|seen| asked_at < seen.cloud_asked_at)
+    }
+
+    /// Returns when the node was asked on whose word a detachment rests: the machine that has the volume runs.
+    fn word_before(&self, action: &Action) -> Option<Timestamp> {
+        let Action::Cloud(CloudAction::DetachVolume { mount, instance, .. }) = action else {
+            return None;
+        };
+        let machine = self.observation.as_ref()?.node(&mount.node)?.instance()?;
+        let is_asked = &machine.id == instance && machine.state == InstanceState::Running;
+        let word =
+            self.answers.get(&mount.node).filter(|word| is_asked && word.instance == machine.id);
+        word.map(|word| word.asked_at)
     }
 
     /// Takes a request that was answered well and is wanted again, all the same, for a failed one:
@@ -185,6 +197,10 @@ impl Drive<'_, '_> {
     ) -> Option<Cleared<Action>> {
         let first = self.renewing.get(subject)?;
         if first.action() != cleared.action() {
+            return None;
+        }
+        // A second look makes the node's word no newer.
+        if self.word_before(first.action()).is_some_and(|asked_at| asked_at <= first.seen_at()) {
             return None;
         }
         let observation = self.observation.as_ref()?;
