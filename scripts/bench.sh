@@ -14,10 +14,11 @@ export WUCLUSTER_CACHE=${WUCLUSTER_CACHE:-$target/wucluster-cache}
 work=$(mktemp -d "${TMPDIR:-/tmp}/wucluster-bench.XXXXXX")
 export WUCLUSTER_STATE=$work/state XDG_RUNTIME_DIR=$work/run
 mkdir -m 700 "$work/run"
+memory=$(mktemp -d /dev/shm/wucluster-bench.XXXXXX)
 clean_up() {
     local pid
     for pid in $(pgrep -f "qemu-system.*$work"); do kill -9 "$pid" 2>/dev/null || true; done
-    rm -rf "$work"
+    rm -rf "$work" "$memory"
 }
 trap clean_up EXIT
 
@@ -60,7 +61,6 @@ count = 100
 mount.a = { at = "/mnt/a", size = "1 GiB" }
 mount.b = { at = "/mnt/b", size = "1 GiB", fs = "xfs" }
 TOML
-memory=$(mktemp -d /dev/shm/wucluster-bench.XXXXXX)
 launch_sim() { # STATE STORE
     local from
     from=$(now)
@@ -75,7 +75,6 @@ objects=$(find "$work/store1" -type f | wc -l)
 bytes=$(find "$work/store1" -type f -printf '%s\n' | awk '{ sum += $1 } END { print sum }')
 span=$(cd "$work/sim" && WUCLUSTER_SIM_SPEED=fast WUCLUSTER_STATE=$memory/disk1 "$program" history --json --store "$work/store1" |
     grep -oE '"(since|at)": ?[0-9]+' | grep -oE '[0-9]+' | sort -n | sed -n '1p;$p' | paste -sd' ' | awk '{ print ($2 - $1) / 1000 }')
-rm -rf "$memory"
 median() { sort -n "$1" | sed -n 2p; }
 awk -v disk="$(median "$work/on-disk")" -v memory="$(median "$work/in-memory")" -v objects="$objects" \
     -v bytes="$bytes" -v span="$span" 'BEGIN {

@@ -286,12 +286,8 @@ impl Bench {
         beside: &[(u64, Act)],
         timeout: Duration,
     ) -> Result<Driven, String> {
-        let seat = Seat {
-            ear: &self.ear,
-            cloud: &self.cloud,
-            shell: &self.shell,
-            door: Arc::new(Door::new(&self.depot)),
-        };
+        let seat =
+            Seat { ear: &self.ear, cloud: &self.cloud, shell: &self.shell, door: self.door() };
         self.drive_from(&seat, demand, comes, ends, beside, timeout).await
     }
 
@@ -673,7 +669,7 @@ impl Bench {
         let mut has_waited = false;
         let taken = lease::take(&objects, clock, &taking, &mut |_| has_waited = true).await?;
         if let Some(seen) = adopts {
-            taken.adopt(seen).await.map_err(Dismissed::from)?;
+            taken.adopt(seen).await?;
         }
         let mut left = left(objects.as_ref()).await?;
         left.records.begin(clock);

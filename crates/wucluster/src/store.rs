@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_engine::store::Dismissed;
-use wucluster_engine::store::identity::IdentityError;
 use wucluster_engine::store::journal::{self, Left};
 use wucluster_engine::store::lease::LeaseError;
 use wucluster_engine::store::objects::{Objects, ObjectsError};
@@ -80,12 +79,6 @@ impl From<ObjectsError> for Fault {
         let exit = if error.is_denied { Exit::Denied } else { Exit::Failed };
         Self::new(exit, format!("the store cannot be used: {error}"))
             .hint("what reads the cloud only still works: `wucluster status`, `plan`, `ssh`")
-    }
-}
-
-impl From<IdentityError> for Fault {
-    fn from(error: IdentityError) -> Self {
-        Dismissed::from(error).into()
     }
 }
 

@@ -189,6 +189,14 @@ impl Site {
             .collect()
     }
 
+    /// Clears up, and looks whether what killed commands left half made is taken away.
+    fn assert_nothing_is_half_made(&self) {
+        self.run(&["local", "gc"]).expect(0);
+        let folders = fs::read_dir(self.state().join("local/volumes")).unwrap().flatten();
+        let unknown = folders.filter(|entry| !entry.path().join("meta.json").exists()).count();
+        assert_eq!(unknown, 0, "what the killed ones left half made is taken away");
+    }
+
     /// For each volume that was ever made: whether its disk is there, or a whole snapshot of it is.
     #[track_caller]
     fn assert_nothing_is_lost(&self) {
@@ -358,10 +366,7 @@ fn a_killed_wucluster_is_followed_by_one_that_finishes() {
     site.run(&["launch"]).expect(0);
     assert_eq!(site.on("chief", HASHES), before);
     assert_eq!((site.disks().len(), site.machines().len()), (2, 1));
-    site.run(&["local", "gc"]).expect(0);
-    let folders = fs::read_dir(site.state().join("local/volumes")).unwrap().flatten();
-    let unknown = folders.filter(|entry| !entry.path().join("meta.json").exists()).count();
-    assert_eq!(unknown, 0, "what the killed ones left half made is taken away");
+    site.assert_nothing_is_half_made();
 }
 
 /// wucluster itself is killed at any moment, up and down, and run again. `WUCLUSTER_SEED` draws other moments.
@@ -402,10 +407,7 @@ fn killed_at_any_moment_it_is_followed_by_one_that_finishes() {
     site.run(&["launch"]).expect(0);
     assert_eq!(site.on("chief", HASHES), before);
     assert_eq!((site.disks().len(), site.machines().len()), (2, 1));
-    site.run(&["local", "gc"]).expect(0);
-    let folders = fs::read_dir(site.state().join("local/volumes")).unwrap().flatten();
-    let unknown = folders.filter(|entry| !entry.path().join("meta.json").exists()).count();
-    assert_eq!(unknown, 0, "what the killed ones left half made is taken away");
+    site.assert_nothing_is_half_made();
 }
 
 /// What somebody else put on a disk that we made blank is neither formatted nor mounted.

@@ -14,38 +14,11 @@ use wucluster_core::ids::hex;
 use wucluster_core::tags::StoreMark;
 
 use super::lease::Lease;
-use super::objects::{Created, Objects, ObjectsError, create};
+use super::objects::{Created, Objects, create};
 use super::tenure::Dismissed;
 
 const SCHEMA: &str = "wucluster/identity/1";
 const IDENTITY: &str = "identity";
-
-/// It could not be told which store it is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum IdentityError {
-    /// The store did not do what it was asked.
-    #[error(transparent)]
-    Store(#[from] ObjectsError),
-    /// What is there makes no sense. Nothing may be driven; moved away, the cluster has to be adopted anew.
-    #[error("`{key}` in {place} is damaged: {why}")]
-    Damaged {
-        /// Its key.
-        key: String,
-        /// The store.
-        place: String,
-        /// What is wrong with it.
-        why: String,
-    },
-}
-
-impl From<IdentityError> for Dismissed {
-    fn from(error: IdentityError) -> Self {
-        match error {
-            IdentityError::Store(error) => Self::Store(error),
-            IdentityError::Damaged { key, place, why } => Self::Damaged { key, place, why },
-        }
-    }
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Body {
@@ -63,20 +36,20 @@ fn key_of(number: u64) -> String {
 /// Reads which store it is; `None`: no cluster was driven from it so far.
 ///
 /// # Errors
-/// [`IdentityError`]: nothing may be driven from it then.
-pub async fn read(objects: &dyn Objects) -> Result<Option<StoreMark>, IdentityError> {
+/// [`Dismissed::Store`] and [`Dismissed::Damaged`]: nothing may be driven from it then. What is damaged can be moved away,
+/// and the cluster adopted anew.
+pub async fn read(objects: &dyn Objects) -> Result<Option<StoreMark>, Dismissed> {
     Ok(newest(objects).await?.map(|(_, mark)| mark))
 }
 
-async fn newest(objects: &dyn Objects) -> Result<Option<(u64, StoreMark)>, IdentityError> {
+async fn newest(objects: &dyn Objects) -> Result<Option<(u64, StoreMark)>, Dismissed> {
     let listed = objects.list(IDENTITY).await?;
     let number = |key: &str| key.rsplit_once('/').and_then(|(_, name)| name.parse::<u64>().ok());
     let Some(number) = listed.iter().filter_map(|one| number(&one.key)).max() else {
         return Ok(None);
     };
     let key = key_of(number);
-    let failed =
-        |why: String| IdentityError::Damaged { key: key.clone(), place: objects.place(), why };
+    let failed = |why: String| Dismissed::Damaged { key: key.clone(), place: objects.place(), why };
     let Some(body) = objects.get(&key).await? else {
         return Err(failed("it is listed and not there".to_owned()));
     };
@@ -99,7 +72,7 @@ fn parse(body: &[u8]) -> Result<StoreMark, String> {
 ///
 /// # Errors
 /// As [`read`].
-pub(super) async fn open(objects: &dyn Objects, lease: &Lease) -> Result<StoreMark, IdentityError> {
+pub(super) async fn open(objects: &dyn Objects, lease: &Lease) -> Result<StoreMark, Dismissed> {
     if let Some((_, mark)) = newest(objects).await? {
         return Ok(mark);
     }
@@ -118,12 +91,12 @@ async fn make(
     number: u64,
     mark: StoreMark,
     nonce: &str,
-) -> Result<StoreMark, IdentityError> {
+) -> Result<StoreMark, Dismissed> {
     let body = Body { schema: SCHEMA.to_owned(), mark, nonce: nonce.to_owned() };
     let bytes = serde_json::to_vec(&body).unwrap_or_default();
     match create(objects, &key_of(number), &bytes).await? {
         Created::Ours => Ok(body.mark),
-        Created::Theirs(bytes) => parse(&bytes).map_err(|why| IdentityError::Damaged {
+        Created::Theirs(bytes) => parse(&bytes).map_err(|why| Dismissed::Damaged {
             key: key_of(number),
             place: objects.place(),
             why,
@@ -140,7 +113,7 @@ pub(super) async fn adopt(
     objects: &dyn Objects,
     lease: &Lease,
     seen: u64,
-) -> Result<StoreMark, IdentityError> {
+) -> Result<StoreMark, Dismissed> {
     let own = open(objects, lease).await?;
     if own.adoptions > seen {
         return Ok(own);

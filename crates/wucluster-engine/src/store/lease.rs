@@ -19,7 +19,7 @@ use wucluster_core::ports::Clock;
 use wucluster_core::tags::StoreMark;
 use wucluster_core::time::Timestamp;
 
-use super::identity::IdentityError;
+use super::Dismissed;
 use super::objects::{Created, Objects, ObjectsError, create};
 use super::{journal, phase_log};
 
@@ -447,8 +447,8 @@ impl Taken {
     /// Idempotent: repeated after an interruption, it changes nothing.
     ///
     /// # Errors
-    /// [`IdentityError`]; it may or may not have been written.
-    pub async fn adopt(&self, seen: u64) -> Result<StoreMark, IdentityError> {
+    /// As [`super::identity::read`]; it may or may not have been written.
+    pub async fn adopt(&self, seen: u64) -> Result<StoreMark, Dismissed> {
         super::identity::adopt(self.objects.as_ref(), &self.lease, seen).await
     }
 

@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use serde::Serialize;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::adopt::{OfAnother, by_store};
 use wucluster_core::observation::Found;
-use wucluster_engine::store::journal::Left;
-use wucluster_engine::store::lease::{LeaseEnd, Purpose, Taken};
+use wucluster_engine::store::lease::{LeaseEnd, Purpose};
 use wucluster_engine::store::{Tenure, identity};
-use wucluster_engine::{AdoptError, Adopted, Adoption, EngineEvent, SystemClock};
+use wucluster_engine::{AdoptError, Adopted, Adoption, EngineEvent};
 
 use super::{Session, confirm, lock};
 use crate::args::AdoptArgs;
@@ -106,8 +104,8 @@ async fn take_over(
         others.iter().filter_map(|one| one.store.as_ref()).map(|store| store.adoptions).max();
     let taken = lock::take(session, site, purpose()).await?;
     taken.adopt(seen.unwrap_or(0)).await?;
-    let (tenure, left) = begin(site, taken).await?;
-    let adoption = Adoption { definition, tenure: &tenure, records: &left.records };
+    let (tenure, records) = lock::begin(site, taken).await?;
+    let adoption = Adoption { definition, tenure: &tenure, records: &records };
     let result = site.engine().take_over(&adoption, &mut |_: &EngineEvent| {}).await;
     let is_whole =
         result.as_ref().is_ok_and(|adopted| adopted.failed.is_empty() && adopted.left.is_empty());
@@ -203,8 +201,8 @@ async fn by_hand(
         confirm::ask(session, &format!("adopting {id} as {subject}"))?;
     }
     let taken = lock::take(session, site, purpose()).await?;
-    let (tenure, left) = begin(site, taken).await?;
-    let adoption = Adoption { definition, tenure: &tenure, records: &left.records };
+    let (tenure, records) = lock::begin(site, taken).await?;
+    let adoption = Adoption { definition, tenure: &tenure, records: &records };
     let result = site.engine().adopt(&adoption, &found, subject, &mut |_: &EngineEvent| {}).await;
     end(site, &tenure, result.is_ok()).await;
     match result {
@@ -236,13 +234,6 @@ fn words(found: &Found) -> String {
 
 fn purpose() -> Purpose {
     Purpose { command: "adopt".to_owned(), demand: None }
-}
-
-async fn begin(site: &Site, taken: Taken) -> Result<(Tenure, Left), Fault> {
-    let mut left = site.store.left().await?;
-    left.records.begin(site.clock());
-    let tenure = Tenure::begin(taken, &left, Arc::new(SystemClock), site.now()).await?;
-    Ok((tenure, left))
 }
 
 /// Gives the lease back. If that fails, whoever comes next sees that this process is gone.

@@ -11,11 +11,9 @@ use wucluster_core::demand::Demand;
 use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::Observation;
 use wucluster_core::policy::{Consent, Policy};
+use wucluster_engine::store::Dismissed;
 use wucluster_engine::store::lease::Purpose;
-use wucluster_engine::store::{Dismissed, Tenure};
-use wucluster_engine::{
-    Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper, SystemClock,
-};
+use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper};
 
 use super::{Session, admission, confirm, lock, plan};
 use crate::args::{DriveArgs, PlanArgs, ProgressKind};
@@ -76,10 +74,7 @@ pub(crate) async fn drive(
     let purpose = Purpose { command: demand.command(), demand: Some(demand) };
     let taken = lock::take(session, &site, purpose).await?;
     let run = taken.run();
-    // Read once more: whoever drove meanwhile, or was taken over, may have written since.
-    let mut left = site.store.left().await?;
-    left.records.begin(site.clock());
-    let tenure = Tenure::begin(taken, &left, Arc::new(SystemClock), site.now()).await?;
+    let (tenure, records) = lock::begin(&site, taken).await?;
     let about = About::new(&definition, demand, run, site.now(), session.globals.verbose);
     let record = Arc::new(Mutex::new(Record {
         reporter: Reporter::new(&session.globals, output, about),
@@ -96,7 +91,7 @@ pub(crate) async fn drive(
         },
         timeout: session.globals.timeout,
         wait: session.globals.wait.unwrap_or_default(),
-        records: left.records,
+        records,
         tenure: Some(Arc::new(tenure)),
     };
     let begun = site.now();

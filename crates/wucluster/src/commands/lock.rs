@@ -1,10 +1,12 @@
 //! The right to drive: taken by one command at a time, waited for on demand.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wucluster_core::ports::Clock as _;
-use wucluster_engine::SystemClock;
+use wucluster_engine::store::Tenure;
 use wucluster_engine::store::lease::{self, LeaseError, Newest, Purpose, Taken, Taking};
+use wucluster_engine::{Records, SystemClock};
 
 use super::Session;
 use crate::exit::Exit;
@@ -55,6 +57,18 @@ pub(crate) async fn take(session: &Session, site: &Site, purpose: Purpose) -> Re
         }
         taken => Ok(taken?),
     }
+}
+
+/// Begins to drive with a lease that was just taken; tells what earlier runs left.
+///
+/// # Errors
+/// As [`crate::store::ClusterStore::left`], or when somebody has begun a later run.
+pub(crate) async fn begin(site: &Site, taken: Taken) -> Result<(Tenure, Records), Fault> {
+    // Read once more: whoever drove meanwhile, or was taken over, may have written since.
+    let mut left = site.store.left().await?;
+    left.records.begin(site.clock());
+    let tenure = Tenure::begin(taken, &left, Arc::new(SystemClock), site.now()).await?;
+    Ok((tenure, left.records))
 }
 
 /// Takes the lease for a purpose, waiting for others as long as `patience` says.
