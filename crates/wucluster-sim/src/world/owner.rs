@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, Subject};
-use wucluster_core::tags::{Identity, KEY_CLUSTER, Tags};
+use wucluster_core::tags::{Identity, KEY_CLUSTER, KEY_NODE, Tags};
 
 /// Who made a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,12 @@ impl Owner {
         let cluster = ClusterName::new(tags.get(KEY_CLUSTER)?).ok()?;
         let identity = tags.identity(&cluster).ok()?;
         Some(Self { cluster, identity })
+    }
+
+    /// Says whether tags name this owner, as [`Owner::of`] reads them.
+    pub(super) fn is_named_by(&self, tags: &Tags) -> bool {
+        // Most tags are another's, and their text tells.
+        tags.get(KEY_NODE) == Some(self.node().as_str()) && Self::of(tags).as_ref() == Some(self)
     }
 
     pub(super) fn is_node(&self, name: &NodeName) -> bool {

@@ -8,7 +8,7 @@ use wucluster_core::ids::{
     ClusterName, InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId,
 };
 use wucluster_core::observation::{SnapshotState, VolumeState};
-use wucluster_core::tags::{Identity, Tags};
+use wucluster_core::tags::Identity;
 use wucluster_core::time::Timestamp;
 
 use super::event::Event;
@@ -36,10 +36,9 @@ impl World {
     #[must_use]
     pub fn volumes_named(&self, cluster: &ClusterName, mount: &MountKey) -> Vec<VolumeId> {
         let name = Owner { cluster: cluster.clone(), identity: Identity::Mount(mount.clone()) };
-        let is_named = |tags: &Tags| Owner::of(tags).as_ref() == Some(&name);
         let volumes = self.volumes.values();
         volumes
-            .filter(|found| found.state != VolumeState::Deleted && is_named(&found.tags))
+            .filter(|found| found.state != VolumeState::Deleted && name.is_named_by(&found.tags))
             .map(|found| found.id.clone())
             .collect()
     }
@@ -48,10 +47,9 @@ impl World {
     #[must_use]
     pub fn instances_named(&self, cluster: &ClusterName, node: &NodeName) -> Vec<InstanceId> {
         let name = Owner { cluster: cluster.clone(), identity: Identity::Node(node.clone()) };
-        let is_named = |tags: &Tags| Owner::of(tags).as_ref() == Some(&name);
         let instances = self.instances.values();
         instances
-            .filter(|found| !found.is_terminated() && is_named(&found.tags))
+            .filter(|found| !found.is_terminated() && name.is_named_by(&found.tags))
             .map(|found| found.id.clone())
             .collect()
     }
