@@ -246,7 +246,8 @@ impl fmt::Display for Subject {
 /// Writes bytes as hexadecimal digits, as checksums and tokens are shown.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |four_bits: u8| char::from_digit(u32::from(four_bits), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(digit).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 
 use wucluster_rehearse::damage::{Damage, Found, damage_many, origins};
 
+#[cfg(feature = "ablation")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many stores are damaged; the tests of the engine damage 2,306 small ones at every byte beside these.
 const STORES: u64 = 3_000;
 

@@ -6,6 +6,10 @@ use wucluster_rehearse::kills::{self, Kill, OUTCOMES, Tally};
 use wucluster_rehearse::run::{Manner, run};
 use wucluster_rehearse::scenario::Scenario;
 
+#[cfg(feature = "ablation")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[test]
 fn wherever_an_operator_is_killed_the_next_one_leaves_what_one_alone_would_have() {
     let tell = |kill: &Kill, what: &[String]| {

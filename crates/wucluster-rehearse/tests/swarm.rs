@@ -9,6 +9,10 @@ use wucluster_rehearse::swarm::{Debt, changed_days, open_seeds, store_days, swar
 use wucluster_rehearse::verdict::Rule;
 use wucluster_sim::HarmKind;
 
+#[cfg(feature = "ablation")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn seeds() -> u64 {
     let asked = std::env::var("WUCLUSTER_SEEDS").ok();
     asked.and_then(|text| text.parse().ok()).unwrap_or(10_000)

@@ -17,6 +17,10 @@ use wucluster_rehearse::shrink::shrink;
 use wucluster_rehearse::swarm::{Table, changed_days, run_safely, store_days, swarm};
 use wucluster_rehearse::verdict::Violation;
 
+#[cfg(feature = "ablation")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const HELP: &str = "\
 torture run [SEEDS] [STATE]     runs seeds 0 to SEEDS, and a tenth as many with all kinds of change, from
                                 1,000,000 on, going on from the file STATE, and prints the table; fails

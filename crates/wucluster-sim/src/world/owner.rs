@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, Subject};
-use wucluster_core::tags::{Identity, KEY_CLUSTER, KEY_NODE, Tags};
+use wucluster_core::tags::{Identity, KEY_CLUSTER, KEY_MOUNT, KEY_NODE, Tags};
 
 /// Who made a thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +32,13 @@ impl Owner {
     /// Says whether tags name this owner, as [`Owner::of`] reads them.
     pub(super) fn is_named_by(&self, tags: &Tags) -> bool {
         // Most tags are another's, and their text tells.
-        tags.get(KEY_NODE) == Some(self.node().as_str()) && Self::of(tags).as_ref() == Some(self)
+        let mount = match &self.identity {
+            Identity::Node(_) => None,
+            Identity::Mount(key) => Some(key.mount.as_str()),
+        };
+        tags.get(KEY_NODE) == Some(self.node().as_str())
+            && tags.get(KEY_MOUNT) == mount
+            && Self::of(tags).as_ref() == Some(self)
     }
 
     pub(super) fn is_node(&self, name: &NodeName) -> bool {
