@@ -153,6 +153,9 @@ impl Drive<'_, '_> {
         let Action::Cloud(CloudAction::DetachVolume { mount, instance, .. }) = action else {
             return None;
         };
+        if !self.pursuit.policy.guards(Guard::FreshWord) {
+            return None;
+        }
         let machine = self.observation.as_ref()?.node(&mount.node)?.instance()?;
         let is_asked = &machine.id == instance && machine.state == InstanceState::Running;
         let word =
