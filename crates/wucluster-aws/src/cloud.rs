@@ -18,6 +18,7 @@ use wucluster_core::tags::KEY_NODE;
 use wucluster_core::time::Timestamp;
 
 use crate::account::Account;
+use crate::calls::Call;
 use crate::connect::Clients;
 use crate::devices::Devices;
 use crate::images::{self, Images};
@@ -101,6 +102,8 @@ pub struct AwsCloud {
 pub(crate) struct Memory {
     pub(crate) devices: Devices,
     pub(crate) images: Images,
+    /// Which image a name of the definition stands for.
+    pub(crate) named_images: BTreeMap<String, Result<String, CloudError>>,
     /// The cluster's volumes.
     pub(crate) volumes: BTreeSet<VolumeId>,
 }
@@ -133,6 +136,12 @@ impl AwsCloud {
         self.rates.made()
     }
 
+    /// Lists the kinds of calls that were made.
+    #[must_use]
+    pub fn used(&self) -> BTreeSet<Call> {
+        self.clients.get().map(|clients| clients.gate.made()).unwrap_or_default()
+    }
+
     pub(crate) async fn clients(&self) -> Result<&Clients, CloudError> {
         self.clients.get_or_try_init(|| Clients::open(&self.options)).await
     }
@@ -141,7 +150,7 @@ impl AwsCloud {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
+    pub(crate) async fn look(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
         let clients = self.clients().await?;
         let asked_at = now();
         // One after the other: a snapshot that was there when its volume went is then listed.

@@ -11,6 +11,7 @@ use aws_sdk_ec2::config::retry::RetryPartition;
 use wucluster_core::ports::{CloudError, ErrorClass};
 
 use crate::account::Account;
+use crate::calls::Gate;
 use crate::cloud::AwsOptions;
 use crate::errors;
 
@@ -31,10 +32,14 @@ pub(crate) struct Clients {
     /// For all that changes anything: never tries again by itself, since `CreateSnapshot`, `AttachVolume` and the like
     /// have no token, and what was asked once must take effect once at most.
     pub(crate) changes: Client,
+    /// For images that are named by a parameter.
+    pub(crate) ssm: aws_sdk_ssm::Client,
     /// For the account's number, and for refusals put into words.
     pub(crate) sts: aws_sdk_sts::Client,
     /// The region.
     pub(crate) region: String,
+    /// What all of them go through.
+    pub(crate) gate: Gate,
 }
 
 impl Clients {
@@ -77,24 +82,35 @@ impl Clients {
                 .operation_timeout(whole)
                 .build()
         };
+        let gate = Gate::default();
         let looks = aws_sdk_ec2::config::Builder::from(&shared)
             .retry_config(RetryConfig::standard().with_max_attempts(LOOK_TRIES))
             .retry_partition(RetryPartition::new("wucluster-looks"))
             .timeout_config(limits(LOOK_LIMIT))
+            .interceptor(gate.clone())
             .build();
         let changes = aws_sdk_ec2::config::Builder::from(&shared)
             .retry_config(RetryConfig::disabled())
             .timeout_config(limits(ATTEMPT_LIMIT))
+            .interceptor(gate.clone())
+            .build();
+        let ssm = aws_sdk_ssm::config::Builder::from(&shared)
+            .retry_config(RetryConfig::standard().with_max_attempts(LOOK_TRIES))
+            .timeout_config(limits(LOOK_LIMIT))
+            .interceptor(gate.clone())
             .build();
         let sts = aws_sdk_sts::config::Builder::from(&shared)
             .retry_config(RetryConfig::standard().with_max_attempts(LOOK_TRIES))
             .timeout_config(limits(LOOK_LIMIT))
+            .interceptor(gate.clone())
             .build();
         Ok(Self {
             looks: Client::from_conf(looks),
             changes: Client::from_conf(changes),
+            ssm: aws_sdk_ssm::Client::from_conf(ssm),
             sts: aws_sdk_sts::Client::from_conf(sts),
             region,
+            gate,
         })
     }
 

@@ -324,6 +324,12 @@ pub(crate) const TABLE: &[Row] = &[
     ),
     row(ANY, "InvalidZone.NotFound", ErrorClass::Permanent, MEND),
     row(
+        &["GetParameter"],
+        "ParameterNotFound",
+        ErrorClass::Permanent,
+        "there is no such parameter in this region; mend `image` in the definition",
+    ),
+    row(
         ANY,
         "*.NotFound",
         ErrorClass::Permanent,
@@ -437,6 +443,7 @@ fn refused(
 ) -> CloudError {
     let is_fault = status >= 500;
     let own_code = format!("Http{status}");
+    let message = message.map(str::trim).filter(|message| !message.is_empty());
     let (code, message) = (code.unwrap_or(&own_code), message.unwrap_or("no reason is given"));
     let row = find(request, code, message);
     let class = match row.map(|row| row.class) {
@@ -566,6 +573,8 @@ mod tests {
         let error = refused("AttachVolume", 400, Some("NewCode"), Some("Odd."), Some("r-1"));
         assert_eq!(error.class, ErrorClass::Retry);
         assert_eq!(error.to_string(), "NewCode: AttachVolume: Odd (request r-1)");
+        let error = refused("AttachVolume", 400, Some("NewCode"), Some(" "), None);
+        assert_eq!(error.to_string(), "NewCode: AttachVolume: no reason is given");
         let error = refused("AttachVolume", 500, None, None, None);
         assert_eq!((error.class, error.code.as_str()), (ErrorClass::Ambiguous, "Http500"));
         assert_eq!(refused("DescribeVolumes", 500, None, None, None).class, ErrorClass::Retry);

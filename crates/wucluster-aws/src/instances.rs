@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
     InstanceMarketOptionsRequest, InstanceMetadataOptionsRequest, InstanceType, MarketType,
@@ -53,6 +54,22 @@ impl AwsCloud {
         clients: &Clients,
         wish: Wish<'_>,
     ) -> Result<Receipt, CloudError> {
+        let request = self.run_request(clients, wish).await?;
+        self.rates.turn(Request::RunInstances).await;
+        let answer = request.send().await;
+        let answer = self.heard(Request::RunInstances, answer).await?;
+        match answer.instances().first().and_then(|made| made.instance_id()) {
+            Some(id) => Ok(Receipt::Instance(InstanceId::new(id))),
+            None => Err(errors::garbled("RunInstances", "the answer names no instance")),
+        }
+    }
+
+    /// Writes the request for one instance; makes none.
+    pub(crate) async fn run_request(
+        &self,
+        clients: &Clients,
+        wish: Wish<'_>,
+    ) -> Result<RunInstancesFluentBuilder, CloudError> {
         let Wish { machine, zone, tags, token } = wish;
         let Ec2Machine { user: _, subnet, security_groups, key, profile, root, spot, tags: own } =
             &machine.ec2;
@@ -62,6 +79,7 @@ impl AwsCloud {
                 "the node has no `image`: name one, such as `ami-…`, in the definition",
             ));
         };
+        let image = &self.image_of(image)?;
         let Some(kind) = &machine.instance_type else {
             return Err(errors::unaskable(
                 "MissingParameter",
@@ -114,13 +132,7 @@ impl AwsCloud {
                 BlockDeviceMapping::builder().device_name(name).ebs(disk).build(),
             );
         }
-        self.rates.turn(Request::RunInstances).await;
-        let answer = request.send().await;
-        let answer = self.heard(Request::RunInstances, answer).await?;
-        match answer.instances().first().and_then(|made| made.instance_id()) {
-            Some(id) => Ok(Receipt::Instance(InstanceId::new(id))),
-            None => Err(errors::garbled("RunInstances", "the answer names no instance")),
-        }
+        Ok(request)
     }
 
     /// Starts stopped instances, all in one call.

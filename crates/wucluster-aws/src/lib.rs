@@ -7,19 +7,28 @@
 
 mod account;
 mod attachments;
+mod calls;
 mod cloud;
 mod connect;
 mod console;
 mod devices;
+mod dry_runs;
 mod errors;
+mod image_names;
 mod images;
 mod instances;
 mod issue;
 mod listing;
+mod policy;
 mod rates;
 mod rights;
 mod seen;
+mod survey;
 mod volumes;
 
 pub use account::Account;
+pub use calls::Call;
 pub use cloud::{AwsCloud, AwsKeys, AwsOptions};
+pub use image_names::ImageName;
+pub use policy::{POLICY_LENGTH_MAX, PolicyScope, policy};
+pub use survey::{Finding, Verdict};

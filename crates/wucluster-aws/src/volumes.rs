@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ec2::operation::create_volume::builders::CreateVolumeFluentBuilder;
 use aws_sdk_ec2::types::{ResourceType, VolumeType};
 use wucluster_core::definition::{EbsVolume, Size};
 use wucluster_core::ids::{InstanceId, MountKey, SnapshotId, VolumeId};
@@ -35,6 +36,21 @@ impl AwsCloud {
         clients: &Clients,
         wish: Wish<'_>,
     ) -> Result<Receipt, CloudError> {
+        let request = self.volume_request(clients, wish)?;
+        self.rates.turn(Request::CreateVolume).await;
+        let answer = self.heard(Request::CreateVolume, request.send().await).await?;
+        match answer.volume_id() {
+            Some(id) => Ok(Receipt::Volume(VolumeId::new(id))),
+            None => Err(errors::garbled("CreateVolume", "the answer names no volume")),
+        }
+    }
+
+    /// Writes the request for a volume; makes none.
+    pub(crate) fn volume_request(
+        &self,
+        clients: &Clients,
+        wish: Wish<'_>,
+    ) -> Result<CreateVolumeFluentBuilder, CloudError> {
         let Wish { mount, size, from, zone, tags, token } = wish;
         let Some(zone) = zone else {
             return Err(errors::unaskable(
@@ -47,8 +63,7 @@ impl AwsCloud {
             self.options.volumes.get(mount).unwrap_or(&none);
         let own = self.options.tags_of(mount);
         let number = |rate: &Option<u32>| rate.map(|rate| i32::try_from(rate).unwrap_or(i32::MAX));
-        self.rates.turn(Request::CreateVolume).await;
-        let answer = clients
+        let request = clients
             .changes
             .create_volume()
             .availability_zone(zone)
@@ -60,14 +75,8 @@ impl AwsCloud {
             .set_encrypted(*encrypted)
             .set_kms_key_id(kms_key.clone())
             .client_token(token)
-            .set_tag_specifications(tagged(ResourceType::Volume, tags, own).map(|one| vec![one]))
-            .send()
-            .await;
-        let answer = self.heard(Request::CreateVolume, answer).await?;
-        match answer.volume_id() {
-            Some(id) => Ok(Receipt::Volume(VolumeId::new(id))),
-            None => Err(errors::garbled("CreateVolume", "the answer names no volume")),
-        }
+            .set_tag_specifications(tagged(ResourceType::Volume, tags, own).map(|one| vec![one]));
+        Ok(request)
     }
 
     /// Attaches a volume, under a name that is free on the instance as far as is known.

@@ -115,7 +115,7 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Reads the definition and says what is wrong with it
     #[command(after_help = topics::CHECK)]
-    Check,
+    Check(CheckArgs),
     /// Shows what a state would take: what is made, moved, deleted, held
     #[command(after_help = topics::PLAN)]
     Plan(PlanArgs),
@@ -161,6 +161,9 @@ pub(crate) enum Command {
     /// Looks after the local cloud: image, left-overs, consoles, plugs
     #[command(subcommand, after_help = topics::LOCAL)]
     Local(LocalCommand),
+    /// Prints the policy of IAM that this cluster takes on AWS
+    #[command(after_help = topics::IAM_POLICY)]
+    IamPolicy(IamPolicyArgs),
     /// Prints the script that completes commands in a shell
     #[command(after_help = topics::COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -176,6 +179,14 @@ pub(crate) struct InitArgs {
     /// The cloud to live in
     #[arg(long, value_name = "CLOUD", default_value = "local", value_parser = provider())]
     pub(crate) provider: Provider,
+}
+
+/// What `check` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CheckArgs {
+    /// Asks AWS, too: images, types, zone, network, keys, snapshots, permissions; nothing is changed there
+    #[arg(long)]
+    pub(crate) online: bool,
 }
 
 /// What `plan` takes.
@@ -399,6 +410,27 @@ pub(crate) enum LocalCommand {
     },
 }
 
+/// What `iam-policy` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct IamPolicyArgs {
+    /// What is to be permitted
+    #[arg(long, value_name = "STATE", value_enum, default_value_t)]
+    pub(crate) r#for: PolicyFor,
+    /// Permits `adopt` of what was made by hand, too: then all of the account that is nobody's can be taken
+    #[arg(long)]
+    pub(crate) adopt: bool,
+}
+
+/// What a policy permits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum PolicyFor {
+    /// All states.
+    #[default]
+    Launched,
+    /// To put away what is there, and to launch nothing.
+    Away,
+}
+
 /// What `completions` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CompletionsArgs {
@@ -450,6 +482,7 @@ mod tests {
             "init",
             "init gibbon --provider aws",
             "check --json",
+            "check --online",
             "plan launched --exit-code --all",
             "rehearse launched",
             "rehearse away --from mounted --faults --seed 7",
@@ -480,6 +513,8 @@ mod tests {
             "local console chief --follow",
             "local stop chief",
             "local kill chief",
+            "iam-policy",
+            "iam-policy --for away",
             "completions bash",
             "help exit-codes",
         ] {

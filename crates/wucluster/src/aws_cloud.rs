@@ -1,7 +1,7 @@
 //! What is special about AWS: the account that a cluster is pinned to, host keys from the console, and what a launch there
 //! cannot do without.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::OnceCell;
-use wucluster_aws::{Account, AwsCloud, AwsOptions};
+use wucluster_aws::{Account, AwsCloud, AwsOptions, ImageName};
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{ClusterName, InstanceId};
@@ -24,6 +24,9 @@ use crate::fault::{Fault, with_sources};
 
 /// Where the store keeps which account the cluster lives in. Made once, never changed.
 const PIN: &str = "account";
+
+/// Where the store keeps which image a name stands for, one object each. Made once, never changed.
+const IMAGES: &str = "images";
 
 /// How long a new machine is given to print its host key on its console; then the first key that it shows is pinned.
 ///
@@ -49,6 +52,8 @@ pub(crate) struct PinnedCloud {
     host_keys: PathBuf,
     /// What consoles told, and when they were read last.
     told: Mutex<BTreeMap<InstanceId, Told>>,
+    /// Names of images of which is known what they stand for.
+    images: Mutex<BTreeSet<String>>,
 }
 
 /// What the console of a machine told.
@@ -71,6 +76,7 @@ pub(crate) fn open(
         is_pinned: OnceCell::new(),
         host_keys: host_keys.to_owned(),
         told: Mutex::default(),
+        images: Mutex::default(),
     }
 }
 
@@ -119,6 +125,33 @@ impl PinnedCloud {
         }
     }
 
+    /// Finds out which images those names stand for that machines are to be made from.
+    ///
+    /// Once for a cluster: all its machines are alike, today and next year, and a request that is made a second time
+    /// is the same request.
+    async fn settle_images(&self, actions: &[Cleared<CloudAction>]) {
+        let image = |action: &CloudAction| match action {
+            CloudAction::RunInstance { machine, .. } => machine.image.clone(),
+            _ => None,
+        };
+        let is_name = |image: &String| {
+            matches!(ImageName::read(image), Ok(ImageName::Parameter(_) | ImageName::Newest { .. }))
+        };
+        let images = actions.iter().filter_map(|action| image(action.action()));
+        for name in images.filter(is_name).collect::<BTreeSet<_>>() {
+            let is_settled =
+                self.images.lock().unwrap_or_else(PoisonError::into_inner).contains(&name);
+            if is_settled {
+                continue;
+            }
+            let found = settled_image(&self.cloud, self.objects.as_ref(), &name).await;
+            if found.is_ok() {
+                self.images.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone());
+            }
+            self.cloud.settle_image(&name, found);
+        }
+    }
+
     fn told(&self) -> std::sync::MutexGuard<'_, BTreeMap<InstanceId, Told>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -145,6 +178,48 @@ fn settle(seen: &mut InstanceSeen, told: Option<&Told>, age: Duration) {
         (Some(Told::NothingAt(_)) | None, _) if age < KEY_PATIENCE => seen.ssh = None,
         (Some(Told::NothingAt(_)) | None, _) | (Some(Told::Key(_)), None) => {}
     }
+}
+
+/// Returns which image a name stands for in a cluster: what is on record, and what AWS says where nothing is.
+async fn settled_image(
+    cloud: &AwsCloud,
+    objects: &dyn Objects,
+    name: &str,
+) -> Result<String, CloudError> {
+    let key = image_key(name);
+    let not_kept = |why: String| CloudError {
+        class: ErrorClass::Permanent,
+        code: "ImageNotRecorded".to_owned(),
+        message: format!("{why}; nothing was asked of AWS"),
+    };
+    let on_record = |there: &[u8]| {
+        let id = String::from_utf8_lossy(there).trim().to_owned();
+        match ImageName::read(&id) {
+            Ok(ImageName::Id(_)) => Ok(id),
+            _ => Err(not_kept(format!("{}/{key} holds no image's id", objects.place()))),
+        }
+    };
+    match objects.get(&key).await {
+        Ok(Some(there)) => return on_record(&there),
+        Ok(None) => {}
+        Err(error) => return Err(not_kept(with_sources(&error))),
+    }
+    let id = cloud.find_image(name).await?;
+    match create(objects, &key, format!("{id}\n").as_bytes()).await {
+        Ok(Created::Ours) => Ok(id),
+        Ok(Created::Theirs(there)) => on_record(&there),
+        Err(error) => Err(not_kept(with_sources(&error))),
+    }
+}
+
+/// Names the object that keeps which image a name stands for.
+fn image_key(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    let name: String = name
+        .chars()
+        .map(|c| if plain(c) { c.to_string() } else { format!("_{:02x}", u32::from(c)) })
+        .collect();
+    format!("{IMAGES}/{name}")
 }
 
 fn written(account: &Account) -> String {
@@ -186,7 +261,10 @@ impl Cloud for PinnedCloud {
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {
         match self.is_pinned.get_or_try_init(|| self.pin()).await {
-            Ok(()) => self.cloud.issue(actions).await,
+            Ok(()) => {
+                self.settle_images(actions).await;
+                self.cloud.issue(actions).await
+            }
             Err(error) => actions.iter().map(|_| Err(error.clone())).collect(),
         }
     }
@@ -226,13 +304,14 @@ pub(crate) fn get_ready(definition: &ClusterDefinition) -> Result<(), Fault> {
             missing.push(format!("`{key}` of node group `{groups}`, such as `{key} = \"{of}\"`"));
         }
     }
-    if missing.is_empty() {
+    let images = definition.nodes.values().filter_map(|node| node.machine.image.as_deref());
+    let wrong: BTreeSet<String> = images.filter_map(|image| ImageName::read(image).err()).collect();
+    if missing.is_empty() && wrong.is_empty() {
         return Ok(());
     }
-    let message =
-        format!("{} cannot be launched on EC2: the definition lacks something", definition.name);
-    let fault = Fault::usage(message);
-    Err(missing.into_iter().fold(fault, |fault, what| fault.hint(format!("write {what}"))))
+    let message = format!("{} cannot be launched on EC2 as it is defined", definition.name);
+    let missing = missing.into_iter().map(|what| format!("write {what}"));
+    Err(missing.chain(wrong).fold(Fault::usage(message), Fault::hint))
 }
 
 #[cfg(test)]
@@ -284,6 +363,12 @@ mod tests {
         let vouched = SshEndpoint { host_key: Some("k".to_owned()), ..endpoint };
         assert_eq!(settled(Some(&key), 20), Some(vouched.clone()));
         assert_eq!(settled(Some(&key), 2000), Some(vouched));
+    }
+
+    #[test]
+    fn each_name_of_an_image_has_a_record_of_its_own() {
+        assert_eq!(image_key("self/a-*.1"), "images/self_2fa-_2a.1");
+        assert_ne!(image_key("self/a_2f"), image_key("self/a/"));
     }
 
     #[test]

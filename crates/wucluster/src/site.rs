@@ -243,7 +243,8 @@ pub(crate) fn has_cloud(provider: Provider) -> bool {
     }
 }
 
-fn no_cloud(provider: Provider) -> Fault {
+/// Says that this build has no such cloud.
+pub(crate) fn no_cloud(provider: Provider) -> Fault {
     let fault =
         Fault::usage(format!("this wucluster has no cloud `{provider}`; nothing was touched"))
             .hint(format!("build it with the feature `{provider}`"));

@@ -31,10 +31,12 @@ pub(crate) const CHECK: &str = "\
 Examples:
   wucluster check
   wucluster check -f gibbon.cluster.toml --json
+  wucluster check --online       on AWS: is there such an image, type, key; may you do all this
 
 All mistakes are told at once, each with its place and, where there is one, the change that would \
-mend it. Nothing but the file is looked at.
-Exit codes: 0 it can be used (there may be warnings), 2 it cannot.";
+mend it. Nothing but the file is looked at, but with --online: then AWS is asked about all that the file names, and tried \
+with dry runs, which change nothing.
+Exit codes: 0 it can be used (there may be warnings), 1 a launch would fail, 2 it cannot be used, 6 something is not permitted.";
 
 pub(crate) const PLAN: &str = "\
 Examples:
@@ -149,6 +151,16 @@ former operators still ask of them; what those asked of the cloud shortly before
 more, what it would take away is not used.
 By hand: the node or mount must be in the definition, and must have nothing of its own yet. Only tags are set.
 Exit codes: 0, 1 something did not come over, 2, 4 it cannot be that, 5 another command drives, 6 not permitted, 8 no yes.";
+
+pub(crate) const IAM_POLICY: &str = "\
+Examples:
+  wucluster iam-policy                     for all states
+  wucluster iam-policy --for away          for who may put it away, and launch nothing
+  wucluster iam-policy > policy.json && aws iam create-policy --policy-name gibbon --policy-document file://policy.json
+
+It holds the calls that wucluster makes and no others, and nearly all of them for what carries this cluster's tag only. \
+Nothing is asked of AWS.
+Exit codes: 0, 2 the cluster does not live on AWS.";
 
 pub(crate) const LEASE_TAKE: &str = "\
 Watches for 90 s whoever has it. Who renews the lease meanwhile keeps it; end that process if it hangs. \

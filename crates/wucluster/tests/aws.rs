@@ -128,3 +128,56 @@ fn what_cannot_be_launched_is_told_before_anything_is_made() {
         "{text}"
     );
 }
+
+/// The images that moto is begun with.
+const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wucluster-aws/tests/images.json");
+
+/// A definition that names the newest of them.
+fn named_image() -> String {
+    DEFINITION.replace("ami-0123456789abcdef0", "136693071363/debian-12-amd64-*")
+}
+
+#[test]
+fn an_image_that_is_named_by_its_owner_is_settled_once_for_the_cluster() {
+    let moto = Server::begin_ec2_with_images(IMAGES);
+    let user = User::new(&moto.url());
+    fs::write(user.home.path().join("apes.cluster.toml"), named_image()).unwrap();
+    let (status, text) = user.run(&["become", "instantiated"]);
+    assert_eq!(status, 0, "{text}");
+    let record = fs::read_dir(user.home.path().join("state/clusters/aws/apes/images")).unwrap();
+    let records: Vec<_> = record.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(records.len(), 1, "{records:?}");
+    assert_eq!(fs::read_to_string(&records[0]).unwrap(), "ami-0000000000000012b\n");
+}
+
+#[test]
+fn a_definition_is_checked_against_the_account() {
+    let moto = Server::begin_ec2_with_images(IMAGES);
+    let user = User::new(&moto.url());
+    fs::write(user.home.path().join("apes.cluster.toml"), named_image()).unwrap();
+    let (status, text) = user.run(&["check", "--online"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("account 123456789012 in eu-central-1"), "{text}");
+    assert!(text.contains("ec2:RunInstances for n") && text.contains("it would be done"), "{text}");
+    let (status, text) = user.run(&["check", "--online", "--json"]);
+    assert_eq!(status, 0, "{text}");
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["online"]["region"], "eu-central-1", "{text}");
+
+    // Moto has no such image.
+    fs::write(user.home.path().join("apes.cluster.toml"), DEFINITION).unwrap();
+    let (status, text) = user.run(&["check", "--online"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("wrong") && text.contains("ami-0123456789abcdef0"), "{text}");
+}
+
+#[test]
+fn the_policy_is_written_without_asking_anybody() {
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let user = User::new(&format!("http://{unused}"));
+    let (status, text) = user.run(&["iam-policy", "--for", "away", "-q"]);
+    assert_eq!(status, 0, "{text}");
+    let policy: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(policy["Version"], "2012-10-17");
+    assert!(!text.contains("RunInstances") && text.contains("ec2:CreateSnapshot"), "{text}");
+}

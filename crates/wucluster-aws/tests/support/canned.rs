@@ -100,7 +100,7 @@ async fn serve(
     known: &Mutex<Vec<Asked>>,
 ) -> std::io::Result<()> {
     let mut bytes = Vec::new();
-    let body = loop {
+    let (head, body) = loop {
         if stream.read_buf(&mut bytes).await? == 0 {
             return Ok(());
         }
@@ -112,14 +112,20 @@ async fn serve(
                 .then(|| value.trim().parse::<usize>().ok())?
         });
         if body.len() >= length.unwrap_or(0) {
-            break body.to_owned();
+            break (head.to_owned(), body.to_owned());
         }
     };
-    let asked: Asked = body
+    let target =
+        head.lines().find_map(|line| line.strip_prefix("x-amz-target: ").map(str::to_owned));
+    let mut asked: Asked = body
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .map(|(key, value)| (plain(key), plain(value)))
         .collect();
+    // Some services name the request in the head, and write the rest as JSON.
+    if let Some((_, name)) = target.as_deref().and_then(|target| target.split_once('.')) {
+        asked = Asked::from([("Action".to_owned(), name.to_owned()), ("Json".to_owned(), body)]);
+    }
     let before = {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
         known.push(asked.clone());

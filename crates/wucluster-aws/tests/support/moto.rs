@@ -18,6 +18,13 @@ impl Moto {
         Self(Server::begin_ec2())
     }
 
+    /// Begins one that has two images of Debian's.
+    #[allow(dead_code, reason = "not every test asks for images")]
+    pub fn with_images() -> Self {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images.json");
+        Self(Server::begin_ec2_with_images(file))
+    }
+
     pub fn url(&self) -> String {
         self.0.url()
     }

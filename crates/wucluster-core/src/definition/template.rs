@@ -6,7 +6,7 @@ use crate::ids::ClusterName;
 /// Writes a definition of a small cluster, with comments, that parses without warnings.
 ///
 /// It has one `chief` with a mount `home` and two workers with a mount `scratch` each. For AWS the
-/// image and the zone are to be filled in by its reader; the comments say so.
+/// zone is to be filled in by its reader; a comment says so.
 #[must_use]
 pub fn template(name: &ClusterName, provider: Provider) -> String {
     let (cluster, machine) = match provider {
@@ -33,7 +33,7 @@ provider = \"aws\"          # EC2 and EBS
 zone = \"us-east-1a\"       # FILL IN: where nodes and volumes live";
 
 const AWS_MACHINE: &str = "\
-image = \"ami-0123456789abcdef0\"   # FILL IN: an image of your region
+image = \"136693071363/debian-12-amd64-*\"   # the newest of Debian's; or `ami-…`
 type = \"m7i.large\"";
 
 const SIM_CLUSTER: &str = "\

@@ -61,6 +61,12 @@ impl Server {
         Self::begin(&[("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")])
     }
 
+    /// Begins one with EC2's account empty but for the images of a file.
+    #[allow(dead_code, reason = "not every test asks for images")]
+    pub fn begin_ec2_with_images(file: &str) -> Self {
+        Self::begin(&[("MOTO_AMIS_PATH", file)])
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -9,12 +9,16 @@ mod drive;
 mod explain;
 mod help;
 mod history;
+#[cfg(feature = "aws")]
+mod iam_policy;
 mod init;
 mod lease;
 #[cfg(feature = "local")]
 mod local;
 mod lock;
 mod log;
+#[cfg(feature = "aws")]
+mod online;
 mod plan;
 mod rehearse;
 mod run;
@@ -26,6 +30,8 @@ mod status;
 use std::future::Future;
 
 use wucluster_core::definition::ClusterDefinition;
+#[cfg(not(feature = "aws"))]
+use wucluster_core::definition::Provider;
 use wucluster_core::demand::Demand;
 
 use crate::args::{Cli, Command, Globals};
@@ -59,7 +65,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
     let session = &session;
     match cli.command {
         Command::Init(args) => init::init(session, &args),
-        Command::Check => check::check(session),
+        Command::Check(args) => block_on(check::check(session, &args)),
         Command::Plan(args) => block_on(plan::plan(session, &args)),
         Command::Rehearse(args) => rehearse::rehearse(session, &args),
         Command::Become(args) => block_on(drive::drive(session, args.state, &args.drive)),
@@ -78,6 +84,10 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Local(command) => block_on(local::local(session, &command)),
         #[cfg(not(feature = "local"))]
         Command::Local(_) => Err(Fault::usage("this wucluster is built without the local cloud")),
+        #[cfg(feature = "aws")]
+        Command::IamPolicy(args) => iam_policy::iam_policy(session, &args),
+        #[cfg(not(feature = "aws"))]
+        Command::IamPolicy(_) => Err(crate::site::no_cloud(Provider::Aws)),
         Command::Completions(args) => completions::completions(session, &args),
         Command::Help(args) => help::help(session, &args),
     }

@@ -33,7 +33,7 @@ impl GroupSettings {
     /// Reads the settings of a section.
     pub(super) fn read(section: &Section<'_, '_>, sink: &mut Sink) -> Self {
         Self {
-            image: section.field("image").and_then(|field| value::word(&field, sink)),
+            image: section.field("image").and_then(|field| value::image(&field, sink)),
             instance_type: section.field("type").and_then(|field| value::word(&field, sink)),
             memory_mib: section.field("memory").and_then(|field| value::memory(&field, sink)),
             cpus: section.field("cpus").and_then(|field| value::cpus(&field, sink)),

@@ -155,10 +155,20 @@ pub(super) fn store(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
     None
 }
 
-/// Reads an image, an instance type or a zone: a word that goes to the provider as it is.
+/// Reads an instance type or a zone: a word that goes to the provider as it is.
 pub(super) fn word(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
+    word_with(field, "", sink)
+}
+
+/// Reads an image: a word, or a pattern of names.
+pub(super) fn image(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
+    word_with(field, "*?", sink)
+}
+
+/// Reads a word that may have some characters more than others.
+fn word_with(field: &Field<'_, '_>, more: &str, sink: &mut Sink) -> Option<String> {
     let text = field.string_of_any_word(sink)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._/:@+-".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/:@+-".contains(c) || more.contains(c);
     let label = if text.is_empty() {
         "it is empty".to_owned()
     } else if text.len() > WORD_LENGTH_MAX {

@@ -1,0 +1,272 @@
+//! Whether calls are permitted: each is made as a dry run, which EC2 answers and does not carry out.
+//!
+//! Source: EC2 API reference, `DryRun`: the answer is `DryRunOperation` where it is permitted, `UnauthorizedOperation` where
+//! it is not.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::ids::{InstanceId, VolumeId};
+use wucluster_core::observation::{InstanceState, VolumeState};
+use wucluster_core::ports::{CloudError, ErrorClass};
+use wucluster_core::tags::{KEY_EPOCH, Tags};
+
+use crate::calls::Call;
+use crate::cloud::AwsCloud;
+use crate::connect::Clients;
+use crate::instances::{self, tag};
+use crate::survey::Finding;
+use crate::{errors, volumes};
+
+/// What EC2 says of a dry run that it would have carried out.
+const WOULD_BE_DONE: &str = "DryRunOperation";
+/// A device name for an attachment that is only asked about; EC2 looks at it last.
+const ANY_DEVICE: &str = "/dev/sdz";
+/// What may be asked about only with a thing of the cluster at hand.
+const ABOUT_WHAT_IS_THERE: [Call; 8] = [
+    Call::StartInstances,
+    Call::TerminateInstances,
+    Call::GetConsoleOutput,
+    Call::AttachVolume,
+    Call::DetachVolume,
+    Call::DeleteVolume,
+    Call::CreateSnapshot,
+    Call::CreateTags,
+];
+
+impl AwsCloud {
+    /// Tries whether the calls of a launch and a put-away are permitted: those that make something as the definition has it,
+    /// the others on one instance and one volume of the cluster, if there are any.
+    pub(crate) async fn dry_runs(
+        &self,
+        clients: &Clients,
+        definition: &ClusterDefinition,
+    ) -> Vec<Finding> {
+        // Who carries out what was only to be tried is asked for nothing more.
+        let look = clients.looks.describe_instances().dry_run(true).send().await;
+        match self.verdict("DescribeInstances", look.map(drop)).await {
+            Tried::WouldBeDone => {}
+            Tried::Forbidden(why) => return vec![forbidden(Call::DescribeInstances, &why)],
+            Tried::Refused(error) if error.code == errors::NO_ANSWER => {
+                return vec![Finding::unasked("permissions", &error)];
+            }
+            Tried::Refused(_) | Tried::Done => {
+                let what = "whoever answers here knows no dry runs: nothing was tried";
+                return vec![Finding::unknown("permissions", what)];
+            }
+        }
+        let mut findings = self.trials_of_making(clients, definition).await;
+        let there = match things_of(self, definition).await {
+            Ok(there) => there,
+            Err(error) => {
+                findings.push(Finding::unasked("permissions", &error));
+                return findings;
+            }
+        };
+        match there {
+            (Some(instance), Some(volume)) => {
+                findings.extend(self.trials_on(clients, &instance, &volume).await);
+            }
+            _ => {
+                let calls: Vec<String> = ABOUT_WHAT_IS_THERE.map(Call::permission).to_vec();
+                let what = format!(
+                    "{}: they can be tried when the cluster has an instance and a volume",
+                    calls.join(", ")
+                );
+                findings.push(Finding::unknown("permissions", what));
+            }
+        }
+        findings
+    }
+
+    /// Tries the calls that make instances and volumes, once for each kind that the definition has.
+    async fn trials_of_making(
+        &self,
+        clients: &Clients,
+        definition: &ClusterDefinition,
+    ) -> Vec<Finding> {
+        let zone = definition.zone.as_deref();
+        let mut findings = Vec::new();
+        let mut groups = BTreeSet::new();
+        for node in definition.nodes.values().filter(|node| groups.insert(node.group.as_str())) {
+            let tags = Tags::for_node(&definition.name, &node.name);
+            let wish = instances::Wish { machine: &node.machine, zone, tags: &tags, token: "" };
+            let about = format!("ec2:RunInstances for {}", node.group);
+            let tried = match self.run_request(clients, wish).await {
+                Ok(request) => {
+                    let answer = request.set_client_token(None).dry_run(true).send().await;
+                    self.verdict("RunInstances", answer.map(drop)).await
+                }
+                // What is wrong with its image was told already.
+                Err(_) if node.machine.image.is_some() && node.machine.instance_type.is_some() => {
+                    continue;
+                }
+                Err(error) => Tried::Refused(error),
+            };
+            findings.push(made(about, tried));
+        }
+        let mut kinds = BTreeSet::new();
+        for (key, mount) in definition.mounts() {
+            if !kinds.insert((format!("{:?}", mount.ebs), mount.from.clone())) {
+                continue;
+            }
+            let tags = Tags::for_mount(&definition.name, &key);
+            let wish = volumes::Wish {
+                mount: &key,
+                size: mount.size,
+                from: mount.from.as_ref(),
+                zone,
+                tags: &tags,
+                token: "",
+            };
+            let tried = match self.volume_request(clients, wish) {
+                Ok(request) => {
+                    let answer = request.set_client_token(None).dry_run(true).send().await;
+                    self.verdict("CreateVolume", answer.map(drop)).await
+                }
+                Err(error) => Tried::Refused(error),
+            };
+            findings.push(made(format!("ec2:CreateVolume for {key}"), tried));
+        }
+        findings
+    }
+
+    /// Tries the calls about what is there.
+    async fn trials_on(
+        &self,
+        clients: &Clients,
+        instance: &InstanceId,
+        volume: &VolumeId,
+    ) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let ec2 = &clients.changes;
+        let (id, disk) = (instance.as_str(), volume.as_str());
+        for call in ABOUT_WHAT_IS_THERE {
+            let name = call.name();
+            let tried = match call {
+                Call::StartInstances => {
+                    let answer = ec2.start_instances().instance_ids(id).dry_run(true).send().await;
+                    self.verdict(name, answer.map(drop)).await
+                }
+                Call::TerminateInstances => {
+                    let answer =
+                        ec2.terminate_instances().instance_ids(id).dry_run(true).send().await;
+                    self.verdict(name, answer.map(drop)).await
+                }
+                Call::GetConsoleOutput => {
+                    let answer =
+                        ec2.get_console_output().instance_id(id).dry_run(true).send().await;
+                    self.verdict(name, answer.map(drop)).await
+                }
+                Call::AttachVolume => {
+                    let request = ec2.attach_volume().volume_id(disk).instance_id(id);
+                    let answer = request.device(ANY_DEVICE).dry_run(true).send().await;
+                    self.verdict(name, answer.map(drop)).await
+                }
+                Call::DetachVolume => {
+                    let request = ec2.detach_volume().volume_id(disk).instance_id(id);
+                    self.verdict(name, request.dry_run(true).send().await.map(drop)).await
+                }
+                Call::DeleteVolume => {
+                    let answer = ec2.delete_volume().volume_id(disk).dry_run(true).send().await;
+                    self.verdict(name, answer.map(drop)).await
+                }
+                Call::CreateSnapshot => {
+                    let answer = ec2.create_snapshot().volume_id(disk).dry_run(true).send().await;
+                    self.verdict(name, answer.map(drop)).await
+                }
+                Call::CreateTags => {
+                    let request = ec2.create_tags().resources(disk).tags(tag(KEY_EPOCH, "1"));
+                    self.verdict(name, request.dry_run(true).send().await.map(drop)).await
+                }
+                _ => continue,
+            };
+            findings.push(about_what_is_there(call, tried));
+        }
+        findings
+    }
+
+    /// Reads what came of a dry run.
+    async fn verdict<E>(&self, request: &str, answer: Result<(), SdkError<E>>) -> Tried
+    where
+        E: ProvideErrorMetadata + RequestId + std::error::Error + 'static,
+    {
+        let error = match answer {
+            Ok(()) => return Tried::Done,
+            Err(error) => errors::translate(request, &error),
+        };
+        match (error.code.as_str(), error.class) {
+            (WOULD_BE_DONE, _) => Tried::WouldBeDone,
+            (_, ErrorClass::Permission) => Tried::Forbidden(self.explain(error).await),
+            _ => Tried::Refused(error),
+        }
+    }
+}
+
+/// What came of a dry run.
+#[derive(Debug)]
+enum Tried {
+    /// It is permitted.
+    WouldBeDone,
+    /// It is not.
+    Forbidden(CloudError),
+    /// Something else is in the way.
+    Refused(CloudError),
+    /// It was carried out, which must not be.
+    Done,
+}
+
+fn forbidden(call: Call, why: &CloudError) -> Finding {
+    let finding = Finding::unasked(call.permission(), why);
+    Finding {
+        fix: Some("have the policy of `wucluster iam-policy` attached".to_owned()),
+        ..finding
+    }
+}
+
+/// Judges a call that would make something: what is in the way of it is in the way of a launch.
+fn made(about: String, tried: Tried) -> Finding {
+    match tried {
+        Tried::WouldBeDone => Finding::fine(about, "it would be done"),
+        Tried::Forbidden(error) => {
+            let fix = Some("have the policy of `wucluster iam-policy` attached".to_owned());
+            Finding { fix, ..Finding::unasked(about, &error) }
+        }
+        Tried::Refused(error) if error.class == ErrorClass::Permanent => {
+            Finding::wrong(about, error.to_string())
+        }
+        Tried::Refused(error) => Finding::unknown(about, error.to_string()),
+        Tried::Done => {
+            Finding::unknown(about, "it was carried out, though it was only to be tried")
+        }
+    }
+}
+
+/// Judges a call about what is there: what its state forbids now is permitted.
+fn about_what_is_there(call: Call, tried: Tried) -> Finding {
+    let about = call.permission();
+    match tried {
+        Tried::WouldBeDone => Finding::fine(about, "permitted"),
+        Tried::Forbidden(error) => forbidden(call, &error),
+        Tried::Refused(error) => Finding::unknown(about, format!("it cannot be told now: {error}")),
+        // It only reads.
+        Tried::Done if call == Call::GetConsoleOutput => Finding::fine(about, "permitted"),
+        Tried::Done => {
+            Finding::unknown(about, "it was carried out, though it was only to be tried")
+        }
+    }
+}
+
+/// Finds an instance and a volume of the cluster.
+async fn things_of(
+    cloud: &AwsCloud,
+    definition: &ClusterDefinition,
+) -> Result<(Option<InstanceId>, Option<VolumeId>), CloudError> {
+    let view = cloud.look(&definition.name).await?;
+    let instance = view.instances.iter().find(|seen| seen.state == InstanceState::Running);
+    let usable = |state: &VolumeState| matches!(state, VolumeState::Available | VolumeState::InUse);
+    let volume = view.volumes.iter().find(|seen| usable(&seen.state));
+    Ok((instance.map(|seen| seen.id.clone()), volume.map(|seen| seen.id.clone())))
+}

@@ -1,0 +1,751 @@
+//! What can be known before a launch: asked of AWS, and judged. Nothing is changed by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::{
+    ArchitectureType, ArchitectureValues, EbsInfo, EbsNvmeSupport, Filter, Image, ImageState,
+    InstanceTypeInfo, LocationType, MemoryInfo, ProcessorInfo, SecurityGroup, Snapshot,
+    SnapshotState, Subnet, VCpuInfo,
+};
+use wucluster_core::definition::{ClusterDefinition, NodeDefinition};
+use wucluster_core::ids::SnapshotId;
+use wucluster_core::ports::{CloudError, ErrorClass};
+
+use crate::account::Account;
+use crate::cloud::AwsCloud;
+use crate::connect::Clients;
+use crate::errors;
+
+/// The port of ssh.
+const SSH: i32 = 22;
+/// Disks of a machine beside its mounts: the system's.
+const OWN_DISKS: usize = 1;
+
+/// How a thing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It is as a launch needs it.
+    Fine,
+    /// It could not be told.
+    Unknown,
+    /// A launch would fail on it.
+    Wrong,
+    /// It is not permitted.
+    Forbidden,
+}
+
+/// What was found out about something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is about, such as `type m7i.large`.
+    pub about: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub what: String,
+    /// What to do about it.
+    pub fix: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn fine(about: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { about: about.into(), verdict: Verdict::Fine, what: what.into(), fix: None }
+    }
+
+    pub(crate) fn unknown(about: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Unknown, ..Self::fine(about, what) }
+    }
+
+    pub(crate) fn wrong(about: impl Into<String>, what: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Wrong, ..Self::fine(about, what) }
+    }
+
+    fn fix(self, fix: impl Into<String>) -> Self {
+        Self { fix: Some(fix.into()), ..self }
+    }
+
+    /// What could not be asked.
+    pub(crate) fn unasked(about: impl Into<String>, error: &CloudError) -> Self {
+        let verdict = match error.class {
+            ErrorClass::Permission => Verdict::Forbidden,
+            _ => Verdict::Unknown,
+        };
+        Self { verdict, ..Self::fine(about, error.to_string()) }
+    }
+}
+
+/// What AWS says about what a definition names.
+#[derive(Debug, Default)]
+struct Facts {
+    /// Per name of an image, what it stands for.
+    images: BTreeMap<String, Result<Option<Image>, CloudError>>,
+    types: Option<Result<Vec<InstanceTypeInfo>, CloudError>>,
+    /// Per type the zones in which it is offered.
+    offers: Option<Result<BTreeMap<String, BTreeSet<String>>, CloudError>>,
+    /// The zones of the region.
+    zones: Option<Result<BTreeSet<String>, CloudError>>,
+    subnets: Option<Result<Vec<Subnet>, CloudError>>,
+    groups: Option<Result<Vec<SecurityGroup>, CloudError>>,
+    keys: Option<Result<BTreeSet<String>, CloudError>>,
+    snapshots: Option<Result<Vec<Snapshot>, CloudError>>,
+}
+
+fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
+}
+
+/// What the nodes of a definition name, each once.
+fn named<'a>(
+    definition: &'a ClusterDefinition,
+    what: impl Fn(&'a NodeDefinition) -> Option<&'a str>,
+) -> BTreeSet<&'a str> {
+    definition.nodes.values().filter_map(what).collect()
+}
+
+fn owned(names: &BTreeSet<&str>) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+impl AwsCloud {
+    /// Asks AWS about all that a definition names, tries with dry runs whether it is permitted, and judges it.
+    ///
+    /// Nothing is made or changed, and no name of an image is settled.
+    ///
+    /// # Errors
+    /// [`CloudError`] when it is not even known whose account it is: `MissingRegion`, `CredentialsNotLoaded`, or what AWS
+    /// said.
+    pub async fn survey(
+        &self,
+        definition: &ClusterDefinition,
+    ) -> Result<(Account, Vec<Finding>), CloudError> {
+        let account = self.account().await?;
+        let clients = self.clients().await?;
+        let facts = self.facts(clients, definition).await;
+        let mut findings = judge(definition, &account.region, &facts);
+        for (name, found) in &facts.images {
+            if let Ok(Some(id)) =
+                found.as_ref().map(|image| image.as_ref().and_then(Image::image_id))
+            {
+                self.settle_image(name, Ok(id.to_owned()));
+            }
+        }
+        findings.extend(self.dry_runs(clients, definition).await);
+        Ok((account, findings))
+    }
+
+    async fn facts(&self, clients: &Clients, definition: &ClusterDefinition) -> Facts {
+        let ec2 = &clients.looks;
+        let machine = |what: fn(&NodeDefinition) -> Option<&str>| named(definition, what);
+        let types = machine(|node| node.machine.instance_type.as_deref());
+        let subnets = machine(|node| node.machine.ec2.subnet.as_deref());
+        let keys = machine(|node| node.machine.ec2.key.as_deref());
+        let groups = definition.nodes.values().flat_map(|node| &node.machine.ec2.security_groups);
+        let groups: BTreeSet<&str> = groups.map(String::as_str).collect();
+        let bases = definition.mounts().filter_map(|(_, mount)| mount.from.as_ref());
+        let bases: BTreeSet<&str> = bases.map(SnapshotId::as_str).collect();
+        let mut facts = Facts { images: self.images_named(definition).await, ..Facts::default() };
+        let zones = ec2.describe_availability_zones().send();
+        let of_types =
+            ec2.describe_instance_types().filters(filter("instance-type", owned(&types))).send();
+        let offers = ec2
+            .describe_instance_type_offerings()
+            .location_type(LocationType::AvailabilityZone)
+            .filters(filter("instance-type", owned(&types)))
+            .send();
+        let of_subnets =
+            ec2.describe_subnets().filters(filter("subnet-id", owned(&subnets))).send();
+        let of_groups =
+            ec2.describe_security_groups().filters(filter("group-id", owned(&groups))).send();
+        let of_keys = ec2.describe_key_pairs().filters(filter("key-name", owned(&keys))).send();
+        let of_bases =
+            ec2.describe_snapshots().filters(filter("snapshot-id", owned(&bases))).send();
+        let (zones, of_types, offers, of_subnets, of_groups, of_keys, of_bases) = tokio::join!(
+            zones,
+            when(!types.is_empty(), of_types),
+            when(!types.is_empty(), offers),
+            when(!subnets.is_empty(), of_subnets),
+            when(!groups.is_empty(), of_groups),
+            when(!keys.is_empty(), of_keys),
+            when(!bases.is_empty(), of_bases),
+        );
+        let zones = zones.map_err(|error| errors::translate("DescribeAvailabilityZones", &error));
+        facts.zones = Some(zones.map(|answer| {
+            let zones = answer.availability_zones.unwrap_or_default();
+            zones.into_iter().filter_map(|zone| zone.zone_name).collect()
+        }));
+        facts.types = of_types.map(|answer| {
+            let answer = answer.map_err(|error| errors::translate("DescribeInstanceTypes", &error));
+            answer.map(|answer| answer.instance_types.unwrap_or_default())
+        });
+        facts.offers = offers.map(|answer| {
+            let answer = answer
+                .map_err(|error| errors::translate("DescribeInstanceTypeOfferings", &error))?;
+            let mut offers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            for offer in answer.instance_type_offerings() {
+                if let (Some(kind), Some(zone)) = (offer.instance_type(), offer.location()) {
+                    offers.entry(kind.as_str().to_owned()).or_default().insert(zone.to_owned());
+                }
+            }
+            Ok(offers)
+        });
+        facts.subnets = of_subnets.map(|answer| {
+            let answer = answer.map_err(|error| errors::translate("DescribeSubnets", &error));
+            answer.map(|answer| answer.subnets.unwrap_or_default())
+        });
+        facts.groups = of_groups.map(|answer| {
+            let answer =
+                answer.map_err(|error| errors::translate("DescribeSecurityGroups", &error));
+            answer.map(|answer| answer.security_groups.unwrap_or_default())
+        });
+        facts.keys = of_keys.map(|answer| {
+            let answer = answer.map_err(|error| errors::translate("DescribeKeyPairs", &error))?;
+            Ok(answer
+                .key_pairs
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|key| key.key_name)
+                .collect())
+        });
+        facts.snapshots = of_bases.map(|answer| {
+            let answer = answer.map_err(|error| errors::translate("DescribeSnapshots", &error));
+            answer.map(|answer| answer.snapshots.unwrap_or_default())
+        });
+        facts
+    }
+
+    /// Finds the images that a definition names.
+    async fn images_named(
+        &self,
+        definition: &ClusterDefinition,
+    ) -> BTreeMap<String, Result<Option<Image>, CloudError>> {
+        let mut found = BTreeMap::new();
+        for name in named(definition, |node| node.machine.image.as_deref()) {
+            let image = match self.find_image(name).await {
+                Ok(id) => self.image_with(&id).await,
+                Err(error) => Err(error),
+            };
+            found.insert(name.to_owned(), image);
+        }
+        found
+    }
+
+    async fn image_with(&self, id: &str) -> Result<Option<Image>, CloudError> {
+        let clients = self.clients().await?;
+        let asked = BTreeSet::from([id.to_owned()]);
+        Ok(crate::images::ask(&clients.looks, &asked).await?.into_iter().next())
+    }
+}
+
+/// Waits for an answer only where there is something to ask.
+async fn when<T>(is_wanted: bool, asking: impl Future<Output = T>) -> Option<T> {
+    if is_wanted { Some(asking.await) } else { None }
+}
+
+/// Judges what a definition names by what AWS says about it.
+fn judge(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.push(zone(definition, region, facts));
+    findings.extend(facts.images.iter().map(|(name, found)| image(name, found)));
+    findings.extend(types(definition, region, facts));
+    findings.extend(network(definition, facts));
+    for key in named(definition, |node| node.machine.ec2.key.as_deref()) {
+        let about = format!("key {key}");
+        findings.push(match &facts.keys {
+            Some(Ok(keys)) if keys.contains(key) => Finding::fine(about, "it is there"),
+            Some(Ok(_)) => Finding::wrong(about, format!("there is no key pair of that name in {region}"))
+                .fix(format!("upload yours: aws ec2 import-key-pair --key-name {key} --public-key-material fileb://~/.ssh/id_ed25519.pub")),
+            Some(Err(error)) => Finding::unasked(about, error),
+            None => continue,
+        });
+    }
+    findings.extend(bases(definition, facts));
+    findings
+}
+
+fn zone(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Finding {
+    let Some(zone) = &definition.zone else {
+        return Finding::wrong("zone", "the definition names none")
+            .fix(format!("write `zone = \"{region}a\"` in `[cluster]`"));
+    };
+    let about = format!("zone {zone}");
+    match &facts.zones {
+        Some(Ok(zones)) if zones.contains(zone) => {
+            Finding::fine(about, format!("it is in {region}"))
+        }
+        Some(Ok(zones)) => Finding::wrong(about, format!("it is not in {region}"))
+            .fix(format!("its zones are {}", list(zones.iter().map(String::as_str)))),
+        Some(Err(error)) => Finding::unasked(about, error),
+        None => Finding::unknown(about, "it was not asked about"),
+    }
+}
+
+fn image(name: &str, found: &Result<Option<Image>, CloudError>) -> Finding {
+    let about = format!("image {name}");
+    let image = match found {
+        Ok(Some(image)) => image,
+        Ok(None) => {
+            return Finding::wrong(
+                about,
+                "there is none here, or it is not shared with this account",
+            )
+            .fix("images belong to a region: look for its twin in this one");
+        }
+        Err(error) if error.class == ErrorClass::Permanent => {
+            return Finding::wrong(about, error.message.clone());
+        }
+        Err(error) => return Finding::unasked(about, error),
+    };
+    let id = image.image_id().unwrap_or_default();
+    let kind = image.architecture().map_or("?", |kind| kind.as_str());
+    let what = format!("{id}, {}, {kind}", image.name().unwrap_or("without a name"));
+    match image.state() {
+        Some(ImageState::Available) | None => Finding::fine(about, what),
+        Some(state) => Finding::wrong(about, format!("{what}: it is {}", state.as_str())),
+    }
+}
+
+fn types(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for kind in named(definition, |node| node.machine.instance_type.as_deref()) {
+        let about = format!("type {kind}");
+        let info = match &facts.types {
+            Some(Ok(types)) => {
+                types.iter().find(|info| info.instance_type().is_some_and(|it| it.as_str() == kind))
+            }
+            Some(Err(error)) => {
+                findings.push(Finding::unasked(about, error));
+                continue;
+            }
+            None => continue,
+        };
+        let Some(info) = info else {
+            findings.push(Finding::wrong(about, format!("{region} has no such type")));
+            continue;
+        };
+        let nodes = definition
+            .nodes
+            .values()
+            .filter(|node| node.machine.instance_type.as_deref() == Some(kind));
+        let nodes: Vec<&NodeDefinition> = nodes.collect();
+        findings.push(
+            lacks_of_type(definition, kind, info, &nodes, facts)
+                .unwrap_or_else(|| Finding::fine(about, shape(info, nodes.len()))),
+        );
+    }
+    findings
+}
+
+/// Tells what of a type does not fit, if anything.
+fn lacks_of_type(
+    definition: &ClusterDefinition,
+    kind: &str,
+    info: &InstanceTypeInfo,
+    nodes: &[&NodeDefinition],
+    facts: &Facts,
+) -> Option<Finding> {
+    let about = || format!("type {kind}");
+    if let (Some(Ok(offers)), Some(zone)) = (&facts.offers, &definition.zone) {
+        let zones = offers.get(kind);
+        if !zones.is_some_and(|zones| zones.contains(zone)) {
+            let finding = Finding::wrong(about(), format!("it is not offered in {zone}"));
+            let others = list(zones.into_iter().flatten().map(String::as_str));
+            return Some(if others.is_empty() {
+                finding
+            } else {
+                finding.fix(format!("it is offered in {others}"))
+            });
+        }
+    }
+    let ebs = info.ebs_info();
+    let has_serials =
+        ebs.and_then(|ebs| ebs.nvme_support()).is_none_or(|nvme| *nvme == EbsNvmeSupport::Required);
+    if !has_serials {
+        let what =
+            "it is no Nitro machine: its disks carry no serial number by which a mount is found";
+        return Some(
+            Finding::wrong(about(), what)
+                .fix("choose a type of a newer family, such as `m7i.large`"),
+        );
+    }
+    let kinds =
+        info.processor_info().map(ProcessorInfo::supported_architectures).unwrap_or_default();
+    let kinds: BTreeSet<&str> = kinds.iter().map(ArchitectureType::as_str).collect();
+    for name in
+        nodes.iter().filter_map(|node| node.machine.image.as_deref()).collect::<BTreeSet<_>>()
+    {
+        let Some(Ok(Some(image))) = facts.images.get(name) else { continue };
+        let of_image = image.architecture().map(ArchitectureValues::as_str);
+        if let Some(of_image) =
+            of_image.filter(|of_image| !kinds.is_empty() && !kinds.contains(of_image))
+        {
+            let what =
+                format!("it is {}, and {name} is for {of_image}", list(kinds.iter().copied()));
+            return Some(
+                Finding::wrong(about(), what).fix("choose an image and a type of one architecture"),
+            );
+        }
+    }
+    let most =
+        ebs.and_then(EbsInfo::maximum_ebs_attachments).and_then(|most| usize::try_from(most).ok());
+    let needed = nodes.iter().map(|node| node.mounts.len() + OWN_DISKS).max().unwrap_or_default();
+    if let Some(most) = most.filter(|most| needed > *most) {
+        let what =
+            format!("a node needs {needed} disks with its system's, and the type takes {most}");
+        return Some(
+            Finding::wrong(about(), what)
+                .fix("choose a larger type, or fewer mounts for each node"),
+        );
+    }
+    None
+}
+
+/// Says what a type is, and how much of it is wanted.
+fn shape(info: &InstanceTypeInfo, nodes: usize) -> String {
+    let cpus = info.v_cpu_info().and_then(VCpuInfo::default_v_cpus).unwrap_or_default();
+    let memory = info.memory_info().and_then(MemoryInfo::size_in_mib).unwrap_or_default();
+    let all = i64::from(cpus) * i64::try_from(nodes).unwrap_or(i64::MAX);
+    format!(
+        "{cpus} vCPU, {} GiB each; {all} vCPU of the account's quota for {nodes} running",
+        memory / 1024
+    )
+}
+
+/// Judges subnets and security groups: they must fit to the zone, to each other, and let ssh in.
+fn network(definition: &ClusterDefinition, facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut networks: BTreeMap<&str, &str> = BTreeMap::new();
+    for id in named(definition, |node| node.machine.ec2.subnet.as_deref()) {
+        let about = format!("subnet {id}");
+        let subnet = match &facts.subnets {
+            Some(Ok(subnets)) => subnets.iter().find(|subnet| subnet.subnet_id() == Some(id)),
+            Some(Err(error)) => {
+                findings.push(Finding::unasked(about, error));
+                continue;
+            }
+            None => continue,
+        };
+        let Some(subnet) = subnet else {
+            findings.push(Finding::wrong(about, "there is none of that id"));
+            continue;
+        };
+        networks.extend(subnet.vpc_id().map(|vpc| (id, vpc)));
+        let wanted = definition
+            .nodes
+            .values()
+            .filter(|node| node.machine.ec2.subnet.as_deref() == Some(id))
+            .count();
+        let free = subnet.available_ip_address_count().and_then(|free| usize::try_from(free).ok());
+        let lies_in = subnet.availability_zone().unwrap_or_default();
+        findings.push(match (&definition.zone, free) {
+            (Some(zone), _) if zone != lies_in => Finding::wrong(
+                about,
+                format!("it lies in {lies_in}, and the volumes are made in {zone}"),
+            )
+            .fix("choose a subnet of the cluster's zone"),
+            (_, Some(free)) if free < wanted => {
+                Finding::wrong(about, format!("it has {free} free addresses for {wanted} nodes"))
+            }
+            _ => Finding::fine(about, format!("it lies in {lies_in}")),
+        });
+    }
+    let all = definition.nodes.values();
+    let groups = all.flat_map(|node| {
+        node.machine.ec2.security_groups.iter().map(move |id| (id.as_str(), node))
+    });
+    let groups: BTreeMap<&str, &NodeDefinition> = groups.collect();
+    for (id, node) in groups {
+        let about = format!("security group {id}");
+        let group = match &facts.groups {
+            Some(Ok(groups)) => groups.iter().find(|group| group.group_id() == Some(id)),
+            Some(Err(error)) => {
+                findings.push(Finding::unasked(about, error));
+                continue;
+            }
+            None => continue,
+        };
+        let Some(group) = group else {
+            findings.push(Finding::wrong(about, "there is none of that id"));
+            continue;
+        };
+        let subnet = node.machine.ec2.subnet.as_deref();
+        let network = subnet.and_then(|subnet| networks.get(subnet).copied());
+        findings.push(match (network, group.vpc_id()) {
+            (Some(network), Some(own)) if network != own => Finding::wrong(
+                about,
+                format!("it is of the network {own}, and the subnet of {network}"),
+            ),
+            _ => Finding::fine(
+                about,
+                if lets_ssh_in(group) { "it lets ssh in" } else { "it lets no ssh in by itself" },
+            ),
+        });
+    }
+    let mut without = Vec::new();
+    if let Some(Ok(groups)) = &facts.groups {
+        for node in definition.nodes.values() {
+            let own = &node.machine.ec2.security_groups;
+            let mut of_node =
+                groups.iter().filter(|group| own.iter().any(|id| group.group_id() == Some(id)));
+            if !own.is_empty() && !of_node.any(lets_ssh_in) {
+                without.push(node.group.as_str());
+            }
+        }
+    }
+    without.dedup();
+    if !without.is_empty() {
+        findings.push(
+            Finding::wrong(format!("ssh to {}", list(without.into_iter())), "none of their security groups lets port 22 in")
+                .fix("aws ec2 authorize-security-group-ingress --group-id sg-… --protocol tcp --port 22 --cidr YOUR.ADDRESS/32"),
+        );
+    }
+    findings
+}
+
+/// Says whether a group lets port 22 in from anywhere.
+fn lets_ssh_in(group: &SecurityGroup) -> bool {
+    group.ip_permissions().iter().any(|rule| match rule.ip_protocol() {
+        Some("-1") => true,
+        Some("tcp" | "6") => {
+            rule.from_port().is_none_or(|from| from <= SSH)
+                && rule.to_port().is_none_or(|to| to >= SSH)
+        }
+        _ => false,
+    })
+}
+
+fn bases(definition: &ClusterDefinition, facts: &Facts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (key, mount) in definition.mounts() {
+        let Some(id) = &mount.from else { continue };
+        if !seen.insert((id, mount.size)) {
+            continue;
+        }
+        let about = format!("snapshot {id}");
+        let snapshot = match &facts.snapshots {
+            Some(Ok(all)) => {
+                all.iter().find(|snapshot| snapshot.snapshot_id() == Some(id.as_str()))
+            }
+            Some(Err(error)) => {
+                findings.push(Finding::unasked(about, error));
+                continue;
+            }
+            None => continue,
+        };
+        let Some(snapshot) = snapshot else {
+            findings.push(
+                Finding::wrong(
+                    about,
+                    format!(
+                        "{key} begins from it, and it is not here, or not shared with this account"
+                    ),
+                )
+                .fix("snapshots belong to a region: copy it into this one"),
+            );
+            continue;
+        };
+        let gib =
+            snapshot.volume_size().and_then(|gib| u32::try_from(gib).ok()).unwrap_or_default();
+        findings.push(match snapshot.state() {
+            Some(SnapshotState::Completed) if gib > mount.size.gib() => Finding::wrong(
+                about,
+                format!("it is of {gib} GiB, and {key} of {} GiB", mount.size.gib()),
+            )
+            .fix(format!("write `size = \"{gib} GiB\"` or more")),
+            Some(SnapshotState::Completed) => Finding::fine(about, format!("completed, {gib} GiB")),
+            state => {
+                let state = state.map_or("in no known state", |state| state.as_str());
+                Finding::wrong(about, format!("it is {state}"))
+            }
+        });
+    }
+    findings
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{InstanceType, IpPermission};
+
+    use super::*;
+
+    fn definition() -> ClusterDefinition {
+        let text = r#"
+[cluster]
+name = "gibbon"
+provider = "aws"
+zone = "eu-central-1a"
+[node.n]
+image = "ami-1"
+type = "m7i.large"
+subnet = "subnet-1"
+security-groups = ["sg-1"]
+key = "ann"
+mount.a = { at = "/mnt/a", size = "1 GiB", from = "snap-1" }
+mount.b = { at = "/mnt/b", size = "1 GiB" }
+"#;
+        ClusterDefinition::parse(text).unwrap()
+    }
+
+    fn machine(nvme: EbsNvmeSupport, disks: i32, kind: ArchitectureType) -> InstanceTypeInfo {
+        InstanceTypeInfo::builder()
+            .instance_type(InstanceType::from("m7i.large"))
+            .ebs_info(EbsInfo::builder().nvme_support(nvme).maximum_ebs_attachments(disks).build())
+            .processor_info(ProcessorInfo::builder().supported_architectures(kind).build())
+            .build()
+    }
+
+    fn rule(from: i32, to: i32) -> IpPermission {
+        IpPermission::builder().ip_protocol("tcp").from_port(from).to_port(to).build()
+    }
+
+    fn group(rule: IpPermission) -> SecurityGroup {
+        SecurityGroup::builder().group_id("sg-1").vpc_id("vpc-1").ip_permissions(rule).build()
+    }
+
+    /// All as a launch needs it.
+    fn facts() -> Facts {
+        let image = Image::builder()
+            .image_id("ami-1")
+            .name("debian-12")
+            .architecture(ArchitectureValues::X8664)
+            .state(ImageState::Available);
+        let subnet = Subnet::builder()
+            .subnet_id("subnet-1")
+            .vpc_id("vpc-1")
+            .availability_zone("eu-central-1a")
+            .available_ip_address_count(200);
+        let snapshot = Snapshot::builder()
+            .snapshot_id("snap-1")
+            .state(SnapshotState::Completed)
+            .volume_size(1);
+        let zones = BTreeSet::from(["eu-central-1a".to_owned()]);
+        Facts {
+            images: BTreeMap::from([("ami-1".to_owned(), Ok(Some(image.build())))]),
+            types: Some(Ok(vec![machine(EbsNvmeSupport::Required, 28, ArchitectureType::X8664)])),
+            offers: Some(Ok(BTreeMap::from([("m7i.large".to_owned(), zones.clone())]))),
+            zones: Some(Ok(zones)),
+            subnets: Some(Ok(vec![subnet.build()])),
+            groups: Some(Ok(vec![group(rule(20, 30))])),
+            keys: Some(Ok(BTreeSet::from(["ann".to_owned()]))),
+            snapshots: Some(Ok(vec![snapshot.build()])),
+        }
+    }
+
+    /// Tells what is wrong.
+    fn wrongs(facts: &Facts) -> Vec<String> {
+        let findings = judge(&definition(), "eu-central-1", facts);
+        let wrong = findings.into_iter().filter(|finding| finding.verdict != Verdict::Fine);
+        wrong.map(|finding| format!("{}: {}", finding.about, finding.what)).collect()
+    }
+
+    #[test]
+    fn what_is_right_is_found_right() {
+        assert_eq!(wrongs(&facts()), Vec::<String>::new());
+        assert_eq!(judge(&definition(), "eu-central-1", &facts()).len(), 7);
+    }
+
+    #[test]
+    fn each_thing_that_a_launch_would_fail_on_is_told() {
+        let elsewhere = || BTreeSet::from(["eu-central-1b".to_owned()]);
+        let nitro = EbsNvmeSupport::Required;
+        let forbidden = CloudError {
+            class: ErrorClass::Permission,
+            code: "UnauthorizedOperation".to_owned(),
+            message: "you may not".to_owned(),
+        };
+        let cases: Vec<(&str, Facts)> = vec![
+            ("zone eu-central-1a: it is not in", Facts { zones: Some(Ok(elsewhere())), ..facts() }),
+            (
+                "image ami-1: there is none",
+                Facts { images: BTreeMap::from([("ami-1".to_owned(), Ok(None))]), ..facts() },
+            ),
+            (
+                "type m7i.large: eu-central-1 has no such",
+                Facts { types: Some(Ok(Vec::new())), ..facts() },
+            ),
+            (
+                "type m7i.large: it is not offered in eu-central-1a",
+                Facts {
+                    offers: Some(Ok(BTreeMap::from([("m7i.large".to_owned(), elsewhere())]))),
+                    ..facts()
+                },
+            ),
+            (
+                "type m7i.large: it is no Nitro",
+                Facts {
+                    types: Some(Ok(vec![machine(
+                        EbsNvmeSupport::Unsupported,
+                        28,
+                        ArchitectureType::X8664,
+                    )])),
+                    ..facts()
+                },
+            ),
+            (
+                "type m7i.large: it is arm64, and ami-1 is for x86_64",
+                Facts {
+                    types: Some(Ok(vec![machine(nitro.clone(), 28, ArchitectureType::Arm64)])),
+                    ..facts()
+                },
+            ),
+            (
+                "type m7i.large: a node needs 3 disks with its system's, and the type takes 2",
+                Facts {
+                    types: Some(Ok(vec![machine(nitro, 2, ArchitectureType::X8664)])),
+                    ..facts()
+                },
+            ),
+            ("subnet subnet-1: there is none", Facts { subnets: Some(Ok(Vec::new())), ..facts() }),
+            (
+                "security group sg-1: there is none",
+                Facts { groups: Some(Ok(Vec::new())), ..facts() },
+            ),
+            (
+                "ssh to n: none of their",
+                Facts { groups: Some(Ok(vec![group(rule(80, 443))])), ..facts() },
+            ),
+            ("key ann: there is no key pair", Facts { keys: Some(Ok(BTreeSet::new())), ..facts() }),
+            (
+                "key ann: UnauthorizedOperation: you may not",
+                Facts { keys: Some(Err(forbidden)), ..facts() },
+            ),
+            (
+                "snapshot snap-1: n/a begins from it",
+                Facts { snapshots: Some(Ok(Vec::new())), ..facts() },
+            ),
+            (
+                "snapshot snap-1: it is of 2 GiB",
+                Facts {
+                    snapshots: Some(Ok(vec![
+                        Snapshot::builder()
+                            .snapshot_id("snap-1")
+                            .state(SnapshotState::Completed)
+                            .volume_size(2)
+                            .build(),
+                    ])),
+                    ..facts()
+                },
+            ),
+            (
+                "snapshot snap-1: it is pending",
+                Facts {
+                    snapshots: Some(Ok(vec![
+                        Snapshot::builder()
+                            .snapshot_id("snap-1")
+                            .state(SnapshotState::Pending)
+                            .build(),
+                    ])),
+                    ..facts()
+                },
+            ),
+        ];
+        for (told, facts) in cases {
+            let wrongs = wrongs(&facts);
+            assert!(wrongs.iter().any(|wrong| wrong.starts_with(told)), "{told}: {wrongs:#?}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! What is asked before a launch: on moto, whose lists of types and images are EC2's, and on answers written down.
+
+#![allow(clippy::unwrap_used, reason = "a test panics")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use support::canned::{Answer, Asked, Canned, answer, nothing, refusal};
+use support::moto::{Moto, options};
+use wucluster_aws::{AwsCloud, AwsOptions, Call, Finding, Verdict};
+use wucluster_core::action::CloudAction;
+use wucluster_core::definition::{ClusterDefinition, Size};
+use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, VolumeId};
+use wucluster_core::interlock::Cleared;
+use wucluster_core::ports::Cloud as _;
+use wucluster_core::tags::Tags;
+
+fn definition(image: &str, kind: &str, more: &str) -> ClusterDefinition {
+    let text = format!(
+        "[cluster]\nname = \"gibbon\"\nprovider = \"aws\"\nzone = \"eu-central-1a\"\n[node.chief]\n\
+         image = \"{image}\"\ntype = \"{kind}\"\nuser = \"ann\"\n{more}\n\
+         mount.home = {{ at = \"/mnt/home\", size = \"4 GiB\" }}\n"
+    );
+    ClusterDefinition::parse(&text).unwrap()
+}
+
+fn told(findings: &[Finding], about: &str) -> (Verdict, String) {
+    let found = findings.iter().find(|finding| finding.about.starts_with(about));
+    found.map_or_else(
+        || panic!("nothing about {about}: {findings:#?}"),
+        |found| (found.verdict, found.what.clone()),
+    )
+}
+
+#[tokio::test]
+async fn moto_has_what_a_definition_names_or_not() {
+    let moto = Moto::with_images();
+    let good = definition("136693071363/debian-12-amd64-*", "m5.large", "");
+    let (account, findings) = moto.cloud_for(&good).survey(&good).await.unwrap();
+    assert_eq!(account.region, "eu-central-1");
+    for about in [
+        "zone eu-central-1a",
+        "image 136693071363/",
+        "type m5.large",
+        "ec2:RunInstances for chief",
+        "ec2:CreateVolume",
+    ] {
+        let (verdict, what) = told(&findings, about);
+        assert_eq!(verdict, Verdict::Fine, "{about}: {what}");
+    }
+    let (verdict, what) = told(&findings, "permissions");
+    assert_eq!(verdict, Verdict::Unknown, "there is nothing to try the others on: {what}");
+    let view = moto.cloud().observe(&good.name).await.unwrap();
+    assert!(view.instances.is_empty() && view.volumes.is_empty(), "nothing was made: {view:?}");
+
+    let bad = definition(
+        "ami-00000000000000000",
+        "m99.large",
+        "key = \"nobodys\"\nsecurity-groups = [\"sg-0\"]",
+    );
+    let (_, findings) = moto.cloud_for(&bad).survey(&bad).await.unwrap();
+    for about in ["image ami-0", "type m99.large", "key nobodys", "security group sg-0"] {
+        let (verdict, what) = told(&findings, about);
+        assert_eq!(verdict, Verdict::Wrong, "{about}: {what}");
+    }
+    // An older machine, whose disks carry no serial number.
+    let xen = definition("136693071363/debian-12-amd64-*", "t2.micro", "");
+    let (_, findings) = moto.cloud_for(&xen).survey(&xen).await.unwrap();
+    assert!(told(&findings, "type t2.micro").1.contains("no Nitro"), "{findings:#?}");
+}
+
+/// A cluster with an instance and a volume, on a server that heeds dry runs and says `tried` to them.
+async fn with_dry_runs(tried: fn(&str) -> Answer) -> Canned {
+    Canned::begin(move |_, asked| {
+        let name = asked["Action"].as_str();
+        match (name, asked.get("DryRun").map(String::as_str)) {
+            (_, Some("true")) => tried(name),
+            ("GetCallerIdentity", _) => Answer::Say(
+                200,
+                "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>\
+                 </GetCallerIdentityResult></GetCallerIdentityResponse>"
+                    .to_owned(),
+            ),
+            ("DescribeInstances", _) => answer(
+                name,
+                "<reservationSet><item><instancesSet><item><instanceId>i-1</instanceId><instanceState><name>running</name>\
+                 </instanceState></item></instancesSet></item></reservationSet>",
+            ),
+            ("DescribeVolumes", _) => answer(
+                name,
+                "<volumeSet><item><volumeId>vol-1</volumeId><size>4</size><status>in-use</status></item></volumeSet>",
+            ),
+            (name, _) => nothing(name),
+        }
+    })
+    .await
+}
+
+fn cloud(server: &Canned, definition: &ClusterDefinition) -> AwsCloud {
+    let of = AwsOptions { is_unpaced: true, ..AwsOptions::of(definition) };
+    AwsCloud::new(options(server.url(), of))
+}
+
+fn changes(asked: &Asked) -> bool {
+    let name = &asked["Action"];
+    !name.starts_with("Describe") && !name.starts_with("GetCaller") && !name.starts_with("Decode")
+}
+
+#[tokio::test]
+async fn each_call_is_tried_and_none_is_carried_out() {
+    let definition = definition("ami-1", "m7i.large", "");
+    let server =
+        with_dry_runs(|_| refusal(412, "DryRunOperation", "Request would have succeeded.")).await;
+    let (_, findings) = cloud(&server, &definition).survey(&definition).await.unwrap();
+    let tried: Vec<Asked> = server.asked().into_iter().filter(changes).collect();
+    assert!(tried.iter().all(|asked| asked["DryRun"] == "true"), "{tried:#?}");
+    let names: BTreeSet<&str> = tried.iter().map(|asked| asked["Action"].as_str()).collect();
+    for name in names {
+        let (verdict, what) = told(&findings, &format!("ec2:{name}"));
+        assert_eq!(verdict, Verdict::Fine, "{name}: {what}");
+    }
+    assert_eq!(tried.len(), 10, "all that a launch and a put-away ask for");
+}
+
+#[tokio::test]
+async fn what_is_not_permitted_is_told_apart_from_what_cannot_be_now() {
+    let definition = definition("ami-1", "m7i.large", "");
+    let server = with_dry_runs(|name| match name {
+        "DeleteVolume" | "RunInstances" => {
+            refusal(403, "UnauthorizedOperation", "You are not authorized.")
+        }
+        "StartInstances" => refusal(400, "IncorrectInstanceState", "It runs."),
+        _ => refusal(412, "DryRunOperation", "Request would have succeeded."),
+    })
+    .await;
+    let (_, findings) = cloud(&server, &definition).survey(&definition).await.unwrap();
+    for (about, verdict) in [
+        ("ec2:DeleteVolume", Verdict::Forbidden),
+        ("ec2:RunInstances for chief", Verdict::Forbidden),
+        ("ec2:StartInstances", Verdict::Unknown),
+        ("ec2:DetachVolume", Verdict::Fine),
+    ] {
+        assert_eq!(told(&findings, about).0, verdict, "{about}");
+    }
+}
+
+#[tokio::test]
+async fn who_knows_no_dry_runs_is_asked_for_nothing_that_changes_anything() {
+    let definition = definition("ami-1", "m7i.large", "");
+    let server = with_dry_runs(nothing).await;
+    let (_, findings) = cloud(&server, &definition).survey(&definition).await.unwrap();
+    assert!(told(&findings, "permissions").1.contains("no dry runs"), "{findings:#?}");
+    let tried: Vec<Asked> = server.asked().into_iter().filter(changes).collect();
+    assert!(tried.is_empty(), "{tried:#?}");
+}
+
+#[tokio::test]
+async fn a_parameter_tells_an_image() {
+    let server = Canned::begin(|_, asked| match asked["Json"].as_str() {
+        json if json.contains("/good") => Answer::Say(
+            200,
+            r#"{"Parameter":{"Name":"/good","Type":"String","Value":"ami-7"}}"#.to_owned(),
+        ),
+        json if json.contains("/odd") => Answer::Say(
+            200,
+            r#"{"Parameter":{"Name":"/odd","Type":"String","Value":"seven"}}"#.to_owned(),
+        ),
+        _ => Answer::Say(400, r#"{"__type":"ParameterNotFound","message":""}"#.to_owned()),
+    })
+    .await;
+    let cloud = cloud(&server, &definition("ami-1", "m7i.large", ""));
+    assert_eq!(cloud.find_image("ssm:/good").await.as_deref(), Ok("ami-7"));
+    let error = cloud.find_image("ssm:/odd").await.unwrap_err();
+    assert!(error.message.contains("holds `seven`"), "{error}");
+    let error = cloud.find_image("ssm:/none").await.unwrap_err();
+    assert!(error.message.contains("mend `image`"), "{error}");
+}
+
+/// Makes each call of the list, so that the policy holds none that nobody makes.
+#[tokio::test]
+async fn each_call_of_the_list_is_made() {
+    let definition = definition(
+        "ami-1",
+        "m7i.large",
+        "subnet = \"subnet-1\"\nsecurity-groups = [\"sg-1\"]\nkey = \"ann\"",
+    );
+    let server = with_dry_runs(|name| match name {
+        "DeleteVolume" => {
+            refusal(403, "UnauthorizedOperation", "No. Encoded authorization failure message: abc")
+        }
+        _ => refusal(412, "DryRunOperation", "Request would have succeeded."),
+    })
+    .await;
+    let cloud = cloud(&server, &definition);
+    cloud.survey(&definition).await.unwrap();
+    // A look asks about images where the definition names no user, and `ssm` answers in JSON: what comes of both is of no
+    // interest here.
+    let _ = cloud.find_image("ssm:/a").await;
+    let view = cloud.observe(&definition.name).await.unwrap();
+    assert_eq!(view.instances.len(), 1);
+
+    let cluster = ClusterName::new("gibbon").unwrap();
+    let node = NodeName::new("chief").unwrap();
+    let mount = MountKey::try_from("chief/home".to_owned()).unwrap();
+    let (instance, volume) = (InstanceId::new("i-1"), VolumeId::new("vol-1"));
+    let tags = Tags::for_mount(&cluster, &mount);
+    let actions = [
+        CloudAction::StartInstance { node: node.clone(), instance: instance.clone() },
+        CloudAction::AttachVolume {
+            mount: mount.clone(),
+            volume: volume.clone(),
+            instance: instance.clone(),
+        },
+        CloudAction::DetachVolume {
+            mount: mount.clone(),
+            volume: volume.clone(),
+            instance: instance.clone(),
+        },
+        CloudAction::CreateSnapshot {
+            mount: mount.clone(),
+            volume: volume.clone(),
+            tags: tags.clone(),
+        },
+        CloudAction::TagVolume { mount: mount.clone(), volume: volume.clone(), tags: tags.clone() },
+        CloudAction::DeleteVolume { mount: mount.clone(), volume, kept_by: None },
+        CloudAction::TerminateInstance { node: node.clone(), instance: instance.clone() },
+        CloudAction::RunInstance {
+            node: node.clone(),
+            machine: definition.nodes[&node].machine.clone(),
+            zone: definition.zone.clone(),
+            tags: Tags::for_node(&cluster, &node),
+            token: "a".to_owned(),
+        },
+        CloudAction::CreateVolume {
+            mount,
+            size: Size::from_gib(4),
+            from: None,
+            zone: definition.zone.clone(),
+            tags,
+            token: "b".to_owned(),
+        },
+    ];
+    cloud.issue(&actions.map(Cleared::unguarded)).await;
+    cloud.host_key(&instance).await.unwrap();
+    let all: BTreeSet<Call> = Call::ALL.iter().copied().collect();
+    assert_eq!(cloud.used(), all);
+}
