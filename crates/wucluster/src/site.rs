@@ -105,7 +105,7 @@ impl Site {
             }
             let account = SimAccount::open(dirs, pace)
                 .map_err(|error| Fault::failed(with_sources(&error)))?;
-            let store = ClusterStore::open(definition, dirs, url)?;
+            let store = ClusterStore::open(definition, dirs, url);
             return Ok(Self {
                 cloud: Box::new(account.clone()),
                 clock: Box::new(account.clone()),
@@ -117,7 +117,7 @@ impl Site {
         if !has_cloud(definition.provider) {
             return Err(no_cloud(definition.provider));
         }
-        let store = ClusterStore::open(definition, dirs, url)?;
+        let store = ClusterStore::open(definition, dirs, url);
         let cloud = cloud_of(definition, dirs, &store)?;
         let mut options =
             SshOptions::new(definition.name.clone(), dirs.runtime.clone(), host_keys_of(&store));

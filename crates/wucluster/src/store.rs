@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_engine::store::Dismissed;
 use wucluster_engine::store::journal::{self, Left};
 use wucluster_engine::store::lease::LeaseError;
-use wucluster_engine::store::objects::{Objects, ObjectsError};
+use wucluster_engine::store::objects::{Listed, Objects, ObjectsError};
 use wucluster_store::Folder;
 
 use crate::dirs::Dirs;
@@ -19,18 +20,53 @@ use crate::fault::{Fault, with_sources};
 pub(crate) struct ClusterStore {
     objects: Arc<dyn Objects>,
     folder: PathBuf,
+    /// Why it could not be opened, if it could not.
+    closed: Option<String>,
+}
+
+/// A store that could not be opened. What only reads the cloud does without it.
+#[derive(Debug)]
+struct Closed {
+    place: String,
+    why: String,
+}
+
+impl Closed {
+    fn error<T>(&self, what: &'static str, key: &str) -> Result<T, ObjectsError> {
+        let (key, place, why) = (key.to_owned(), self.place.clone(), self.why.clone());
+        Err(ObjectsError { what, key, place, why, is_denied: false })
+    }
+}
+
+#[async_trait]
+impl Objects for Closed {
+    async fn put_new(&self, key: &str, _: &[u8]) -> Result<bool, ObjectsError> {
+        self.error("make", key)
+    }
+
+    async fn put(&self, key: &str, _: &[u8]) -> Result<(), ObjectsError> {
+        self.error("write", key)
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, ObjectsError> {
+        self.error("read", key)
+    }
+
+    async fn list(&self, folder: &str) -> Result<Vec<Listed>, ObjectsError> {
+        self.error("list", folder)
+    }
+
+    fn place(&self) -> String {
+        self.place.clone()
+    }
 }
 
 impl ClusterStore {
     /// Opens it, making its folder when it is missing (mode 0700).
     ///
-    /// # Errors
-    /// A fault that says why not; nothing was asked of any cloud.
-    pub(crate) fn open(
-        definition: &ClusterDefinition,
-        dirs: &Dirs,
-        url: Option<&str>,
-    ) -> Result<Self, Fault> {
+    /// Where it cannot be opened, everything that is asked of it fails and says why: whoever needs it asks
+    /// [`ClusterStore::usable`] first.
+    pub(crate) fn open(definition: &ClusterDefinition, dirs: &Dirs, url: Option<&str>) -> Self {
         let provider = definition.provider.to_string();
         let clusters = dirs.state.join("clusters");
         let folder = clusters.join(&provider).join(definition.name.as_str());
@@ -40,11 +76,28 @@ impl ClusterStore {
             Some(url) => wucluster_store::open(url)
                 .and_then(|place| place.below(&format!("{provider}/{}", definition.name))),
         };
-        let place = place.map_err(|error| {
-            Fault::failed(format!("the store: {}", with_sources(&error)))
-                .hint("nothing was asked of the cloud")
-        })?;
-        Ok(Self { objects: Arc::new(place), folder })
+        match place {
+            Ok(place) => Self { objects: Arc::new(place), folder, closed: None },
+            Err(error) => {
+                let (place, why) = match url {
+                    None => (folder.display().to_string(), with_sources(&error)),
+                    Some(url) => (url.to_owned(), with_sources(&error)),
+                };
+                let closed = Some(why.clone());
+                Self { objects: Arc::new(Closed { place, why }), folder, closed }
+            }
+        }
+    }
+
+    /// Passes when it could be opened: who asks the cloud for anything needs it.
+    ///
+    /// # Errors
+    /// A fault that says why not; nothing was asked of any cloud.
+    pub(crate) fn usable(&self) -> Result<(), Fault> {
+        let Some(why) = &self.closed else { return Ok(()) };
+        Err(Fault::failed(format!("the store: {why}"))
+            .hint("nothing was asked of the cloud")
+            .hint("what reads the cloud only still works: `wucluster status`, `plan`, `ssh`"))
     }
 
     /// Returns where leases and journals are.

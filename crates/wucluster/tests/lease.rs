@@ -329,6 +329,32 @@ fn what_cannot_be_written_is_not_asked_and_looking_goes_on() {
 }
 
 #[test]
+fn a_store_that_cannot_be_opened_stops_what_asks_and_not_what_looks() {
+    let place = Place::new();
+    place.does("launch");
+    let no_folder = place.folder.path().join("no-folder");
+    fs::write(&no_folder, "").unwrap();
+    let store = format!("--store {}", no_folder.display());
+    for line in [
+        "status --is launched",
+        "status",
+        "plan away",
+        "explain chief",
+        "snapshots",
+        "ssh chief -- hostname",
+    ] {
+        let looked = place.run(&format!("{store} {line}"));
+        assert_eq!(looked.status.code(), Some(0), "{line}: {}", words(&looked));
+    }
+    for line in ["put-away --yes", "adopt", "lease", "history", "log"] {
+        let refused = place.run(&format!("{store} {line}"));
+        assert_eq!(refused.status.code(), Some(1), "{line}: {}", words(&refused));
+        assert!(words(&refused).contains("it is no folder"), "{line}: {}", words(&refused));
+    }
+    place.does("status --is launched");
+}
+
+#[test]
 fn nothing_is_driven_on_a_damaged_journal() {
     let place = Place::new();
     place.does("launch");

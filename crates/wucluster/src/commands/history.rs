@@ -1,7 +1,9 @@
 //! `history`: which runs there were.
 
 use serde::Serialize;
+use wucluster_core::ports::Clock as _;
 use wucluster_core::time::Timestamp;
+use wucluster_engine::SystemClock;
 use wucluster_engine::store::lease::{self, Lease, LeaseEnd};
 
 use super::Session;
@@ -13,6 +15,7 @@ use crate::render::look::Tone;
 use crate::render::table::{Cell, Column, Table};
 use crate::render::text::clean;
 use crate::render::words::{ago, short_span};
+use crate::site::{Site, has_cloud};
 use crate::store::ClusterStore;
 
 #[derive(Serialize)]
@@ -92,7 +95,15 @@ fn cells(lease: &Lease, end: Option<&LeaseEnd>, is_newest: bool, now: Timestamp)
 pub(super) fn open(session: &Session) -> Result<(ClusterStore, Timestamp), Fault> {
     let definition = session.definition()?;
     let dirs = crate::dirs::Dirs::find()?;
-    let site = crate::site::Site::open(session, &definition, &dirs)?;
-    let now = site.now();
-    Ok((site.store, now))
+    let (store, now) = if has_cloud(definition.provider) {
+        let site = Site::open(session, &definition, &dirs)?;
+        let now = site.now();
+        (site.store, now)
+    } else {
+        // What was done is told by builds, too, that could not do it.
+        let url = session.globals.store.as_deref().or(definition.store.as_deref());
+        (ClusterStore::open(&definition, &dirs, url), SystemClock.now())
+    };
+    store.usable()?;
+    Ok((store, now))
 }

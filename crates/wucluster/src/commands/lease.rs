@@ -35,6 +35,7 @@ struct Document<'a> {
 pub(crate) async fn lease(session: &Session, args: &LeaseArgs) -> Result<Exit, Fault> {
     let definition = session.definition()?;
     let site = Site::open(session, &definition, &Dirs::find()?)?;
+    site.store.usable()?;
     match args.command {
         None => show(session, &site).await,
         Some(LeaseCommand::Take) => take(session, &site).await,

@@ -22,8 +22,9 @@ use crate::site::Site;
 /// Says who drives, if somebody does and is not to be waited for, before a person is asked anything.
 ///
 /// # Errors
-/// [`Exit::Locked`], after saying who drives, what, and since when.
+/// [`Exit::Locked`], after saying who drives, what, and since when; why the store cannot be used.
 pub(crate) async fn glance(session: &Session, site: &Site, command: &str) -> Result<(), Fault> {
+    site.store.usable()?;
     if session.globals.wait.is_some() {
         return Ok(());
     }

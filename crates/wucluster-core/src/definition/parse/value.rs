@@ -157,17 +157,35 @@ pub(super) fn store(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
 
 /// Reads an instance type or a zone: a word that goes to the provider as it is.
 pub(super) fn word(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
-    word_with(field, "", sink)
+    word_with(field, |_| "", WORD_HELP, sink)
 }
 
-/// Reads an image: a word, or a pattern of names.
+/// Reads an image: a word, or a pattern of the names that its owner gives.
 pub(super) fn image(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
-    word_with(field, "*?", sink)
+    let has_owner = |text: &str| {
+        text.split_once('/').is_some_and(|(owner, _)| {
+            let is_account = owner.len() == 12 && owner.bytes().all(|c| c.is_ascii_digit());
+            is_account || matches!(owner, "self" | "amazon" | "aws-marketplace")
+        })
+    };
+    let more = move |text: &str| if has_owner(text) { "*?" } else { "" };
+    word_with(field, more, IMAGE_HELP, sink)
 }
+
+const WORD_HELP: &str =
+    "plain are A-Z a-z 0-9 . _ / : @ + -; leave the key out for the provider's default";
+const IMAGE_HELP: &str = "plain are A-Z a-z 0-9 . _ / : @ + -, and `*` and `?` where an owner is named: \
+                          `136693071363/debian-12-amd64-*` is the newest of that account's";
 
 /// Reads a word that may have some characters more than others.
-fn word_with(field: &Field<'_, '_>, more: &str, sink: &mut Sink) -> Option<String> {
+fn word_with(
+    field: &Field<'_, '_>,
+    more: impl Fn(&str) -> &'static str,
+    help: &str,
+    sink: &mut Sink,
+) -> Option<String> {
     let text = field.string_of_any_word(sink)?;
+    let more = more(text);
     let plain = |c: char| c.is_ascii_alphanumeric() || "._/:@+-".contains(c) || more.contains(c);
     let label = if text.is_empty() {
         "it is empty".to_owned()
@@ -182,11 +200,7 @@ fn word_with(field: &Field<'_, '_>, more: &str, sink: &mut Sink) -> Option<Strin
     };
     let message =
         format!("`{}` of {} is not a name that a provider knows", field.shown(), field.of);
-    sink.push(
-        field.error(Code::WordForm, message, label).help(
-            "plain are A-Z a-z 0-9 . _ / : @ + -; leave the key out for the provider's default",
-        ),
-    );
+    sink.push(field.error(Code::WordForm, message, label).help(help));
     None
 }
 
