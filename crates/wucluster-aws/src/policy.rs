@@ -314,6 +314,9 @@ impl Policy {
                     .map(|id| place.own(&format!("security-group/{id}"))),
             );
             needed.extend(machine.ec2.key.iter().map(|key| place.own(&format!("key-pair/{key}"))));
+            if machine.ec2.spot {
+                needed.push(place.own("spot-instances-request/*"));
+            }
         }
         // What has its own disk in a snapshot is made from it.
         needed.push(place.public("snapshot/*"));
@@ -460,7 +463,7 @@ mod tests {
     fn it_is_as_narrow_as_the_definition() {
         let narrow = definition(
             "zone = \"us-gov-west-1b\"\n[store]\nurl = \"s3://bucket/apes\"",
-            "image = \"ami-1\"\nsubnet = \"subnet-1\"\nsecurity-groups = [\"sg-1\"]\nkey = \"ann\"\nprofile = \"reader\"",
+            "image = \"ami-1\"\nsubnet = \"subnet-1\"\nsecurity-groups = [\"sg-1\"]\nkey = \"ann\"\nprofile = \"reader\"\nspot = true",
             ", encrypted = true, kms-key = \"alias/k\"",
         );
         let policy = policy(&narrow, ALL);
@@ -470,6 +473,7 @@ mod tests {
             "arn:aws-us-gov:ec2:us-gov-west-1:*:subnet/subnet-1",
             "security-group/sg-1",
             "key-pair/ann",
+            "spot-instances-request/*",
         ] {
             assert!(with.contains(arn), "{arn} {with}");
         }

@@ -59,7 +59,7 @@ impl AwsCloud {
             ));
         };
         let none = EbsVolume::default();
-        let EbsVolume { kind, iops, throughput, encrypted, kms_key } =
+        let EbsVolume { kind, iops, throughput, initialization_rate, encrypted, kms_key } =
             self.options.volumes.get(mount).unwrap_or(&none);
         let own = self.options.tags_of(mount);
         let number = |rate: &Option<u32>| rate.map(|rate| i32::try_from(rate).unwrap_or(i32::MAX));
@@ -72,6 +72,8 @@ impl AwsCloud {
             .volume_type(VolumeType::from(kind.as_deref().unwrap_or(TYPE_DEFAULT)))
             .set_iops(number(iops))
             .set_throughput(number(throughput))
+            // Of a blank volume there is nothing to fetch.
+            .set_volume_initialization_rate(from.and_then(|_| number(initialization_rate)))
             .set_encrypted(*encrypted)
             .set_kms_key_id(kms_key.clone())
             .client_token(token)

@@ -46,7 +46,7 @@ profile = "reader"
 spot = true
 root = "30 GiB"
 tags = { project = "apes" }
-mount.home = { at = "/mnt/home", size = "40 GiB", volume-type = "io2", iops = 4000, encrypted = true, kms-key = "alias/k" }
+mount.home = { at = "/mnt/home", size = "40 GiB", volume-type = "io2", iops = 4000, encrypted = true, kms-key = "alias/k", initialization-rate = 200 }
 "#;
     ClusterDefinition::parse(text).unwrap()
 }
@@ -467,6 +467,7 @@ async fn a_volume_is_asked_for_as_the_definition_has_it() {
         ("Iops", "4000"),
         ("Encrypted", "true"),
         ("KmsKeyId", "alias/k"),
+        ("VolumeInitializationRate", "200"),
         ("ClientToken", "a-token"),
     ] {
         assert_eq!(asked.get(name).map(String::as_str), Some(value), "{name}: {asked:?}");

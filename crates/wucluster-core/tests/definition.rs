@@ -234,6 +234,7 @@ fn each_key_of_ec2_changes_the_digest_and_its_absence_does_not() {
         "volume-type = \"io1\"",
         "iops = 3000",
         "throughput = 3000",
+        "initialization-rate = 100",
         "encrypted = true",
         "encrypted = false",
         "kms-key = \"k\"",

@@ -350,7 +350,7 @@ fn topics() -> Vec<(&'static str, Vec<String>)> {
             "ec2",
             vec![
                 mount("volume-type = \"gp33\""),
-                mount("volume-type = \"ssd\"\niops = 0\nthroughput = 1000000"),
+                mount("volume-type = \"ssd\"\niops = 0\nthroughput = 1000000\ninitialization-rate = 99"),
                 mount("volume_type = \"gp3\"\nkms = \"alias/k\"\nencrypted = \"yes\""),
                 node("sg = \"sg-1\"\nsubnet_id = \"subnet-1\"\nkey-name = \"k\"\nspot = 1\nuser = \"A b\""),
                 node("security-groups = [\"sg-1\", 2, \"a b\"]\nroot = \"30 GB\""),

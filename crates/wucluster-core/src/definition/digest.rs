@@ -94,10 +94,13 @@ impl CanonicalForm {
         self.optional("group", mount.group.as_deref());
         self.number("mode", mount.mode);
         self.optional("from", mount.from.as_ref().map(SnapshotId::as_str));
-        let EbsVolume { kind, iops, throughput, encrypted, kms_key } = &mount.ebs;
+        let EbsVolume { kind, iops, throughput, initialization_rate, encrypted, kms_key } =
+            &mount.ebs;
         self.set("volume-type", kind.as_deref());
         self.set("iops", iops.map(|iops| iops.to_string()).as_deref());
         self.set("throughput", throughput.map(|rate| rate.to_string()).as_deref());
+        let rate = initialization_rate.map(|rate| rate.to_string());
+        self.set("initialization-rate", rate.as_deref());
         self.set("encrypted", encrypted.map(|yes| if yes { "yes" } else { "no" }));
         self.set("kms-key", kms_key.as_deref());
     }

@@ -44,6 +44,8 @@ pub struct EbsVolume {
     pub iops: Option<u32>,
     /// Unit: MiB a second. `None`: what the type comes with.
     pub throughput: Option<u32>,
+    /// How fast blocks of the snapshot that it begins with are fetched. Unit: MiB a second. `None`: as they are used.
+    pub initialization_rate: Option<u32>,
     /// Whether it is encrypted. `None`: as the account's default and the snapshot say.
     pub encrypted: Option<bool>,
     /// Id, alias or ARN of the KMS key. `None`: the account's default key for EBS.

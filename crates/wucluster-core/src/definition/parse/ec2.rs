@@ -1,6 +1,7 @@
 //! Keys that EC2 and EBS alone heed.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::key::{Kind, nearest};
 use super::section::{Field, Section, Sink};
@@ -15,6 +16,8 @@ const VOLUME_TYPES: [&str; 7] = ["gp3", "gp2", "io1", "io2", "st1", "sc1", "stan
 const IOPS_MAX: i64 = 256_000;
 /// Most MiB a second of any volume (gp3). Source: EC2's `CreateVolume`.
 const THROUGHPUT_MAX: i64 = 2_000;
+/// How many MiB a second a volume may be initialized with. Source: EC2's `CreateVolume`.
+const INITIALIZATION_RATES: RangeInclusive<i64> = 100..=300;
 /// Longest key and value of a tag. Unit: characters. Source: EC2 user guide, "Tag restrictions".
 const TAG_KEY_MAX: usize = 128;
 const TAG_VALUE_MAX: usize = 256;
@@ -72,8 +75,11 @@ impl MachineSettings {
 pub(super) fn volume(section: &Section<'_, '_>, sink: &mut Sink) -> EbsVolume {
     EbsVolume {
         kind: section.field("volume-type").and_then(|field| volume_type(&field, sink)),
-        iops: section.field("iops").and_then(|field| rate(&field, IOPS_MAX, sink)),
-        throughput: section.field("throughput").and_then(|f| rate(&f, THROUGHPUT_MAX, sink)),
+        iops: section.field("iops").and_then(|field| rate(&field, 1..=IOPS_MAX, sink)),
+        throughput: section.field("throughput").and_then(|f| rate(&f, 1..=THROUGHPUT_MAX, sink)),
+        initialization_rate: section
+            .field("initialization-rate")
+            .and_then(|field| rate(&field, INITIALIZATION_RATES, sink)),
         encrypted: section.field("encrypted").and_then(|field| field.boolean(sink)),
         kms_key: section.field("kms-key").and_then(|field| value::word(&field, sink)),
     }
@@ -85,6 +91,7 @@ pub(super) fn volume_or(own: &EbsVolume, defaults: &EbsVolume) -> EbsVolume {
         kind: own.kind.clone().or(defaults.kind.clone()),
         iops: own.iops.or(defaults.iops),
         throughput: own.throughput.or(defaults.throughput),
+        initialization_rate: own.initialization_rate.or(defaults.initialization_rate),
         encrypted: own.encrypted.or(defaults.encrypted),
         kms_key: own.kms_key.clone().or(defaults.kms_key.clone()),
     }
@@ -115,13 +122,14 @@ fn volume_type(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
     None
 }
 
-fn rate(field: &Field<'_, '_>, max: i64, sink: &mut Sink) -> Option<u32> {
+fn rate(field: &Field<'_, '_>, range: RangeInclusive<i64>, sink: &mut Sink) -> Option<u32> {
     let number = field.integer(sink)?;
-    if let (true, Ok(rate)) = ((1..=max).contains(&number), u32::try_from(number)) {
+    if let (true, Ok(rate)) = (range.contains(&number), u32::try_from(number)) {
         return Some(rate);
     }
-    let label = if number < 1 { "too few" } else { "too many" };
-    let message = format!("`{}` is between 1 and {max}", field.shown());
+    let (min, max) = range.into_inner();
+    let label = if number < min { "too few" } else { "too many" };
+    let message = format!("`{}` is between {min} and {max}", field.shown());
     sink.push(field.error(Code::RateRange, message, label));
     None
 }
