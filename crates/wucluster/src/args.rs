@@ -161,6 +161,9 @@ pub(crate) enum Command {
     /// Looks after the local cloud: image, left-overs, consoles, plugs
     #[command(subcommand, after_help = topics::LOCAL)]
     Local(LocalCommand),
+    /// Looks at all that a drive needs, and for what is left over and costs money
+    #[command(after_help = topics::DOCTOR)]
+    Doctor(DoctorArgs),
     /// Prints the policy of IAM that this cluster takes on AWS
     #[command(after_help = topics::IAM_POLICY)]
     IamPolicy(IamPolicyArgs),
@@ -410,6 +413,17 @@ pub(crate) enum LocalCommand {
     },
 }
 
+/// What `doctor` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DoctorArgs {
+    /// Tries with dry runs what the provider permits
+    #[arg(long)]
+    pub(crate) permissions: bool,
+    /// Exits with 3 when something is wrong, for timers
+    #[arg(long)]
+    pub(crate) report: bool,
+}
+
 /// What `iam-policy` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct IamPolicyArgs {
@@ -513,6 +527,8 @@ mod tests {
             "local console chief --follow",
             "local stop chief",
             "local kill chief",
+            "doctor",
+            "doctor --permissions --report --json",
             "iam-policy",
             "iam-policy --for away",
             "completions bash",

@@ -152,6 +152,16 @@ more, what it would take away is not used.
 By hand: the node or mount must be in the definition, and must have nothing of its own yet. Only tags are set.
 Exit codes: 0, 1 something did not come over, 2, 4 it cannot be that, 5 another command drives, 6 not permitted, 8 no yes.";
 
+pub(crate) const DOCTOR: &str = "\
+Examples:
+  wucluster doctor
+  wucluster doctor --report      for a timer: exits with 3 when something is wrong
+  wucluster doctor --permissions what you may do on AWS; nothing is done
+
+Looks at ssh, at the store with its journals and its lease, at the cloud, and for what carries the cluster's tag and belongs \
+to no node or mount, is there twice, or failed and is of no use. Nothing is changed.
+Exit codes: 0, 3 with --report something is wrong, 6 something is not permitted.";
+
 pub(crate) const IAM_POLICY: &str = "\
 Examples:
   wucluster iam-policy                     for all states

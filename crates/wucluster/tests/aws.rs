@@ -164,6 +164,10 @@ fn a_definition_is_checked_against_the_account() {
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(document["online"]["region"], "eu-central-1", "{text}");
 
+    let (status, text) = user.run(&["doctor", "--permissions"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("ec2:CreateVolume") && !text.contains("zone eu-central-1a"), "{text}");
+
     // Moto has no such image.
     fs::write(user.home.path().join("apes.cluster.toml"), DEFINITION).unwrap();
     let (status, text) = user.run(&["check", "--online"]);

@@ -390,3 +390,23 @@ fn a_log_tells_what_was_deleted_and_what_keeps_it() {
     }
     assert_eq!(place.run("log 9").status.code(), Some(2));
 }
+
+#[test]
+fn a_doctor_finds_what_is_left_over_and_changes_nothing() {
+    let place = Place::new();
+    place.does("launch");
+    let well = place.does("doctor --report");
+    assert!(well.contains("belongs to a node or mount"), "{well}");
+    // The workers leave the definition, and go on costing money.
+    let file = place.folder.path().join("gibbon.cluster.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.split("[node.worker]").next().unwrap()).unwrap();
+    let found = place.run("doctor --report --permissions");
+    assert_eq!(found.status.code(), Some(3), "{}", words(&found));
+    for told in ["worker-1", "worker-2/scratch", "in no definition", "asks for none"] {
+        assert!(words(&found).contains(told), "{told}: {}", words(&found));
+    }
+    assert_eq!(place.run("doctor").status.code(), Some(0), "only --report tells by its code");
+    fs::write(&file, text).unwrap();
+    place.does("status --is launched");
+}

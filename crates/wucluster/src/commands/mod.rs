@@ -5,6 +5,7 @@ mod adopt;
 mod check;
 mod completions;
 mod confirm;
+mod doctor;
 mod drive;
 mod explain;
 mod help;
@@ -84,6 +85,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Local(command) => block_on(local::local(session, &command)),
         #[cfg(not(feature = "local"))]
         Command::Local(_) => Err(Fault::usage("this wucluster is built without the local cloud")),
+        Command::Doctor(args) => block_on(doctor::doctor(session, &args)),
         #[cfg(feature = "aws")]
         Command::IamPolicy(args) => iam_policy::iam_policy(session, &args),
         #[cfg(not(feature = "aws"))]

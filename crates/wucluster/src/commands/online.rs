@@ -1,14 +1,14 @@
-//! `check --online`: what AWS says about the definition, before anything is made.
+//! What AWS says about a definition, before anything is made: `check --online`, `doctor --permissions`.
 
 use serde::Serialize;
-use wucluster_aws::{AwsCloud, AwsOptions, Finding, Verdict};
+use wucluster_aws::{AwsCloud, AwsOptions, Verdict};
 use wucluster_core::definition::ClusterDefinition;
 
 use crate::exit::Exit;
 use crate::fault::{Fault, exit_of};
 use crate::output::Output;
-use crate::render::look::{Look, Tone};
-use crate::render::table::{Cell, Column, Table};
+use crate::render::findings::{Finding, Standing, table, tally};
+use crate::render::look::Look;
 use crate::render::words::count;
 
 /// What was found out, as `--json` shows it.
@@ -16,15 +16,7 @@ use crate::render::words::count;
 pub(crate) struct Online {
     account: String,
     region: String,
-    findings: Vec<Row>,
-}
-
-#[derive(Debug, Serialize)]
-struct Row {
-    about: String,
-    verdict: &'static str,
-    what: String,
-    fix: Option<String>,
+    findings: Vec<Finding>,
 }
 
 impl Online {
@@ -37,16 +29,16 @@ impl Online {
         let (account, findings) = cloud.survey(definition).await.map_err(|error| {
             Fault::new(exit_of(error.class), format!("AWS cannot be asked: {error}"))
         })?;
-        let findings = findings.into_iter().map(Row::of).collect();
+        let findings = findings.into_iter().map(ours).collect();
         Ok(Self { account: account.id, region: account.region, findings })
     }
 
     /// Returns how the command ends.
     pub(crate) fn exit(&self) -> Exit {
-        let has = |verdict| self.findings.iter().any(|row| row.verdict == word(verdict));
-        if has(Verdict::Wrong) {
+        let has = |standing| self.findings.iter().any(|finding| finding.verdict == standing);
+        if has(Standing::Wrong) {
             Exit::Failed
-        } else if has(Verdict::Forbidden) {
+        } else if has(Standing::Forbidden) {
             Exit::Denied
         } else {
             Exit::Done
@@ -59,24 +51,7 @@ impl Online {
     }
 
     fn screen(&self, look: &Look) -> String {
-        let mut table = Table::new([
-            Column::new("IS"),
-            Column::new("ABOUT").drops(),
-            Column::new("WHAT AWS SAYS").drops(),
-        ]);
-        for row in &self.findings {
-            let what = match &row.fix {
-                Some(fix) => format!("{}; fix: {fix}", row.what),
-                None => row.what.clone(),
-            };
-            table.row([
-                Cell::toned(row.tone(), row.verdict),
-                Cell::new(&row.about),
-                Cell::new(what),
-            ]);
-        }
-        let bad = self.findings.iter().filter(|row| row.tone() == Tone::Bad).count();
-        let unknown = self.findings.iter().filter(|row| row.tone() == Tone::Moving).count();
+        let (bad, unknown) = tally(&self.findings);
         let mut last = match bad {
             0 => "Nothing stands in the way of a launch".to_owned(),
             _ => format!("{} would keep it from being launched", count(bad, "thing")),
@@ -88,65 +63,50 @@ impl Online {
             "\nAWS was asked, as account {} in {}; nothing was changed there.\n\n{}\n{last}. Capacity shows itself only at a launch.\n",
             self.account,
             self.region,
-            table.render(look)
+            table(&self.findings, "WHAT AWS SAYS", look)
         )
     }
 }
 
-impl Row {
-    fn of(finding: Finding) -> Self {
-        let Finding { about, verdict, what, fix } = finding;
-        Self { about, verdict: word(verdict), what, fix }
-    }
-
-    fn tone(&self) -> Tone {
-        if self.verdict == word(Verdict::Fine) {
-            Tone::Good
-        } else if self.verdict == word(Verdict::Unknown) {
-            Tone::Moving
-        } else {
-            Tone::Bad
-        }
-    }
+/// Asks AWS what is permitted, with dry runs.
+///
+/// # Errors
+/// As [`Online::ask`].
+pub(crate) async fn permissions(definition: &ClusterDefinition) -> Result<Vec<Finding>, Fault> {
+    let online = Online::ask(definition).await?;
+    let of_calls = |finding: &Finding| {
+        finding.about == "permissions"
+            || finding.about.split_once(':').is_some_and(|(service, _)| service == "ec2")
+    };
+    Ok(online.findings.into_iter().filter(of_calls).collect())
 }
 
-const fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Fine => "ok",
-        Verdict::Unknown => "unknown",
-        Verdict::Wrong => "wrong",
-        Verdict::Forbidden => "forbidden",
-    }
+fn ours(finding: wucluster_aws::Finding) -> Finding {
+    let wucluster_aws::Finding { about, verdict, what, fix } = finding;
+    let verdict = match verdict {
+        Verdict::Fine => Standing::Ok,
+        Verdict::Unknown => Standing::Unknown,
+        Verdict::Wrong => Standing::Wrong,
+        Verdict::Forbidden => Standing::Forbidden,
+    };
+    Finding { about, verdict, what, fix }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(about: &str, verdict: Verdict, what: &str, fix: Option<&str>) -> Row {
-        Row {
-            about: about.to_owned(),
-            verdict: word(verdict),
-            what: what.to_owned(),
-            fix: fix.map(str::to_owned),
-        }
-    }
-
-    fn online(findings: Vec<Row>) -> Online {
+    fn online(findings: Vec<Finding>) -> Online {
         Online { account: "123456789012".to_owned(), region: "eu-central-1".to_owned(), findings }
     }
 
     #[test]
     fn what_is_wrong_is_told_with_what_to_do() {
         let online = online(vec![
-            row("zone eu-central-1a", Verdict::Fine, "it is in eu-central-1", None),
-            row(
-                "type m9.large",
-                Verdict::Wrong,
-                "it is not offered in eu-central-1a",
-                Some("it is offered in eu-central-1b"),
-            ),
-            row("ec2:DeleteVolume", Verdict::Unknown, "it cannot be told now", None),
+            Finding::ok("zone eu-central-1a", "it is in eu-central-1"),
+            Finding::wrong("type m9.large", "it is not offered in eu-central-1a")
+                .fix("it is offered in eu-central-1b"),
+            Finding::new(Standing::Unknown, "ec2:DeleteVolume", "it cannot be told now"),
         ]);
         insta::assert_snapshot!(online.screen(&Look::plain(100)));
         assert_eq!(online.exit(), Exit::Failed);
@@ -154,10 +114,11 @@ mod tests {
 
     #[test]
     fn what_is_not_permitted_has_an_exit_code_of_its_own() {
-        let forbidden = || row("ec2:RunInstances for n", Verdict::Forbidden, "you may not", None);
+        let forbidden =
+            || Finding::new(Standing::Forbidden, "ec2:RunInstances for n", "you may not");
         assert_eq!(online(vec![forbidden()]).exit(), Exit::Denied);
-        assert_eq!(online(vec![row("k", Verdict::Unknown, "?", None)]).exit(), Exit::Done);
-        let wrong = row("k", Verdict::Wrong, "no", None);
-        assert_eq!(online(vec![forbidden(), wrong]).exit(), Exit::Failed);
+        let unknown = Finding::new(Standing::Unknown, "k", "?");
+        assert_eq!(online(vec![unknown]).exit(), Exit::Done);
+        assert_eq!(online(vec![forbidden(), Finding::wrong("k", "no")]).exit(), Exit::Failed);
     }
 }

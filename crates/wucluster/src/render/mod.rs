@@ -4,6 +4,7 @@ pub(crate) mod deletions;
 pub(crate) mod diagnostic;
 pub(crate) mod ending;
 pub(crate) mod explain;
+pub(crate) mod findings;
 pub(crate) mod fold;
 pub(crate) mod hold;
 pub(crate) mod look;

@@ -1,0 +1,228 @@
+//! `doctor`: what is in the way of working with the cluster, and what is left over and costs money.
+
+use std::process::{Command, Stdio};
+
+use serde::Serialize;
+use wucluster_core::definition::{ClusterDefinition, Provider};
+use wucluster_core::observation::{Observation, SnapshotState, VolumeState};
+use wucluster_core::planner::Ask;
+use wucluster_engine::store::lease::{self, Newest};
+
+use super::Session;
+use crate::args::DoctorArgs;
+use crate::dirs::Dirs;
+use crate::exit::Exit;
+use crate::fault::{Fault, with_sources};
+use crate::operator::is_gone;
+use crate::render::findings::{Finding, Standing, table, tally};
+use crate::render::words::{ago, count};
+use crate::site::{GLANCE, Nodes, Site};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    cluster: &'a str,
+    findings: &'a [Finding],
+}
+
+/// Looks at everything that a drive needs, and at what is left over. Changes nothing.
+pub(crate) async fn doctor(session: &Session, args: &DoctorArgs) -> Result<Exit, Fault> {
+    let definition = session.definition()?;
+    let site = Site::open(session, &definition, &Dirs::find()?)?;
+    let mut findings = Vec::new();
+    if matches!(site.nodes, Nodes::Ssh(_)) {
+        findings.push(ssh());
+    }
+    findings.extend(store(&site).await);
+    let mut is_denied = false;
+    match site.look(&definition, Ask::State, GLANCE).await {
+        Ok(observation) => {
+            let what =
+                format!("looked at with {}", count(observation.requests as usize, "request"));
+            findings.push(Finding::ok(format!("cloud {}", definition.provider), what));
+            findings.extend(left_over(&observation));
+        }
+        Err(fault) => {
+            is_denied = fault.exit == Exit::Denied;
+            let standing = if is_denied { Standing::Forbidden } else { Standing::Wrong };
+            findings.push(Finding::new(
+                standing,
+                format!("cloud {}", definition.provider),
+                fault.message,
+            ));
+        }
+    }
+    if args.permissions && !is_denied {
+        findings.extend(permissions(&definition).await?);
+    }
+    let output = &session.output;
+    let (bad, unknown) = tally(&findings);
+    if output.is_json {
+        let cluster = definition.name.as_str();
+        output.json(&Document { schema: "wucluster/doctor/1", cluster, findings: &findings })?;
+    } else {
+        output.result(&table(&findings, "WHAT WAS FOUND", &output.out));
+        let last = match (bad, unknown) {
+            (0, 0) => "All is well.".to_owned(),
+            (0, _) => format!("Nothing is wrong; {} could not be told.", count(unknown, "thing")),
+            _ => format!("{} found. Nothing was changed.", count(bad, "trouble")),
+        };
+        output.aside(&format!("\n{last}\n"));
+    }
+    let is_forbidden = findings.iter().any(|finding| finding.verdict == Standing::Forbidden);
+    Ok(match (args.report && bad > 0, is_forbidden) {
+        (_, true) => Exit::Denied,
+        (true, false) => Exit::Differs,
+        (false, false) => Exit::Done,
+    })
+}
+
+/// Says which OpenSSH there is: nodes are reached by it.
+fn ssh() -> Finding {
+    let program = std::env::var_os("WUCLUSTER_SSH").unwrap_or_else(|| "ssh".into());
+    let answer = Command::new(&program).arg("-V").stdin(Stdio::null()).output();
+    match answer {
+        Ok(answer) if answer.status.success() => {
+            let text = String::from_utf8_lossy(&answer.stderr);
+            Finding::ok("ssh", text.lines().next().unwrap_or_default())
+        }
+        Ok(answer) => Finding::wrong(
+            "ssh",
+            format!("`{} -V` ended with {}", program.display(), answer.status),
+        ),
+        Err(error) => {
+            Finding::wrong("ssh", format!("`{}` cannot be run: {error}", program.display()))
+                .fix("install OpenSSH's client, in Debian: apt install openssh-client")
+        }
+    }
+}
+
+/// Looks at the store, its journals and its lease.
+async fn store(site: &Site) -> Vec<Finding> {
+    let place = site.store.objects().place();
+    if let Err(fault) = site.store.usable() {
+        let fix = "name another one with --store, or mend it";
+        return vec![Finding::wrong("store", fault.message).fix(fix)];
+    }
+    let mut findings = Vec::new();
+    match site.store.left().await {
+        Ok(_) => findings.push(Finding::ok("store", place)),
+        Err(fault) => {
+            let finding = Finding::wrong("store", fault.message);
+            findings.push(match fault.hints.last() {
+                Some(hint) => finding.fix(hint),
+                None => finding,
+            });
+        }
+    }
+    findings.push(match lease::newest(site.store.objects().as_ref()).await {
+        Err(error) => Finding::wrong("lease", with_sources(&error)),
+        Ok(Newest::None) => Finding::ok("lease", "free: nobody has driven this cluster so far"),
+        Ok(Newest::Ended(lease, _)) => {
+            Finding::ok("lease", format!("free since run {}", lease.run))
+        }
+        Ok(Newest::Held(held)) => {
+            let (run, who) = (held.lease.run, &held.lease.operator.who);
+            let heard = ago(held.heard_at, site.now());
+            if is_gone(&held.lease.operator) {
+                Finding::ok(
+                    "lease",
+                    format!("free: run {run} of {who} was ended from outside, last heard {heard}"),
+                )
+            } else {
+                Finding::ok("lease", format!("run {run} of {who} drives, last heard {heard}"))
+            }
+        }
+    });
+    findings
+}
+
+/// Lists what fits nowhere, what is there twice, and what failed and is of no use.
+fn left_over(observation: &Observation) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for stranger in &observation.strangers {
+        let what = format!(
+            "a {} in state {}, tagged as this cluster's: {}",
+            stranger.kind, stranger.state, stranger.why
+        );
+        findings.push(
+            Finding::wrong(&stranger.id, what)
+                .fix("give it to a node or mount with `wucluster adopt`, or take the tag wucluster:cluster from it"),
+        );
+    }
+    for node in &observation.nodes {
+        if node.instances.len() > 1 {
+            let ids: Vec<&str> = node.instances.iter().map(|one| one.id.as_str()).collect();
+            let what = format!(
+                "{} carry this node's name: {}",
+                count(ids.len(), "instance"),
+                ids.join(", ")
+            );
+            findings.push(
+                Finding::wrong(node.name.as_str(), what)
+                    .fix("terminate the one that is not meant, by the cloud's own tool"),
+            );
+        } else if let (false, Some(one)) = (node.is_defined, node.instances.first()) {
+            let what = format!("{} is {} and in no definition", one.id, one.state);
+            findings.push(
+                Finding::wrong(node.name.as_str(), what)
+                    .fix("write it back, or `wucluster put-away`"),
+            );
+        }
+    }
+    for mount in &observation.mounts {
+        let about = mount.key.to_string();
+        if mount.volumes.len() > 1 {
+            let ids: Vec<&str> = mount.volumes.iter().map(|one| one.id.as_str()).collect();
+            let what = format!(
+                "{} carry this mount's name: {}",
+                count(ids.len(), "volume"),
+                ids.join(", ")
+            );
+            findings.push(Finding::wrong(&about, what).fix(
+                "look at both, and delete the one that is not meant, by the cloud's own tool",
+            ));
+        } else if let (false, Some(one)) = (mount.is_defined, mount.volumes.first()) {
+            let what = format!("{} is {} and in no definition", one.id, one.state);
+            findings
+                .push(Finding::wrong(&about, what).fix("write it back, or `wucluster put-away`"));
+        }
+        for volume in mount.volumes.iter().filter(|volume| volume.state == VolumeState::Error) {
+            findings.push(
+                Finding::wrong(
+                    &about,
+                    format!("{} failed to be made, and is of no use", volume.id),
+                )
+                .fix("delete it by the cloud's own tool; the next launch makes another one"),
+            );
+        }
+        for snapshot in
+            mount.snapshots.iter().filter(|snapshot| snapshot.state == SnapshotState::Error)
+        {
+            findings.push(
+                Finding::wrong(&about, format!("{} failed, and keeps nothing", snapshot.id))
+                    .fix("delete it by the cloud's own tool"),
+            );
+        }
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(
+            "left over",
+            "nothing: all that is there belongs to a node or mount of the definition",
+        ));
+    }
+    findings
+}
+
+/// Asks what is permitted, where there is somebody to ask.
+async fn permissions(definition: &ClusterDefinition) -> Result<Vec<Finding>, Fault> {
+    match definition.provider {
+        #[cfg(feature = "aws")]
+        Provider::Aws => super::online::permissions(definition).await,
+        #[cfg(not(feature = "aws"))]
+        Provider::Aws => Err(crate::site::no_cloud(Provider::Aws)),
+        Provider::Local | Provider::Sim => {
+            Ok(vec![Finding::ok("permissions", format!("`{}` asks for none", definition.provider))])
+        }
+    }
+}
