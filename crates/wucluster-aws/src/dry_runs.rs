@@ -17,7 +17,7 @@ use crate::calls::Call;
 use crate::cloud::AwsCloud;
 use crate::connect::Clients;
 use crate::instances::{self, tag};
-use crate::survey::Finding;
+use crate::survey::{Finding, named};
 use crate::{errors, volumes};
 
 /// What EC2 says of a dry run that it would have carried out.
@@ -37,6 +37,21 @@ const ABOUT_WHAT_IS_THERE: [Call; 8] = [
 ];
 
 impl AwsCloud {
+    /// Tries with dry runs what is permitted. Nothing is made or changed.
+    ///
+    /// # Errors
+    /// As [`AwsCloud::account`], where not even that can be told.
+    pub async fn permissions(
+        &self,
+        definition: &ClusterDefinition,
+    ) -> Result<Vec<Finding>, CloudError> {
+        self.account().await?;
+        for name in named(definition, |node| node.machine.image.as_deref()) {
+            self.settle_image(name, self.find_image(name).await);
+        }
+        Ok(self.dry_runs(self.clients().await?, definition).await)
+    }
+
     /// Tries whether the calls of a launch and a put-away are permitted: those that make something as the definition has it,
     /// the others on one instance and one volume of the cluster, if there are any.
     pub(crate) async fn dry_runs(
@@ -48,7 +63,9 @@ impl AwsCloud {
         let look = clients.looks.describe_instances().dry_run(true).send().await;
         match self.verdict("DescribeInstances", look.map(drop)).await {
             Tried::WouldBeDone => {}
-            Tried::Forbidden(why) => return vec![forbidden(Call::DescribeInstances, &why)],
+            Tried::Forbidden(why) => {
+                return vec![forbidden(Call::DescribeInstances.permission(), &why)];
+            }
             Tried::Refused(error) if error.code == errors::NO_ANSWER => {
                 return vec![Finding::unasked("permissions", &error)];
             }
@@ -218,8 +235,8 @@ enum Tried {
     Done,
 }
 
-fn forbidden(call: Call, why: &CloudError) -> Finding {
-    let finding = Finding::unasked(call.permission(), why);
+fn forbidden(about: String, why: &CloudError) -> Finding {
+    let finding = Finding::unasked(about, why);
     Finding {
         fix: Some("have the policy of `wucluster iam-policy` attached".to_owned()),
         ..finding
@@ -230,10 +247,7 @@ fn forbidden(call: Call, why: &CloudError) -> Finding {
 fn made(about: String, tried: Tried) -> Finding {
     match tried {
         Tried::WouldBeDone => Finding::fine(about, "it would be done"),
-        Tried::Forbidden(error) => {
-            let fix = Some("have the policy of `wucluster iam-policy` attached".to_owned());
-            Finding { fix, ..Finding::unasked(about, &error) }
-        }
+        Tried::Forbidden(error) => forbidden(about, &error),
         Tried::Refused(error) if error.class == ErrorClass::Permanent => {
             Finding::wrong(about, error.to_string())
         }
@@ -249,7 +263,7 @@ fn about_what_is_there(call: Call, tried: Tried) -> Finding {
     let about = call.permission();
     match tried {
         Tried::WouldBeDone => Finding::fine(about, "permitted"),
-        Tried::Forbidden(error) => forbidden(call, &error),
+        Tried::Forbidden(error) => forbidden(about, &error),
         Tried::Refused(error) => Finding::unknown(about, format!("it cannot be told now: {error}")),
         // It only reads.
         Tried::Done if call == Call::GetConsoleOutput => Finding::fine(about, "permitted"),

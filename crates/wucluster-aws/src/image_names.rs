@@ -1,6 +1,7 @@
 //! Images by other names than their ids: the newest of a name, or what a parameter of Systems Manager says.
 
 use aws_sdk_ec2::types::{Filter, Image, ImageState};
+use wucluster_core::definition::is_image_owner;
 use wucluster_core::ports::CloudError;
 
 use crate::cloud::AwsCloud;
@@ -44,10 +45,12 @@ impl<'a> ImageName<'a> {
             };
         }
         match text.split_once('/') {
-            Some((owner, pattern)) if is_owner(owner) && !pattern.is_empty() => {
+            Some((owner, pattern)) if is_image_owner(owner) && !pattern.is_empty() => {
                 Ok(Self::Newest { owner, pattern })
             }
-            Some((owner, _)) if is_owner(owner) => Err(format!("`{text}` names no image: {FORMS}")),
+            Some((owner, _)) if is_image_owner(owner) => {
+                Err(format!("`{text}` names no image: {FORMS}"))
+            }
             Some((owner, _)) if !owner.is_empty() => Err(format!(
                 "`{owner}` owns no images: it is an account's number, `self`, `amazon` or `aws-marketplace`"
             )),
@@ -56,11 +59,6 @@ impl<'a> ImageName<'a> {
             )),
         }
     }
-}
-
-fn is_owner(text: &str) -> bool {
-    let is_account = text.len() == 12 && text.bytes().all(|c| c.is_ascii_digit());
-    is_account || matches!(text, "self" | "amazon" | "aws-marketplace")
 }
 
 impl AwsCloud {

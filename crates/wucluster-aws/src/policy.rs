@@ -157,14 +157,8 @@ impl Policy {
             Call::DecodeAuthorizationMessage => {
                 self.add("ReadRefusals", call, &["*".to_owned()], &[]);
             }
-            Call::GetConsoleOutput => {
-                self.add("UseItsInstances", call, &[instances], &[self.carries(&Carry::Now)]);
-            }
-            Call::TerminateInstances => {
-                self.add("UseItsInstances", call, &[instances], &[self.carries(&Carry::Now)]);
-            }
             Call::StartInstances if scope.is_for_away => {}
-            Call::StartInstances => {
+            Call::GetConsoleOutput | Call::StartInstances | Call::TerminateInstances => {
                 self.add("UseItsInstances", call, &[instances], &[self.carries(&Carry::Now)]);
             }
             Call::AttachVolume if scope.is_for_away => {}

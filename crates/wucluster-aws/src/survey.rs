@@ -79,15 +79,15 @@ impl Finding {
 struct Facts {
     /// Per name of an image, what it stands for.
     images: BTreeMap<String, Result<Option<Image>, CloudError>>,
-    types: Option<Result<Vec<InstanceTypeInfo>, CloudError>>,
+    types: Asked<InstanceTypeInfo>,
     /// Per type the zones in which it is offered.
     offers: Option<Result<BTreeMap<String, BTreeSet<String>>, CloudError>>,
     /// The zones of the region.
     zones: Option<Result<BTreeSet<String>, CloudError>>,
-    subnets: Option<Result<Vec<Subnet>, CloudError>>,
-    groups: Option<Result<Vec<SecurityGroup>, CloudError>>,
+    subnets: Asked<Subnet>,
+    groups: Asked<SecurityGroup>,
     keys: Option<Result<BTreeSet<String>, CloudError>>,
-    snapshots: Option<Result<Vec<Snapshot>, CloudError>>,
+    snapshots: Asked<Snapshot>,
 }
 
 fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
@@ -95,7 +95,7 @@ fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
 }
 
 /// What the nodes of a definition name, each once.
-fn named<'a>(
+pub(crate) fn named<'a>(
     definition: &'a ClusterDefinition,
     what: impl Fn(&'a NodeDefinition) -> Option<&'a str>,
 ) -> BTreeSet<&'a str> {
@@ -109,7 +109,7 @@ fn owned(names: &BTreeSet<&str>) -> Vec<String> {
 impl AwsCloud {
     /// Asks AWS about all that a definition names, tries with dry runs whether it is permitted, and judges it.
     ///
-    /// Nothing is made or changed, and no name of an image is settled.
+    /// Nothing is made or changed. What a name of an image stands for now is settled for this one look only.
     ///
     /// # Errors
     /// [`CloudError`] when it is not even known whose account it is: `MissingRegion`, `CredentialsNotLoaded`, or what AWS
@@ -241,6 +241,22 @@ async fn when<T>(is_wanted: bool, asking: impl Future<Output = T>) -> Option<T> 
     if is_wanted { Some(asking.await) } else { None }
 }
 
+/// What was asked about several things at once, if it was.
+type Asked<T> = Option<Result<Vec<T>, CloudError>>;
+
+/// Finds one of the things that were asked about; else tells what is to be said of it, if anything.
+fn find<T>(
+    asked: &Asked<T>,
+    is_it: impl Fn(&T) -> bool,
+    none: Finding,
+) -> Result<&T, Option<Finding>> {
+    match asked {
+        Some(Ok(all)) => all.iter().find(|one| is_it(one)).ok_or(Some(none)),
+        Some(Err(error)) => Err(Some(Finding::unasked(none.about, error))),
+        None => Err(None),
+    }
+}
+
 /// Judges what a definition names by what AWS says about it.
 fn judge(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -308,19 +324,15 @@ fn types(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Fin
     let mut findings = Vec::new();
     for kind in named(definition, |node| node.machine.instance_type.as_deref()) {
         let about = format!("type {kind}");
-        let info = match &facts.types {
-            Some(Ok(types)) => {
-                types.iter().find(|info| info.instance_type().is_some_and(|it| it.as_str() == kind))
-            }
-            Some(Err(error)) => {
-                findings.push(Finding::unasked(about, error));
+        let is_it =
+            |info: &InstanceTypeInfo| info.instance_type().is_some_and(|own| own.as_str() == kind);
+        let none = Finding::wrong(&about, format!("{region} has no such type"));
+        let info = match find(&facts.types, is_it, none) {
+            Ok(info) => info,
+            Err(told) => {
+                findings.extend(told);
                 continue;
             }
-            None => continue,
-        };
-        let Some(info) = info else {
-            findings.push(Finding::wrong(about, format!("{region} has no such type")));
-            continue;
         };
         let nodes = definition
             .nodes
@@ -416,17 +428,13 @@ fn network(definition: &ClusterDefinition, facts: &Facts) -> Vec<Finding> {
     let mut networks: BTreeMap<&str, &str> = BTreeMap::new();
     for id in named(definition, |node| node.machine.ec2.subnet.as_deref()) {
         let about = format!("subnet {id}");
-        let subnet = match &facts.subnets {
-            Some(Ok(subnets)) => subnets.iter().find(|subnet| subnet.subnet_id() == Some(id)),
-            Some(Err(error)) => {
-                findings.push(Finding::unasked(about, error));
+        let none = Finding::wrong(&about, "there is none of that id");
+        let subnet = match find(&facts.subnets, |one| one.subnet_id() == Some(id), none) {
+            Ok(subnet) => subnet,
+            Err(told) => {
+                findings.extend(told);
                 continue;
             }
-            None => continue,
-        };
-        let Some(subnet) = subnet else {
-            findings.push(Finding::wrong(about, "there is none of that id"));
-            continue;
         };
         networks.extend(subnet.vpc_id().map(|vpc| (id, vpc)));
         let wanted = definition
@@ -455,17 +463,13 @@ fn network(definition: &ClusterDefinition, facts: &Facts) -> Vec<Finding> {
     let groups: BTreeMap<&str, &NodeDefinition> = groups.collect();
     for (id, node) in groups {
         let about = format!("security group {id}");
-        let group = match &facts.groups {
-            Some(Ok(groups)) => groups.iter().find(|group| group.group_id() == Some(id)),
-            Some(Err(error)) => {
-                findings.push(Finding::unasked(about, error));
+        let none = Finding::wrong(&about, "there is none of that id");
+        let group = match find(&facts.groups, |one| one.group_id() == Some(id), none) {
+            Ok(group) => group,
+            Err(told) => {
+                findings.extend(told);
                 continue;
             }
-            None => continue,
-        };
-        let Some(group) = group else {
-            findings.push(Finding::wrong(about, "there is none of that id"));
-            continue;
         };
         let subnet = node.machine.ec2.subnet.as_deref();
         let network = subnet.and_then(|subnet| networks.get(subnet).copied());
@@ -522,27 +526,18 @@ fn bases(definition: &ClusterDefinition, facts: &Facts) -> Vec<Finding> {
             continue;
         }
         let about = format!("snapshot {id}");
-        let snapshot = match &facts.snapshots {
-            Some(Ok(all)) => {
-                all.iter().find(|snapshot| snapshot.snapshot_id() == Some(id.as_str()))
-            }
-            Some(Err(error)) => {
-                findings.push(Finding::unasked(about, error));
+        let none = Finding::wrong(
+            &about,
+            format!("{key} begins from it, and it is not here, or not shared with this account"),
+        )
+        .fix("snapshots belong to a region: copy it into this one");
+        let is_it = |one: &Snapshot| one.snapshot_id() == Some(id.as_str());
+        let snapshot = match find(&facts.snapshots, is_it, none) {
+            Ok(snapshot) => snapshot,
+            Err(told) => {
+                findings.extend(told);
                 continue;
             }
-            None => continue,
-        };
-        let Some(snapshot) = snapshot else {
-            findings.push(
-                Finding::wrong(
-                    about,
-                    format!(
-                        "{key} begins from it, and it is not here, or not shared with this account"
-                    ),
-                )
-                .fix("snapshots belong to a region: copy it into this one"),
-            );
-            continue;
         };
         let gib =
             snapshot.volume_size().and_then(|gib| u32::try_from(gib).ok()).unwrap_or_default();

@@ -194,9 +194,8 @@ async fn each_call_of_the_list_is_made() {
     .await;
     let cloud = cloud(&server, &definition);
     cloud.survey(&definition).await.unwrap();
-    // A look asks about images where the definition names no user, and `ssm` answers in JSON: what comes of both is of no
-    // interest here.
-    let _ = cloud.find_image("ssm:/a").await;
+    // The server answers in XML, which is no parameter's value.
+    assert!(cloud.find_image("ssm:/a").await.is_err());
     let view = cloud.observe(&definition.name).await.unwrap();
     assert_eq!(view.instances.len(), 1);
 

@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::Size;
 
+/// Says whether a word names who owns images: an account's number, `self`, `amazon` or `aws-marketplace`.
+#[must_use]
+pub fn is_image_owner(word: &str) -> bool {
+    let is_account = word.len() == 12 && word.bytes().all(|c| c.is_ascii_digit());
+    is_account || matches!(word, "self" | "amazon" | "aws-marketplace")
+}
+
 /// What EC2 must know of a machine, beside its image and type.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ec2Machine {

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use code::Code;
 pub use diagnostic::{Diagnostic, Label, Patch, Severity, line_and_column, line_number};
 pub use duration::parse_duration;
-pub use ec2::{EbsVolume, Ec2Machine};
+pub use ec2::{EbsVolume, Ec2Machine, is_image_owner};
 pub use mount_point::check_mount_point;
 pub use parse::decode;
 pub use size::Size;

@@ -151,42 +151,17 @@ fn left_over(observation: &Observation) -> Vec<Finding> {
         );
     }
     for node in &observation.nodes {
-        if node.instances.len() > 1 {
-            let ids: Vec<&str> = node.instances.iter().map(|one| one.id.as_str()).collect();
-            let what = format!(
-                "{} carry this node's name: {}",
-                count(ids.len(), "instance"),
-                ids.join(", ")
-            );
-            findings.push(
-                Finding::wrong(node.name.as_str(), what)
-                    .fix("terminate the one that is not meant, by the cloud's own tool"),
-            );
-        } else if let (false, Some(one)) = (node.is_defined, node.instances.first()) {
-            let what = format!("{} is {} and in no definition", one.id, one.state);
-            findings.push(
-                Finding::wrong(node.name.as_str(), what)
-                    .fix("write it back, or `wucluster put-away`"),
-            );
-        }
+        let there: Vec<_> =
+            node.instances.iter().map(|one| (one.id.as_str(), one.state.to_string())).collect();
+        let fix = "terminate the one that is not meant, by the cloud's own tool";
+        findings.extend(misplaced(node.name.as_str(), "instance", node.is_defined, &there, fix));
     }
     for mount in &observation.mounts {
         let about = mount.key.to_string();
-        if mount.volumes.len() > 1 {
-            let ids: Vec<&str> = mount.volumes.iter().map(|one| one.id.as_str()).collect();
-            let what = format!(
-                "{} carry this mount's name: {}",
-                count(ids.len(), "volume"),
-                ids.join(", ")
-            );
-            findings.push(Finding::wrong(&about, what).fix(
-                "look at both, and delete the one that is not meant, by the cloud's own tool",
-            ));
-        } else if let (false, Some(one)) = (mount.is_defined, mount.volumes.first()) {
-            let what = format!("{} is {} and in no definition", one.id, one.state);
-            findings
-                .push(Finding::wrong(&about, what).fix("write it back, or `wucluster put-away`"));
-        }
+        let there: Vec<_> =
+            mount.volumes.iter().map(|one| (one.id.as_str(), one.state.to_string())).collect();
+        let fix = "look at both, and delete the one that is not meant, by the cloud's own tool";
+        findings.extend(misplaced(&about, "volume", mount.is_defined, &there, fix));
         for volume in mount.volumes.iter().filter(|volume| volume.state == VolumeState::Error) {
             findings.push(
                 Finding::wrong(
@@ -212,6 +187,29 @@ fn left_over(observation: &Observation) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Tells of what carries a name twice, or one that no definition has; each with its id and state.
+fn misplaced(
+    name: &str,
+    kind: &str,
+    is_defined: bool,
+    there: &[(&str, String)],
+    fix_twice: &str,
+) -> Option<Finding> {
+    match there {
+        [] => None,
+        [_] if is_defined => None,
+        [(id, state)] => Some(
+            Finding::wrong(name, format!("{id} is {state} and in no definition"))
+                .fix("write it back, or `wucluster put-away`"),
+        ),
+        several => {
+            let ids: Vec<&str> = several.iter().map(|(id, _)| *id).collect();
+            let what = format!("{} carry this name: {}", count(ids.len(), kind), ids.join(", "));
+            Some(Finding::wrong(name, what).fix(fix_twice))
+        }
+    }
 }
 
 /// Asks what is permitted, where there is somebody to ask.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use wucluster_aws::{AwsCloud, AwsOptions, Verdict};
 use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::ports::CloudError;
 
 use crate::exit::Exit;
 use crate::fault::{Fault, exit_of};
@@ -26,9 +27,8 @@ impl Online {
     /// When AWS could not even be asked whose account it is.
     pub(crate) async fn ask(definition: &ClusterDefinition) -> Result<Self, Fault> {
         let cloud = AwsCloud::new(AwsOptions::of(definition));
-        let (account, findings) = cloud.survey(definition).await.map_err(|error| {
-            Fault::new(exit_of(error.class), format!("AWS cannot be asked: {error}"))
-        })?;
+        let (account, findings) =
+            cloud.survey(definition).await.map_err(|error| unasked(&error))?;
         let findings = findings.into_iter().map(ours).collect();
         Ok(Self { account: account.id, region: account.region, findings })
     }
@@ -73,12 +73,13 @@ impl Online {
 /// # Errors
 /// As [`Online::ask`].
 pub(crate) async fn permissions(definition: &ClusterDefinition) -> Result<Vec<Finding>, Fault> {
-    let online = Online::ask(definition).await?;
-    let of_calls = |finding: &Finding| {
-        finding.about == "permissions"
-            || finding.about.split_once(':').is_some_and(|(service, _)| service == "ec2")
-    };
-    Ok(online.findings.into_iter().filter(of_calls).collect())
+    let cloud = AwsCloud::new(AwsOptions::of(definition));
+    let findings = cloud.permissions(definition).await.map_err(|error| unasked(&error))?;
+    Ok(findings.into_iter().map(ours).collect())
+}
+
+fn unasked(error: &CloudError) -> Fault {
+    Fault::new(exit_of(error.class), format!("AWS cannot be asked: {error}"))
 }
 
 fn ours(finding: wucluster_aws::Finding) -> Finding {

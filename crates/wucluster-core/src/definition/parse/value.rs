@@ -11,7 +11,7 @@ use crate::definition::diagnostic::{Diagnostic, shown};
 use crate::definition::duration::{parse_duration, written};
 use crate::definition::memory_size::{MEMORY_LITTLE_MIB, parse_memory};
 use crate::definition::quantity::{QuantityError, QuantityFault};
-use crate::definition::{FilesystemKind, Provider, Size};
+use crate::definition::{FilesystemKind, Provider, Size, is_image_owner};
 use crate::ids::SnapshotId;
 
 /// Most processors of a machine. Source: the largest machines of EC2 have 896; QEMU's limit is 4096.
@@ -162,12 +162,8 @@ pub(super) fn word(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
 
 /// Reads an image: a word, or a pattern of the names that its owner gives.
 pub(super) fn image(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
-    let has_owner = |text: &str| {
-        text.split_once('/').is_some_and(|(owner, _)| {
-            let is_account = owner.len() == 12 && owner.bytes().all(|c| c.is_ascii_digit());
-            is_account || matches!(owner, "self" | "amazon" | "aws-marketplace")
-        })
-    };
+    let has_owner =
+        |text: &str| text.split_once('/').is_some_and(|(owner, _)| is_image_owner(owner));
     let more = move |text: &str| if has_owner(text) { "*?" } else { "" };
     word_with(field, more, IMAGE_HELP, sink)
 }
