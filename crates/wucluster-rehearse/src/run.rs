@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
@@ -30,6 +30,12 @@ const STORM_MAX: Duration = Duration::from_secs(8 * 60);
 
 /// Within which time each demand has to end in calm: 30 minutes, beside what a snapshot takes.
 const CALM_MAX: Duration = Duration::from_secs(30 * 60 + 300);
+
+/// After what time a run that has not ended never will. Unit: virtual time.
+///
+/// Source: the longest runs take hours. Where nothing is due any more virtual time leaps to this at once, so that what
+/// waits for nothing is told instead of waited for.
+const RUN_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// How often in a row a person goes on after a drive could not begin, in calm.
 ///
@@ -97,8 +103,15 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
             bench.watch();
         }
         let mut trial = Trial::default();
-        if let Err(wrong) = trial.whole(&bench, scenario).await {
-            trial.guilty(Rule::Panic, Subject::Cluster, format!("no such cluster: {wrong}"));
+        match ended(trial.whole(&bench, scenario)).await {
+            Some(Ok(())) => {}
+            Some(Err(wrong)) => {
+                trial.guilty(Rule::Panic, Subject::Cluster, format!("no such cluster: {wrong}"));
+            }
+            None => {
+                let what = "something waits for what never comes".to_owned();
+                trial.guilty(Rule::NoEnd, Subject::Cluster, what);
+            }
         }
         let story = bench.notes.open().story.take().unwrap_or_default();
         let met = std::mem::take(&mut bench.notes.open().met);
@@ -116,6 +129,11 @@ fn once(scenario: &Scenario, manner: &Manner, watches: bool) -> Report {
             story,
         })
     })
+}
+
+/// Goes on to the end, if there is one.
+async fn ended<T>(run: impl Future<Output = T>) -> Option<T> {
+    timeout(RUN_MAX, run).await.ok()
 }
 
 /// Returns how long things take in the world of a seed: in one of four as long as on a real cloud, else
@@ -440,5 +458,16 @@ fn word(driven: &Driven) -> &'static str {
             Outcome::Failed(_) => "failed",
             Outcome::Dismissed(_) => "dismissed",
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_nothing_is_told_and_not_waited_for() {
+        assert_eq!(wucluster_sim::run(ended(std::future::pending::<()>())), None);
+        assert_eq!(wucluster_sim::run(ended(std::future::ready(7))), Some(7));
     }
 }

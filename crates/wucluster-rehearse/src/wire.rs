@@ -143,10 +143,12 @@ impl Ear {
 
     /// Lets the n-th thing that passes from now on, a question or an answer, be the first one that
     /// does not, and returns then. A question that does not pass has no effect; an answer that does
-    /// not pass leaves its effect behind.
+    /// not pass leaves its effect behind. Dropped before that, it lets all pass again: whoever speaks through this ear after
+    /// a drive that ended by itself is cut off by nobody.
     pub async fn deaf_from(&self, turn: u64) {
+        let cut = Cut(self);
         self.log().turns_left = Some(turn.max(1));
-        self.cut.notified().await;
+        cut.0.cut.notified().await;
     }
 
     async fn pass(&self) {
@@ -164,6 +166,15 @@ impl Ear {
             self.cut.notify_one();
             std::future::pending::<()>().await;
         }
+    }
+}
+
+/// Lets all pass again when it is dropped.
+struct Cut<'a>(&'a Ear);
+
+impl Drop for Cut<'_> {
+    fn drop(&mut self) {
+        self.0.log().turns_left = None;
     }
 }
 
@@ -321,5 +332,34 @@ impl NodeShell for WiredShell {
             answers.iter().map(|answer| answer.as_ref().map(drop).map_err(ToString::to_string));
         self.ear.log().answered(from, self.sim.now(), false, results.collect());
         answers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn who_speaks_after_a_drive_that_ended_by_itself_is_cut_off_by_nobody() {
+        let ear = Ear::default();
+        let mut cut = Box::pin(ear.deaf_from(2));
+        assert!(cut.as_mut().now_or_never().is_none());
+        assert!(ear.pass().now_or_never().is_some(), "the first one passes");
+        drop(cut);
+        for turn in 2..5 {
+            assert!(ear.pass().now_or_never().is_some(), "turn {turn} is nobody's last");
+        }
+    }
+
+    #[test]
+    fn at_its_turn_an_operator_is_cut_off() {
+        let ear = Ear::default();
+        let mut cut = Box::pin(ear.deaf_from(2));
+        assert!(cut.as_mut().now_or_never().is_none());
+        assert!(ear.pass().now_or_never().is_some());
+        assert!(ear.pass().now_or_never().is_none(), "the second one does not pass");
+        assert!(cut.as_mut().now_or_never().is_some());
     }
 }
