@@ -22,6 +22,7 @@ use crate::calls::Call;
 use crate::connect::Clients;
 use crate::devices::Devices;
 use crate::images::{self, Images};
+use crate::late::{self, SENT_WITHIN, SIGNED_FOR};
 use crate::listing;
 use crate::rates::{self, Rates};
 use crate::seen::{self, Mappings};
@@ -249,7 +250,7 @@ impl Cloud for AwsCloud {
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {
         let actions: Vec<&CloudAction> = actions.iter().map(Cleared::action).collect();
-        self.make(&actions).await
+        late::since(SystemTime::now(), self.make(&actions)).await
     }
 
     fn limits(&self) -> CloudLimits {
@@ -259,11 +260,11 @@ impl Cloud for AwsCloud {
             look_interval_max: Duration::from_secs(15),
             // Source: EC2 developer guide, "Eventual consistency": up to 5 min before giving up.
             visibility_lag_max: self.options.visibility_lag_max.unwrap_or(Duration::from_secs(300)),
-            // AWS publishes none; a request that got through the SDK's 30 s and shows nothing for 15 min is lost.
+            // What takes effect arrives while its signature holds, and that is made in time or not sent.
             late_effect_max: self
                 .options
                 .visibility_lag_max
-                .map_or(Duration::from_secs(900), |lag| lag * 3),
+                .map_or(SENT_WITHIN + SIGNED_FOR, |lag| lag * 3),
             // Each type has its own: EC2 refuses what is too much.
             attachments_per_instance_max: None,
         }

@@ -14,6 +14,7 @@ use crate::account::Account;
 use crate::calls::Gate;
 use crate::cloud::AwsOptions;
 use crate::errors;
+use crate::late::InTime;
 
 /// How long one try of a request may take; then its answer counts as lost.
 ///
@@ -93,6 +94,7 @@ impl Clients {
             .retry_config(RetryConfig::disabled())
             .timeout_config(limits(ATTEMPT_LIMIT))
             .interceptor(gate.clone())
+            .interceptor(InTime)
             .build();
         let ssm = aws_sdk_ssm::config::Builder::from(&shared)
             .retry_config(RetryConfig::standard().with_max_attempts(LOOK_TRIES))

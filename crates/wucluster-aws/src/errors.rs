@@ -9,10 +9,14 @@ use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use wucluster_core::ports::{CloudError, ErrorClass};
 
+use crate::late::TooLate;
+
 /// What every throttled request is called, so that whoever paces requests knows it.
 pub(crate) const THROTTLED: &str = "RequestLimitExceeded";
 /// The code of a request that was sent and not answered.
 pub(crate) const NO_ANSWER: &str = "NoAnswer";
+/// The code of a request that was asked for too long ago to be sent.
+pub(crate) const TOO_LATE: &str = "SentTooLate";
 /// The code of a request that could not be signed.
 const NO_CREDENTIALS: &str = "CredentialsNotLoaded";
 
@@ -482,6 +486,10 @@ fn not_sent<E>(request: &str, error: &SdkError<E>) -> CloudError
 where
     E: Error + 'static,
 {
+    if let Some(late) = TooLate::behind(error) {
+        let message = format!("{request}: {late}");
+        return CloudError { class: ErrorClass::Retry, code: TOO_LATE.to_owned(), message };
+    }
     let why = chain(error);
     if is_without_credentials(error) {
         let message = format!(

@@ -18,6 +18,7 @@ mod image_names;
 mod images;
 mod instances;
 mod issue;
+mod late;
 mod listing;
 mod policy;
 mod rates;

@@ -1,7 +1,7 @@
 //! The local cloud itself: the account of one state directory, behind the port.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use wucluster_core::action::CloudAction;
@@ -9,7 +9,7 @@ use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{ClusterName, InstanceId, SnapshotId};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{CloudView, Found};
-use wucluster_core::ports::{Admission, Cloud, CloudError, CloudLimits, Receipt};
+use wucluster_core::ports::{Admission, Cloud, CloudError, CloudLimits, ErrorClass, Receipt};
 
 use crate::accel::Accel;
 use crate::admission;
@@ -22,6 +22,12 @@ use crate::machine;
 use crate::program::{self, MACHINE_TOOLS};
 use crate::records::Wanted;
 use crate::store::Store;
+
+/// Within which time what was asked for is done, or not at all.
+///
+/// Source: whoever asks was heard of within 30 s before, and after 90 s of silence others go on without him. It is longer
+/// than others have the account to themselves as a rule: starting a machine takes about a second.
+const DONE_WITHIN: Duration = Duration::from_secs(55);
 
 /// Where a local cloud keeps its things.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,12 +174,11 @@ impl Cloud for LocalCloud {
     }
 
     async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {
-        let held = match self.store.hold().await {
+        let asked_at = SystemTime::now();
+        let held = self.store.hold().await.map_err(CloudError::from);
+        let held = match held.and_then(|held| in_time(asked_at).map(|()| held)) {
             Ok(held) => held,
-            Err(error) => {
-                let error = CloudError::from(error);
-                return actions.iter().map(|_| Err(error.clone())).collect();
-            }
+            Err(error) => return actions.iter().map(|_| Err(error.clone())).collect(),
         };
         let mut answers = Vec::with_capacity(actions.len());
         for action in actions {
@@ -195,9 +200,53 @@ impl Cloud for LocalCloud {
     }
 }
 
+/// Says whether what was asked for then may still be done, by the time of day: other clocks stand still while a machine
+/// sleeps.
+///
+/// What others see of a process that was stopped for longer is silence, and they go on without it.
+fn in_time(asked_at: SystemTime) -> Result<(), CloudError> {
+    match asked_at.elapsed() {
+        Ok(waited) if waited <= DONE_WITHIN => Ok(()),
+        waited => {
+            let waited = waited.map_or_else(
+                |_| "this machine's clock was set back meanwhile".to_owned(),
+                |waited| format!("it waited for {} s, as it was stopped", waited.as_secs()),
+            );
+            let why = format!(
+                "{waited}; nothing was done, the next look tells whether it is still wanted"
+            );
+            Err(CloudError {
+                class: ErrorClass::Retry,
+                code: "SentTooLate".to_owned(),
+                message: why,
+            })
+        }
+    }
+}
+
 #[async_trait]
 impl Admission for LocalCloud {
     async fn refusals(&self, definition: &ClusterDefinition, view: &CloudView) -> Vec<String> {
         self.admit(definition, view).unwrap_or_else(|error| vec![error.to_string()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_asked_for_before_the_process_was_stopped_is_not_done_after_it() {
+        let asked = |ago: Duration| in_time(SystemTime::now().checked_sub(ago).unwrap());
+        assert_eq!(asked(DONE_WITHIN / 2), Ok(()));
+        let late = asked(DONE_WITHIN + Duration::from_secs(1)).unwrap_err();
+        assert_eq!(late.class, ErrorClass::Retry);
+        assert!(late.message.contains("nothing was done"), "{late}");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_lets_nothing_pass() {
+        let later = SystemTime::now() + Duration::from_secs(60);
+        assert!(in_time(later).unwrap_err().message.contains("set back"));
     }
 }
