@@ -24,6 +24,7 @@ use crate::topics;
 #[command(
     name = "wucluster",
     version,
+    long_version = version(),
     disable_help_subcommand = true,
     arg_required_else_help = true,
     max_term_width = 100,
@@ -36,6 +37,17 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// Returns the version, and what this build has.
+fn version() -> String {
+    let with = |is_there: bool, word: &'static str| is_there.then_some(word);
+    let clouds =
+        [with(cfg!(feature = "local"), "local"), with(cfg!(feature = "aws"), "aws"), Some("sim")];
+    let stores = [Some("folder"), with(cfg!(feature = "s3"), "s3")];
+    let list =
+        |words: &[Option<&str>]| words.iter().flatten().copied().collect::<Vec<_>>().join(", ");
+    format!("{}\nclouds: {}\nstores: {}", env!("CARGO_PKG_VERSION"), list(&clouds), list(&stores))
 }
 
 /// What every command takes.
@@ -134,6 +146,9 @@ pub(crate) enum Command {
     /// Shows where everything is, with one look
     #[command(after_help = topics::STATUS)]
     Status(StatusArgs),
+    /// Looks until a state holds; asks for nothing itself
+    #[command(after_help = topics::WAIT)]
+    Wait(WaitArgs),
     /// Tells everything about one node or mount
     #[command(after_help = topics::EXPLAIN)]
     Explain(ExplainArgs),
@@ -167,6 +182,9 @@ pub(crate) enum Command {
     /// Prints the policy of IAM that this cluster takes on AWS
     #[command(after_help = topics::IAM_POLICY)]
     IamPolicy(IamPolicyArgs),
+    /// Prints the manual of a command, or writes all of them
+    #[command(after_help = topics::MAN)]
+    Man(ManArgs),
     /// Prints the script that completes commands in a shell
     #[command(after_help = topics::COMPLETIONS)]
     Completions(CompletionsArgs),
@@ -298,6 +316,14 @@ pub(crate) struct StatusArgs {
     /// Looks again every two seconds, until Ctrl-C
     #[arg(short, long)]
     pub(crate) watch: bool,
+}
+
+/// What `wait` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct WaitArgs {
+    /// The state; `wucluster help states` explains them
+    #[arg(value_parser = demand())]
+    pub(crate) state: Demand,
 }
 
 /// What `explain` takes.
@@ -445,6 +471,17 @@ pub(crate) enum PolicyFor {
     Away,
 }
 
+/// What `man` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ManArgs {
+    /// The command, such as `put-away` or `lease take` [default: the program itself]
+    #[arg(conflicts_with = "dir")]
+    pub(crate) command: Vec<String>,
+    /// Writes the manuals of all commands into this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
 /// What `completions` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CompletionsArgs {
@@ -510,6 +547,8 @@ mod tests {
             "--yes put-away",
             "status --watch --failing",
             "status --is launched -q",
+            "wait launched --timeout 20m",
+            "wait away --json",
             "explain chief/home",
             "history",
             "history -n 5 --json",
@@ -531,6 +570,9 @@ mod tests {
             "doctor --permissions --report --json",
             "iam-policy",
             "iam-policy --for away",
+            "man",
+            "man lease take",
+            "man --dir share/man/man1",
             "completions bash",
             "help exit-codes",
         ] {

@@ -19,6 +19,8 @@ mod local_cloud;
 mod operator;
 mod output;
 mod progress;
+#[cfg(test)]
+mod reference;
 mod render;
 mod signals;
 mod sim_cloud;

@@ -109,6 +109,15 @@ Examples:
 Looks, and changes nothing; it may be used while another command drives the cluster.
 Exit codes: 0, 3 with --is: it is not so, 6 not permitted.";
 
+pub(crate) const WAIT: &str = "\
+Examples:
+  wucluster wait launched --timeout 20m && ./begin.sh
+  wucluster wait away            beside a put-away that somebody else runs
+
+Looks every two seconds, takes no lease, and asks for nothing: somebody else has to drive there, and when nobody does it \
+says so. A look that fails is made again.
+Exit codes: 0 it is so, 6 not permitted, 7 the time limit passed, 130 interrupted.";
+
 pub(crate) const HISTORY: &str = "\
 Examples:
   wucluster history              the last 20 runs, newest first
@@ -248,6 +257,15 @@ pub(crate) const LOCAL_KILL: &str = "\
 As a power failure: what the machine had not written yet is lost, file systems recover at the next \
 mount. For machines that do not answer any more.
 Exit codes: 0 it is off, 1 it does not run.";
+
+pub(crate) const MAN: &str = "\
+Examples:
+  wucluster man | man -l -
+  wucluster man put-away | man -l -
+  wucluster man --dir ~/.local/share/man/man1
+
+The pages say what `--help` says.
+Exit codes: 0, 1 a page cannot be written, 2 there is no such command.";
 
 pub(crate) const COMPLETIONS: &str = "\
 Examples:

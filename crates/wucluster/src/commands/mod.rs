@@ -18,6 +18,7 @@ mod lease;
 mod local;
 mod lock;
 mod log;
+mod man;
 #[cfg(feature = "aws")]
 mod online;
 mod plan;
@@ -27,6 +28,7 @@ mod sitting;
 mod snapshots;
 mod ssh;
 mod status;
+mod wait;
 
 use std::future::Future;
 
@@ -73,6 +75,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Launch(args) => block_on(drive::drive(session, Demand::Launched, &args)),
         Command::PutAway(args) => block_on(drive::drive(session, Demand::Away, &args)),
         Command::Status(args) => block_on(status::status(session, &args)),
+        Command::Wait(args) => block_on(wait::wait(session, &args)),
         Command::Explain(args) => block_on(explain::explain(session, &args)),
         Command::History(args) => block_on(history::history(session, &args)),
         Command::Log(args) => block_on(log::log(session, &args)),
@@ -90,6 +93,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::IamPolicy(args) => iam_policy::iam_policy(session, &args),
         #[cfg(not(feature = "aws"))]
         Command::IamPolicy(_) => Err(crate::site::no_cloud(Provider::Aws)),
+        Command::Man(args) => man::man(session, &args),
         Command::Completions(args) => completions::completions(session, &args),
         Command::Help(args) => help::help(session, &args),
     }

@@ -7,6 +7,7 @@ use wucluster_core::demand::Demand;
 use wucluster_core::planner::Ask;
 
 use super::Session;
+use super::wait::{Answer, missing};
 use crate::args::StatusArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -81,18 +82,9 @@ async fn is(
     let verdict = demand.verdict(definition, &observation, site.now());
     let output = &session.output;
     if output.is_json {
-        output.json(&verdict)?;
-    } else if !output.is_quiet {
-        let short = verdict.shortfalls().map(|short| format!("{}: {}", short.subject, short.why));
-        let short: Vec<String> = short.collect();
-        if let Some(first) = short.first() {
-            let more = match short.len() {
-                1 => String::new(),
-                several => format!(" (and {} more)", several - 1),
-            };
-            let text = format!("{} is not {demand}: {first}{more}", definition.name);
-            output.aside(&format!("{}\n", crate::render::text::clean(&text)));
-        }
+        output.json(&Answer::new(demand, &verdict))?;
+    } else if let (Some(missing), false) = (missing(&verdict), output.is_quiet) {
+        output.aside(&format!("{} is not {demand}: {missing}\n", definition.name));
     }
     Ok(if verdict.is_met() { Exit::Done } else { Exit::Differs })
 }
