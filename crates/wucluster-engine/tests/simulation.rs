@@ -498,3 +498,18 @@ fn a_limit_on_what_is_under_way_at_once_is_waited_for() {
     assert!(drive.story().contains("PendingSnapshotLimitExceeded"), "{}", drive.story());
     drive.reached();
 }
+
+#[test]
+fn what_a_node_was_seen_to_let_go_of_is_attached_again_without_a_wait() {
+    for seed in 1..=8 {
+        let mut operator = Operator::new(TRIO);
+        let mut world = operator.drive(quiet(seed), Demand::Launched).reached();
+        for apart in [Demand::Separated, Demand::Haltable] {
+            world = operator.drive(world, apart).reached();
+            let before = world.now();
+            world = operator.drive(world, Demand::Launched).reached();
+            let took = world.now().since(before);
+            assert!(took < Duration::from_secs(60), "seed {seed}: after {apart} it took {took:?}");
+        }
+    }
+}

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{MountKey, MountName, NodeName, VolumeId};
+use wucluster_core::ids::{InstanceId, MountKey, MountName, NodeName, Subject, VolumeId};
 use wucluster_core::phases::{Phase, PhaseEntry};
-use wucluster_core::ports::Clock;
+use wucluster_core::ports::{Clock, Cloud as _};
 use wucluster_engine::store::journal::{self, Damage};
 use wucluster_engine::store::lease::{
     self, BEAT, LeaseEnd, LeaseError, Newest, Operator, Purpose, SELF_FENCE, SILENCE, Taken,
@@ -20,7 +21,7 @@ use wucluster_engine::store::objects::{
     Created, Listed, MemoryObjects, Objects, ObjectsError, create,
 };
 use wucluster_engine::store::{Dismissed, Tenure};
-use wucluster_engine::{EngineEvent, EventKind};
+use wucluster_engine::{EngineEvent, EventKind, Fact};
 use wucluster_sim::{Sim, World};
 
 /// A store that can be out of reach, and whose answers can be lost.
@@ -291,6 +292,45 @@ fn what_a_run_tells_is_left_for_the_next_and_carried_on() {
         assert_eq!(place.epoch_left().await, Some(9));
         let read = journal::read(place.objects().as_ref(), 1, 0).await.unwrap();
         assert_eq!((read.events.len(), read.damage), (3, None));
+    });
+}
+
+#[test]
+fn what_a_run_asked_for_once_counts_as_asked_for_once() {
+    wucluster_sim::run(async {
+        let place = Place::new();
+        let request = CloudAction::DetachVolume {
+            mount: home(),
+            volume: VolumeId::new("vol-1"),
+            instance: InstanceId::new("i-1"),
+        };
+        let subject = Subject::Mount(home());
+        for asked in 1..=3 {
+            // As a command does: what was left is read by whoever has the lease.
+            let taken = place.take_if_gone("ann", Duration::ZERO, &|_| true).await.unwrap();
+            let left = journal::left(place.objects().as_ref()).await.unwrap();
+            let now = place.clock.now();
+            let tenure = Tenure::begin(taken, &left, Arc::clone(&place.clock), now).await.unwrap();
+            for kind in [
+                EventKind::Asked {
+                    subject: subject.clone(),
+                    name: "DetachVolume".to_owned(),
+                    action: Action::Cloud(request.clone()),
+                },
+                EventKind::Recorded(Fact::Heard {
+                    subject: subject.clone(),
+                    request: request.clone(),
+                }),
+            ] {
+                tenure.tell(&EngineEvent { at: place.clock.now(), kind });
+            }
+            tenure.commit().await.unwrap();
+            let left = journal::left(place.objects().as_ref()).await.unwrap();
+            let limits = Sim::new(World::new(1)).cloud().limits();
+            let memory = left.records.memory(place.clock.now(), &limits);
+            let open = &memory.subjects[&subject].open_requests;
+            assert_eq!(open.iter().map(|open| open.times).collect::<Vec<_>>(), [asked]);
+        }
     });
 }
 

@@ -221,6 +221,23 @@ fn a_second_command_is_told_who_drives_and_a_killed_one_is_not_waited_for() {
 }
 
 #[test]
+fn what_was_let_go_of_is_attached_again_at_once() {
+    let place = Place::new();
+    place.does("launch");
+    for apart in ["separated", "haltable"] {
+        place.does(&format!("become {apart}"));
+        let before = place.runs();
+        let told = place.does("launch --json");
+        let at = |line: &str| -> i64 {
+            let (_, rest) = line.split_once("\"at\":").unwrap();
+            rest.split(',').next().unwrap().parse().unwrap()
+        };
+        let took = at(told.lines().last().unwrap()) - at(told.lines().next().unwrap());
+        assert!(took < 120_000, "run {}, after {apart}: {took} ms of simulated time", before + 1);
+    }
+}
+
+#[test]
 fn who_waits_drives_next() {
     let place = Place::new();
     let mut first = place.start("20x", "launch");
