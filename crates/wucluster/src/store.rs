@@ -9,7 +9,7 @@ use wucluster_engine::store::Dismissed;
 use wucluster_engine::store::journal::{self, Left};
 use wucluster_engine::store::lease::LeaseError;
 use wucluster_engine::store::objects::{Listed, Objects, ObjectsError};
-use wucluster_store::Folder;
+use wucluster_store::{Folder, OpenError};
 
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -21,7 +21,7 @@ pub(crate) struct ClusterStore {
     objects: Arc<dyn Objects>,
     folder: PathBuf,
     /// Why it could not be opened, if it could not.
-    closed: Option<String>,
+    closed: Option<Fault>,
 }
 
 /// A store that could not be opened. What only reads the cloud does without it.
@@ -83,7 +83,13 @@ impl ClusterStore {
                     None => (folder.display().to_string(), with_sources(&error)),
                     Some(url) => (url.to_owned(), with_sources(&error)),
                 };
-                let closed = Some(why.clone());
+                let exit = match &error {
+                    OpenError::Unknown { .. }
+                    | OpenError::Malformed { .. }
+                    | OpenError::NoS3 { .. } => Exit::Usage,
+                    _ => Exit::Failed,
+                };
+                let closed = Some(Fault::new(exit, format!("the store: {why}")));
                 Self { objects: Arc::new(Closed { place, why }), folder, closed }
             }
         }
@@ -94,8 +100,9 @@ impl ClusterStore {
     /// # Errors
     /// A fault that says why not; nothing was asked of any cloud.
     pub(crate) fn usable(&self) -> Result<(), Fault> {
-        let Some(why) = &self.closed else { return Ok(()) };
-        Err(Fault::failed(format!("the store: {why}"))
+        let Some(fault) = &self.closed else { return Ok(()) };
+        Err(fault
+            .clone()
             .hint("nothing was asked of the cloud")
             .hint("what reads the cloud only still works: `wucluster status`, `plan`, `ssh`"))
     }

@@ -19,7 +19,7 @@ use crate::output::Output;
 use crate::render::plain::Lines;
 use crate::render::table::{Cell, Column, Table};
 use crate::render::text::clean;
-use crate::render::words::{count, moment, short_span};
+use crate::render::words::{count, moment, span};
 use crate::signals::Interrupts;
 use crate::store::ClusterStore;
 
@@ -83,7 +83,7 @@ fn head(lease: &Lease, output: &Output) -> String {
         None => String::new(),
         Some(TookOver::Gone { run }) => format!("; run {run} was ended from outside"),
         Some(TookOver::Silent { run, watched }) => {
-            format!("; took over from run {run}, silent for {}", short_span(*watched))
+            format!("; took over from run {run}, silent for {}", span(*watched))
         }
     };
     format!("run {}: {command}, by {who}, {began}{took_over}\n", lease.run)

@@ -56,8 +56,23 @@ fn group(alike: &[&Hold], look: &Look) -> String {
     let Hold { interlock: _, subject: _, what: _, why, so, fix, may_clear: _ } = alike[0];
     part("why", why, look, &mut out);
     part("so", std::slice::from_ref(so), look, &mut out);
-    part("fix", fix, look, &mut out);
+    let fix: Vec<String> = fix.iter().map(|line| as_called(line, look)).collect();
+    part("fix", &fix, look, &mut out);
     out
+}
+
+/// Writes the program's commands in a line as it was called, so that they can be copied.
+fn as_called(line: &str, look: &Look) -> String {
+    let called = format!("{} ", look.program);
+    let is_command = |before: &str| before.is_empty() || before.ends_with([' ', '`']);
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("wucluster ") {
+        out.push_str(before);
+        out.push_str(if is_command(before) { &called } else { "wucluster " });
+        rest = after;
+    }
+    out + rest
 }
 
 /// Writes a word and behind it, set in, its lines.
@@ -80,6 +95,19 @@ mod tests {
     use wucluster_core::interlock::Interlock;
 
     use super::*;
+
+    #[test]
+    fn commands_are_written_as_the_program_was_called() {
+        let look = Look { program: "wucluster -f a b.toml".to_owned(), ..Look::plain(200) };
+        for (line, told) in [
+            ("let it finish:    wucluster put-away --wait 2h", "let it finish:    wucluster -f a b.toml put-away --wait 2h"),
+            ("`wucluster explain chief`, or leave it", "`wucluster -f a b.toml explain chief`, or leave it"),
+            ("see /var/lib/wucluster on the node", "see /var/lib/wucluster on the node"),
+            ("remove the tag x-wucluster from it", "remove the tag x-wucluster from it"),
+        ] {
+            assert_eq!(as_called(line, &look), told);
+        }
+    }
 
     #[test]
     fn what_several_holds_have_in_common_is_written_once() {
