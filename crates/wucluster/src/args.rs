@@ -182,6 +182,9 @@ pub(crate) enum Command {
     /// Prints the policy of IAM that this cluster takes on AWS
     #[command(after_help = topics::IAM_POLICY)]
     IamPolicy(IamPolicyArgs),
+    /// Prints the JSON Schema of the definition, or of what `--json` prints
+    #[command(after_help = topics::SCHEMA)]
+    Schema(SchemaArgs),
     /// Prints the manual of a command, or writes all of them
     #[command(after_help = topics::MAN)]
     Man(ManArgs),
@@ -471,6 +474,17 @@ pub(crate) enum PolicyFor {
     Away,
 }
 
+/// What `schema` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SchemaArgs {
+    /// Whose: `status`, `plan`, `event` and the like [default: definition]
+    #[arg(conflicts_with = "list")]
+    pub(crate) name: Option<String>,
+    /// Lists the names of all
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
 /// What `man` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ManArgs {
@@ -570,6 +584,9 @@ mod tests {
             "doctor --permissions --report --json",
             "iam-policy",
             "iam-policy --for away",
+            "schema",
+            "schema status",
+            "schema --list",
             "man",
             "man lease take",
             "man --dir share/man/man1",

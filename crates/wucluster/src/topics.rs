@@ -258,6 +258,16 @@ As a power failure: what the machine had not written yet is lost, file systems r
 mount. For machines that do not answer any more.
 Exit codes: 0 it is off, 1 it does not run.";
 
+pub(crate) const SCHEMA: &str = "\
+Examples:
+  wucluster schema > wucluster.schema.json
+  wucluster schema status        what `status --json` prints
+  wucluster schema event         a line of `launch --json` and of `log --json`
+
+An editor that knows TOML completes and checks a definition that begins with the line
+#:schema ./wucluster.schema.json
+Exit codes: 0, 2 there is no such schema.";
+
 pub(crate) const MAN: &str = "\
 Examples:
   wucluster man | man -l -
@@ -422,8 +432,9 @@ WUCLUSTER_SSH names the ssh program, WUCLUSTER_SIM_SPEED how fast simulated
 time passes. NO_COLOR and TERM=dumb switch colour off.
 
 What exists is told by the tags of machines, volumes and snapshots themselves.
-Losing STATE/clusters costs the history, and the guard against a mount whose
-snapshots all vanished; nothing else.
+Losing STATE/clusters costs the history, the guard against a mount whose
+snapshots all vanished, an `adopt` of what is there, and one more snapshot of
+each mount that is up.
 ";
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::history::Driver;
 use crate::operator::is_gone;
 use crate::render::status;
 use crate::render::text::clean;
-use crate::render::words::{ago, short_span};
+use crate::render::words::{ago, span};
 use crate::site::Site;
 
 /// How long `take` waits: until an operator that is silent from now on counts as gone.
@@ -54,7 +54,7 @@ async fn show(session: &Session, site: &Site) -> Result<Exit, Fault> {
             }
             Newest::Held(held) => ("held", Some(&held.lease), None, Some(held.heard_at)),
         };
-        output.json(&Document { schema: "wucluster/lease/1", state, lease, end, heard_at })?;
+        output.json(&Document { schema: "wucluster/driver/1", state, lease, end, heard_at })?;
         return Ok(Exit::Done);
     }
     let now = site.now();
@@ -113,7 +113,7 @@ async fn take(session: &Session, site: &Site) -> Result<Exit, Fault> {
     let end = LeaseEnd { outcome: "taken-over".to_owned(), at: site.now(), requests: 0 };
     let how = match &taken.lease().took_over {
         Some(TookOver::Silent { run, watched }) => {
-            format!("taken over from run {run}, silent for {}", short_span(*watched))
+            format!("taken over from run {run}, silent for {}", span(*watched))
         }
         Some(TookOver::Gone { run }) => format!("taken over from run {run}, whose process is gone"),
         None => "taken".to_owned(),
@@ -132,6 +132,6 @@ fn explain(session: &Session, site: &Site, held: &Held) {
     session.output.aside(&format!(
         "{}\nwatching for {}: who renews the lease meanwhile keeps it\n",
         clean(&text),
-        short_span(SILENCE)
+        span(SILENCE)
     ));
 }

@@ -24,6 +24,7 @@ mod online;
 mod plan;
 mod rehearse;
 mod run;
+mod schema;
 mod sitting;
 mod snapshots;
 mod ssh;
@@ -93,6 +94,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::IamPolicy(args) => iam_policy::iam_policy(session, &args),
         #[cfg(not(feature = "aws"))]
         Command::IamPolicy(_) => Err(crate::site::no_cloud(Provider::Aws)),
+        Command::Schema(args) => schema::schema(session, &args),
         Command::Man(args) => man::man(session, &args),
         Command::Completions(args) => completions::completions(session, &args),
         Command::Help(args) => help::help(session, &args),

@@ -15,7 +15,7 @@ use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::render::text::clean;
-use crate::render::words::short_span;
+use crate::render::words::span;
 use crate::signals::Interrupts;
 use crate::site::{PATIENCE, Site};
 
@@ -142,7 +142,7 @@ impl Watch<'_> {
         if is_due {
             let name = &self.definition.name;
             let after = match self.told {
-                Some(_) => format!(" after {}", short_span(passed)),
+                Some(_) => format!(" after {}", span(passed)),
                 None => String::new(),
             };
             self.say(&format!("{name} is not {}{after}: {text}", self.demand));
