@@ -100,8 +100,14 @@ mod tests {
     fn commands_are_written_as_the_program_was_called() {
         let look = Look { program: "wucluster -f a b.toml".to_owned(), ..Look::plain(200) };
         for (line, told) in [
-            ("let it finish:    wucluster put-away --wait 2h", "let it finish:    wucluster -f a b.toml put-away --wait 2h"),
-            ("`wucluster explain chief`, or leave it", "`wucluster -f a b.toml explain chief`, or leave it"),
+            (
+                "let it finish:    wucluster put-away --wait 2h",
+                "let it finish:    wucluster -f a b.toml put-away --wait 2h",
+            ),
+            (
+                "`wucluster explain chief`, or leave it",
+                "`wucluster -f a b.toml explain chief`, or leave it",
+            ),
             ("see /var/lib/wucluster on the node", "see /var/lib/wucluster on the node"),
             ("remove the tag x-wucluster from it", "remove the tag x-wucluster from it"),
         ] {
