@@ -20,6 +20,7 @@ mod operator;
 mod output;
 mod progress;
 mod render;
+mod report;
 mod signals;
 mod sim_cloud;
 mod site;

@@ -22,11 +22,14 @@ mod log;
 mod online;
 mod plan;
 mod rehearse;
+mod report;
 mod run;
 mod sitting;
 mod snapshots;
 mod ssh;
 mod status;
+
+pub(crate) use log::took_over;
 
 use std::future::Future;
 
@@ -76,6 +79,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Explain(args) => block_on(explain::explain(session, &args)),
         Command::History(args) => block_on(history::history(session, &args)),
         Command::Log(args) => block_on(log::log(session, &args)),
+        Command::Report(args) => block_on(report::report(session, &args)),
         Command::Lease(args) => block_on(lease::lease(session, &args)),
         Command::Adopt(args) => block_on(adopt::adopt(session, &args)),
         Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),
