@@ -16,7 +16,7 @@ needs=(
     cc:gcc
 )
 purpose=${1:-}
-[ "$purpose" != test ] || needs+=(sshd:openssh-server mkfs.xfs:xfsprogs fuser:psmisc python3:python3 losetup:mount)
+[ "$purpose" != test ] || needs+=(sshd:openssh-server mkfs.xfs:xfsprogs fuser:psmisc python3:python3 losetup:mount chromium:chromium)
 [ "$(id -u)" -eq 0 ] || needs+=(newuidmap:uidmap)
 
 # find_missing: sets `missing` to the packages of the programs that are not here.

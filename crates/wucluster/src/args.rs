@@ -158,6 +158,9 @@ pub(crate) enum Command {
     /// Tells what one run did, and what keeps the data of what it deleted
     #[command(after_help = topics::LOG)]
     Log(LogArgs),
+    /// Writes a page about one run: timeline, requests, holds, deletions
+    #[command(after_help = topics::REPORT)]
+    Report(ReportArgs),
     /// Says who drives the cluster now
     #[command(after_help = topics::LEASE)]
     Lease(LeaseArgs),
@@ -356,6 +359,16 @@ pub(crate) struct LogArgs {
     /// Goes on telling while the run goes on, until Ctrl-C
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+/// What `report` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReportArgs {
+    /// The run's number [default: the last run]
+    pub(crate) run: Option<u64>,
+    /// The file to write; `-` prints the page [default: CLUSTER-run-N.html in this folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// What `adopt` takes.
@@ -569,6 +582,9 @@ mod tests {
             "history --all",
             "log",
             "log 42 --follow",
+            "report",
+            "report 42 --output -",
+            "report --json",
             "lease",
             "lease take",
             "snapshots chief",

@@ -22,6 +22,7 @@ mod progress;
 #[cfg(test)]
 mod reference;
 mod render;
+mod report;
 mod signals;
 mod sim_cloud;
 mod site;

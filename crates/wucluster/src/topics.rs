@@ -137,6 +137,20 @@ Examples:
 At its end stands what it deleted, and the snapshot that keeps the data of each volume.
 Exit codes: 0, 1 the store cannot be read, 2 there was no such run, 130 interrupted.";
 
+pub(crate) const REPORT: &str = "\
+Examples:
+  wucluster report               gibbon-run-42.html, about the last run
+  wucluster report 41            about run 41
+  wucluster report --output a.html
+  wucluster report --output -    print the page
+  wucluster report --json        print the data of the page
+
+One file of HTML that needs nothing beside it: no network, no script. It is made from the run's journal, the same that \
+`log --json` prints, and holds it. A report that is there is written anew, any other file stays as it is. The cluster is not \
+looked at, and a run that goes on is told as far as it came.
+Exit codes: 0 written, 1 the store cannot be read or the file not be written, 2 there was no such run, or the file is \
+something else.";
+
 pub(crate) const LEASE: &str = "\
 Examples:
   wucluster lease                who drives, what for, since when, when last heard

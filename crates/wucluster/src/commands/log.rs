@@ -7,6 +7,7 @@ use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::ids::{SnapshotId, Subject};
 use wucluster_engine::store::journal::{self, RunJournal};
 use wucluster_engine::store::lease::{self, Lease, LeaseEnd, Newest, TookOver};
+use wucluster_engine::store::objects::Objects;
 use wucluster_engine::{EngineEvent, EventKind};
 
 use super::Session;
@@ -31,19 +32,11 @@ pub(crate) async fn log(session: &Session, args: &LogArgs) -> Result<Exit, Fault
     let output = &session.output;
     let (store, _) = open(session)?;
     let objects = store.objects().as_ref();
-    let run = match (args.run, lease::newest(objects).await?) {
-        (Some(run), _) => run,
-        (None, Newest::Ended(lease, _)) => lease.run,
-        (None, Newest::Held(held)) => held.lease.run,
-        (None, Newest::None) => {
-            output.aside("Nobody has driven this cluster so far.\n");
-            return Ok(Exit::Done);
-        }
+    let Some((lease, mut end)) = find(objects, args.run).await? else {
+        output.aside("Nobody has driven this cluster so far.\n");
+        return Ok(Exit::Done);
     };
-    let Some((lease, mut end)) = lease::one(objects, run).await? else {
-        return Err(Fault::usage(format!("there was no run {run}"))
-            .hint("`wucluster history --all` lists all"));
-    };
+    let run = lease.run;
     let mut interrupts = Interrupts::listen()?;
     let mut teller =
         Teller { output, run, lines: lines(session, &store, run), deleted: BTreeMap::new() };
@@ -69,9 +62,44 @@ pub(crate) async fn log(session: &Session, args: &LogArgs) -> Result<Exit, Fault
     Ok(Exit::Done)
 }
 
+/// Finds a run, the last one where none is named; `None` where there was none at all.
+///
+/// # Errors
+/// When the store cannot be read, or there was no such run.
+pub(super) async fn find(
+    objects: &dyn Objects,
+    run: Option<u64>,
+) -> Result<Option<(Lease, Option<LeaseEnd>)>, Fault> {
+    let run = match (run, lease::newest(objects).await?) {
+        (Some(run), _) => run,
+        (None, Newest::Ended(lease, _)) => lease.run,
+        (None, Newest::Held(held)) => held.lease.run,
+        (None, Newest::None) => return Ok(None),
+    };
+    match lease::one(objects, run).await? {
+        Some(found) => Ok(Some(found)),
+        None => Err(Fault::usage(format!("there was no run {run}"))
+            .hint("`wucluster history --all` lists all")),
+    }
+}
+
+/// Returns the cluster's name, as the store has it.
+pub(super) fn cluster_of(store: &ClusterStore) -> String {
+    store.folder().file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Writes whose lease was taken over, and why; `None` where it was free.
+pub(crate) fn took_over(lease: &Lease) -> Option<String> {
+    Some(match lease.took_over.as_ref()? {
+        TookOver::Gone { run } => format!("run {run} was ended from outside"),
+        TookOver::Silent { run, watched } => {
+            format!("took over from run {run}, silent for {}", span(*watched))
+        }
+    })
+}
+
 fn lines(session: &Session, store: &ClusterStore, run: u64) -> Lines {
-    let cluster = store.folder().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Lines { cluster, run, is_verbose: !session.output.is_quiet }
+    Lines { cluster: cluster_of(store), run, is_verbose: !session.output.is_quiet }
 }
 
 fn head(lease: &Lease, output: &Output) -> String {
@@ -79,13 +107,7 @@ fn head(lease: &Lease, output: &Output) -> String {
     let who = clean(&lease.operator.who);
     let command = clean(&lease.purpose.command);
     let began = moment(lease.since, look);
-    let took_over = match &lease.took_over {
-        None => String::new(),
-        Some(TookOver::Gone { run }) => format!("; run {run} was ended from outside"),
-        Some(TookOver::Silent { run, watched }) => {
-            format!("; took over from run {run}, silent for {}", span(*watched))
-        }
-    };
+    let took_over = took_over(lease).map_or_else(String::new, |how| format!("; {how}"));
     format!("run {}: {command}, by {who}, {began}{took_over}\n", lease.run)
 }
 

@@ -23,6 +23,7 @@ mod man;
 mod online;
 mod plan;
 mod rehearse;
+mod report;
 mod run;
 mod schema;
 mod sitting;
@@ -30,6 +31,8 @@ mod snapshots;
 mod ssh;
 mod status;
 mod wait;
+
+pub(crate) use log::took_over;
 
 use std::future::Future;
 
@@ -80,6 +83,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Explain(args) => block_on(explain::explain(session, &args)),
         Command::History(args) => block_on(history::history(session, &args)),
         Command::Log(args) => block_on(log::log(session, &args)),
+        Command::Report(args) => block_on(report::report(session, &args)),
         Command::Lease(args) => block_on(lease::lease(session, &args)),
         Command::Adopt(args) => block_on(adopt::adopt(session, &args)),
         Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),

@@ -11,6 +11,7 @@ pub(crate) mod look;
 pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod rehearsal;
+pub(crate) mod report;
 pub(crate) mod snapshot_list;
 pub(crate) mod status;
 pub(crate) mod table;
