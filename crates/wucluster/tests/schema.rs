@@ -90,6 +90,8 @@ fn what_is_printed_as_json_is_as_its_schema_says() {
         ("put-away --yes --json", "event"),
         ("log --json", "event"),
         ("log 1 --json", "event"),
+        ("report --json", "report"),
+        ("report 1 --json", "report"),
         ("snapshots --json", "snapshots"),
         ("explain chief/home --json", "explain"),
         ("status --json", "status"),
