@@ -66,7 +66,7 @@ fn a_cluster_of_another_store_is_shown_and_left_alone_until_it_is_adopted() {
     assert_tells(&place.ends(8, "adopt --store @/bob"), &["1 instance, 1 volume", "needs a yes"]);
     assert_tells(&place.ends(0, "adopt --yes --store @/bob"), &["2 things of gibbon"]);
     assert_tells(&place.ends(0, "adopt --yes --store @/bob"), &["nothing to adopt"]);
-    assert_tells(&place.ends(0, "history --store @/bob"), &["adopt"]);
+    assert_tells(&place.ends(0, "history --store @/bob"), &["adopt", "\t2\tadopted"]);
 
     assert_tells(&place.ends(4, "put-away --yes --store @/ann"), &["held[other-store]", "/bob"]);
     place.ends(0, "put-away --yes --store @/bob");

@@ -10,7 +10,7 @@ use wucluster_core::interlock::adopt::{OfAnother, by_store};
 use wucluster_core::observation::Found;
 use wucluster_engine::store::lease::{LeaseEnd, Purpose};
 use wucluster_engine::store::{Tenure, identity};
-use wucluster_engine::{AdoptError, Adopted, Adoption, EngineEvent};
+use wucluster_engine::{AdoptError, Adopted, Adoption, EngineEvent, EventKind};
 
 use super::{Session, confirm, lock};
 use crate::args::AdoptArgs;
@@ -106,10 +106,11 @@ async fn take_over(
     taken.adopt(seen.unwrap_or(0)).await?;
     let (tenure, records) = lock::begin(site, taken).await?;
     let adoption = Adoption { definition, tenure: &tenure, records: &records };
-    let result = site.engine().take_over(&adoption, &mut |_: &EngineEvent| {}).await;
+    let mut asked = 0;
+    let result = site.engine().take_over(&adoption, &mut counts(&mut asked)).await;
     let is_whole =
         result.as_ref().is_ok_and(|adopted| adopted.failed.is_empty() && adopted.left.is_empty());
-    end(site, &tenure, is_whole).await;
+    end(site, &tenure, is_whole, asked).await;
     let adopted = result.map_err(fault_of)?;
     tell(session, definition, &tenure, &adopted)
 }
@@ -203,8 +204,9 @@ async fn by_hand(
     let taken = lock::take(session, site, purpose()).await?;
     let (tenure, records) = lock::begin(site, taken).await?;
     let adoption = Adoption { definition, tenure: &tenure, records: &records };
-    let result = site.engine().adopt(&adoption, &found, subject, &mut |_: &EngineEvent| {}).await;
-    end(site, &tenure, result.is_ok()).await;
+    let mut asked = 0;
+    let result = site.engine().adopt(&adoption, &found, subject, &mut counts(&mut asked)).await;
+    end(site, &tenure, result.is_ok(), asked).await;
     match result {
         Err(AdoptError::Held(hold)) => {
             output.aside(&holds(&[*hold], &output.err));
@@ -236,10 +238,15 @@ fn purpose() -> Purpose {
     Purpose { command: "adopt".to_owned(), demand: None }
 }
 
+/// Counts what is asked of the cloud; looks are not told.
+fn counts(asked: &mut u64) -> impl FnMut(&EngineEvent) + Send {
+    |event| *asked += u64::from(matches!(event.kind, EventKind::Asked { .. }))
+}
+
 /// Gives the lease back. If that fails, whoever comes next sees that this process is gone.
-async fn end(site: &Site, tenure: &Tenure, is_whole: bool) {
+async fn end(site: &Site, tenure: &Tenure, is_whole: bool, requests: u64) {
     let outcome = if is_whole { "adopted" } else { "failed" }.to_owned();
-    let _ = tenure.end(&LeaseEnd { outcome, at: site.now(), requests: 0 }).await;
+    let _ = tenure.end(&LeaseEnd { outcome, at: site.now(), requests }).await;
 }
 
 fn fault_of(error: AdoptError) -> Fault {
