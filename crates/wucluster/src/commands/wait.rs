@@ -48,6 +48,9 @@ pub(crate) async fn wait(session: &Session, args: &WaitArgs) -> Result<Exit, Fau
                 definition.name, args.state
             ));
         }
+        None if exit == Exit::TimedOut => {
+            watch.say("the cloud could not be looked at in time; nothing was asked");
+        }
         None => watch.say("interrupted; nothing was asked"),
     }
     Ok(exit)
@@ -99,11 +102,21 @@ impl Watch<'_> {
                     if last.is_none() {
                         self.say_who_drives(site).await;
                     }
-                    self.tell(&verdict, now, now.since(began));
+                    let after = match last {
+                        Some(_) => format!(" after {}", span(now.since(began))),
+                        None => String::new(),
+                    };
+                    if let Some(missing) = missing(&verdict) {
+                        let (name, demand) = (&self.definition.name, self.demand);
+                        let told = format!("{name} is not {demand}{after}: {missing}");
+                        self.tell(&missing, &told, now);
+                    }
                     last = Some(verdict);
                 }
                 Err(error) if is_passing(&error) => {
-                    self.session.output.warn(format!("the cloud cannot be looked at: {error}"));
+                    let line =
+                        format!("the cloud cannot be looked at: {}", clean(&error.to_string()));
+                    self.tell(&line, &line, now);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -125,28 +138,23 @@ impl Watch<'_> {
                 self.say(&format!("{who} drives {}: {command}", self.definition.name));
             }
             None => self.say(&format!(
-                "nobody drives {} now; `wucluster {}` does",
+                "nobody drives {} now; `{} {}` does",
                 self.definition.name,
+                self.session.output.err.program,
                 self.demand.command()
             )),
         }
     }
 
-    /// Tells what is missing when that is another thing, and now and then all the same.
-    fn tell(&mut self, verdict: &Verdict, now: Timestamp, passed: Duration) {
-        let Some(text) = missing(verdict) else { return };
+    /// Tells something when it is another thing than was told last, and now and then all the same.
+    fn tell(&mut self, what: &str, line: &str, now: Timestamp) {
         let is_due = match &self.told {
-            Some((told, at)) => *told != text || now.since(*at) >= HEARTBEAT,
+            Some((told, at)) => told != what || now.since(*at) >= HEARTBEAT,
             None => true,
         };
         if is_due {
-            let name = &self.definition.name;
-            let after = match self.told {
-                Some(_) => format!(" after {}", span(passed)),
-                None => String::new(),
-            };
-            self.say(&format!("{name} is not {}{after}: {text}", self.demand));
-            self.told = Some((text, now));
+            self.say(line);
+            self.told = Some((what.to_owned(), now));
         }
     }
 
