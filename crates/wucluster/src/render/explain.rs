@@ -13,6 +13,7 @@ use wucluster_engine::{EngineEvent, EventKind};
 
 use super::hold::hold;
 use super::look::{Look, Tone};
+use super::report::what;
 use super::snapshot_list;
 use super::text::{clean, wrap};
 use super::tree::in_words;
@@ -349,17 +350,14 @@ fn event_text(kind: &EventKind) -> String {
                 note.as_ref().map_or_else(String::new, |note| format!("; {}", in_words(note)));
             format!("{from} -> {to}{note}")
         }
-        EventKind::Asked { action, .. } => format!("asked to {action}"),
-        EventKind::Answered { name, made: Some(made), .. } => format!("{name} made {made}"),
-        EventKind::Answered { name, made: None, .. } => format!("{name} was answered"),
-        EventKind::Failed { name, error, times, .. } => {
-            format!("{name} failed, {times} in a row: {error}")
-        }
+        EventKind::Asked { .. }
+        | EventKind::Answered { .. }
+        | EventKind::Failed { .. }
+        | EventKind::Released { .. } => what(kind),
         EventKind::PassedOver { hook, output, .. } => {
             format!("`{hook}` said no and was passed over: {output}")
         }
         EventKind::Held(hold) => format!("held[{}]: {}", hold.interlock, hold.what),
-        EventKind::Released { .. } => "no longer held".to_owned(),
         EventKind::Started { .. }
         | EventKind::Planned(_)
         | EventKind::LookFailed { .. }

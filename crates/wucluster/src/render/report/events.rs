@@ -59,7 +59,7 @@ fn of_fact(fact: &Fact) -> Option<Subject> {
 }
 
 /// Writes an event in words, without its subject.
-fn what(kind: &EventKind) -> String {
+pub(crate) fn what(kind: &EventKind) -> String {
     match kind {
         EventKind::Started { cluster, demand } => {
             format!("a drive of {cluster} to {demand} begins")

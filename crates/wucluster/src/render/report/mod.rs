@@ -10,6 +10,7 @@ mod timeline;
 use wucluster_engine::EngineEvent;
 
 use self::axis::Axis;
+pub(crate) use self::events::what;
 use self::markup::Markup;
 use super::look::Look;
 use super::words::{count, moment, span};

@@ -1,6 +1,7 @@
 //! The timeline as a drawing: bars cut by state, thin marks for requests, hatched where held.
 
 use wucluster_core::ids::Subject;
+use wucluster_core::time::Timestamp;
 
 use super::super::tree::in_words;
 use super::super::words::{count, span};
@@ -268,15 +269,8 @@ fn letters(word: &str) -> f64 {
 }
 
 fn held_title(bar: &Bar, hatch: &Hatch, axis: &Axis<'_>) -> String {
-    format!(
-        "{}: held[{}] {} to {} ({}): {}",
-        bar.subject,
-        hatch.code,
-        axis.words(hatch.from),
-        axis.words(hatch.to),
-        span(hatch.to.since(hatch.from)),
-        hatch.what,
-    )
+    let during = during(hatch.from, hatch.to, axis);
+    format!("{}: held[{}] {during}: {}", bar.subject, hatch.code, hatch.what)
 }
 
 fn title(bar: &Bar, stretch: &Stretch, axis: &Axis<'_>) -> String {
@@ -284,14 +278,13 @@ fn title(bar: &Bar, stretch: &Stretch, axis: &Axis<'_>) -> String {
         stretch.note.as_deref().map_or_else(String::new, |note| format!("; {}", in_words(note)));
     let id = stretch.id.as_deref().filter(|id| !note.contains(*id));
     let id = id.map_or_else(String::new, |id| format!("; {id}"));
-    format!(
-        "{}: {} {} to {} ({}){id}{note}",
-        bar.subject,
-        stretch.state,
-        axis.words(stretch.from),
-        axis.words(stretch.to),
-        span(stretch.to.since(stretch.from)),
-    )
+    let during = during(stretch.from, stretch.to, axis);
+    format!("{}: {} {during}{id}{note}", bar.subject, stretch.state)
+}
+
+/// Writes from when to when something was so, and for how long.
+fn during(from: Timestamp, to: Timestamp, axis: &Axis<'_>) -> String {
+    format!("{} to {} ({})", axis.words(from), axis.words(to), span(to.since(from)))
 }
 
 /// Returns how a state is drawn.
