@@ -18,5 +18,6 @@ pub mod plan;
 pub mod planner;
 pub mod policy;
 pub mod ports;
+pub mod scope;
 pub mod tags;
 pub mod time;

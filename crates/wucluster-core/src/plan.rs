@@ -10,6 +10,7 @@ use crate::demand::{Demand, Verdict};
 use crate::ids::{NodeName, Subject};
 use crate::interlock::{Cleared, Hold};
 use crate::observation::{MountObservation, NodeObservation, Observation};
+use crate::scope::Scope;
 use crate::time::Timestamp;
 
 /// One wave: everything that can be asked for right now, and why the rest cannot.
@@ -20,6 +21,8 @@ use crate::time::Timestamp;
 pub struct Plan {
     /// The demand that it serves.
     pub demand: Demand,
+    /// Which part of the cluster the demand is about.
+    pub scope: Scope,
     /// How far the demand is.
     pub verdict: Verdict,
     /// Requests, in the order of the definition; each may be issued now, all at once.
@@ -102,7 +105,7 @@ impl Plan {
         let mut rows = Vec::new();
         let notes = Notes::of(self);
         for node in &observation.nodes {
-            rows.push(self.node_row(&notes, node));
+            rows.push(self.node_row(&notes, node, observation));
             let mounts = observation.mounts_of(&node.name);
             for mount in mounts.filter(|mount| mount.is_defined || !mount.volumes.is_empty()) {
                 rows.push(self.mount_row(&notes, definition, mount));
@@ -111,24 +114,45 @@ impl Plan {
         rows
     }
 
-    fn node_row(&self, notes: &Notes<'_>, node: &NodeObservation) -> Row {
-        let concerns = node.is_defined || !self.demand.is_upward();
-        let wanted = match self.demand {
+    /// Lists the rows of what the demand is about: of a part, if it is about one, each mount below its node.
+    #[must_use]
+    pub fn rows_in_scope(
+        &self,
+        definition: &ClusterDefinition,
+        observation: &Observation,
+    ) -> Vec<Row> {
+        let mut rows = self.rows(definition, observation);
+        if !self.scope.is_whole() {
+            let kept: BTreeSet<NodeName> = rows
+                .iter()
+                .filter(|row| self.scope.has(&row.subject))
+                .filter_map(|row| row.subject.node().cloned())
+                .collect();
+            rows.retain(|row| match &row.subject {
+                Subject::Node(node) => kept.contains(node),
+                subject => self.scope.has(subject),
+            });
+        }
+        rows
+    }
+
+    fn node_row(
+        &self,
+        notes: &Notes<'_>,
+        node: &NodeObservation,
+        observation: &Observation,
+    ) -> Row {
+        let wanted = self.scope.of_node(self.demand, node, observation);
+        let wanted = wanted.and_then(|wanted| match wanted {
             Demand::Instantiated | Demand::Attached | Demand::Mounted => Some("running"),
             Demand::Launched => Some("launched"),
             Demand::Away => Some("away"),
             Demand::Haltable => Some("haltable"),
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => None,
-        };
-        notes.row(
-            Subject::Node(node.name.clone()),
-            node.is_defined,
-            node.word(),
-            wanted.filter(|_| concerns),
-            |row| {
-                row.id = node.instances.first().map(|instance| instance.id.to_string());
-            },
-        )
+        });
+        notes.row(Subject::Node(node.name.clone()), node.is_defined, node.word(), wanted, |row| {
+            row.id = node.instances.first().map(|instance| instance.id.to_string());
+        })
     }
 
     fn mount_row(
@@ -137,8 +161,8 @@ impl Plan {
         definition: &ClusterDefinition,
         mount: &MountObservation,
     ) -> Row {
-        let concerns = mount.is_defined || !self.demand.is_upward();
-        let wanted = match self.demand {
+        let wanted = self.scope.of_mount(self.demand, mount);
+        let wanted = wanted.map(|wanted| match wanted {
             Demand::Instantiated => "available",
             Demand::Attached => "attached",
             Demand::Mounted | Demand::Launched => "mounted",
@@ -146,14 +170,14 @@ impl Plan {
             Demand::Separated | Demand::Haltable => "separated",
             Demand::RecentlySnapshotted => "snapshotted",
             Demand::Away => "away",
-        };
+        });
         let volume = mount.volumes.first();
         let newest = mount.snapshots.first();
         notes.row(
             Subject::Mount(mount.key.clone()),
             mount.is_defined,
             mount.word(),
-            Some(wanted).filter(|_| concerns),
+            wanted,
             |row| {
                 row.id = volume
                     .map(|volume| volume.id.to_string())

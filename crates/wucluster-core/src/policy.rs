@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::MountKey;
 #[cfg(feature = "ablation")]
 use crate::interlock::Interlock;
+use crate::scope::Scope;
 
 /// What the user permits and how patient we are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,11 @@ pub struct Policy {
     /// Mounts whose newest data may be given up: they begin from the newest whole snapshot that is
     /// left, or blank. Only a person can say so, by name.
     pub lose: BTreeSet<MountKey>,
+    /// Which part of the cluster the demand is about.
+    pub scope: Scope,
+    /// The generation to go back to: mounts without a volume begin from their snapshots of it. `None`: from their newest.
+    /// Only a person can say so.
+    pub generation: Option<u64>,
     /// How long a running node may stay silent before that becomes a hold.
     ///
     /// Default 5 minutes: sshd answers 20 to 60 s after `running` on EC2, and machines emulated
@@ -155,6 +161,8 @@ impl Default for Policy {
         Self {
             consent: Consent::Only(BTreeSet::new()),
             lose: BTreeSet::new(),
+            scope: Scope::default(),
+            generation: None,
             silence_max: Duration::from_secs(300),
             ready_patience: Duration::from_secs(300),
             attachment_patience: Duration::from_secs(90),

@@ -26,6 +26,8 @@ pub const KEY_MOUNT: &str = "wucluster:mount";
 pub const KEY_EPOCH: &str = "wucluster:epoch";
 /// Tag key of the generation.
 pub const KEY_GENERATION: &str = "wucluster:generation";
+/// Tag key of the generation that a volume was made to go back to; volumes that begin from the newest data have none.
+pub const KEY_BACK_TO: &str = "wucluster:back-to";
 /// Tag key of what is known about the content: `blank` or `data`.
 pub const KEY_CONTENT: &str = "wucluster:content";
 /// Tag key of the file system that was made, such as `ext4 UUID`.
@@ -136,6 +138,12 @@ impl Tags {
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
         self.get(KEY_GENERATION)?.parse().ok()
+    }
+
+    /// Reads which generation a volume was made to go back to. `None`: none, it began from the newest data.
+    #[must_use]
+    pub fn back_to(&self) -> Option<u64> {
+        self.get(KEY_BACK_TO)?.parse().ok()
     }
 
     /// Reads what is known about the content. `None`: missing or unreadable.

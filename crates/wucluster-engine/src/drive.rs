@@ -235,6 +235,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         self.tell(EventKind::Started {
             cluster: self.pursuit.definition.name.clone(),
             demand: self.pursuit.demand,
+            only: self.pursuit.policy.scope.words(),
         });
         if let Some(record) = self.pursuit.records.begin(self.engine.clock) {
             self.record(record.fact);
@@ -419,8 +420,10 @@ impl<'a, 'e> Drive<'a, 'e> {
         // What is on its way out is awaited by nobody, but one look without it is no proof that it has ended.
         let is_doubted =
             |one: &Awaited| one.is_ending && self.absent.get(&one.what).copied() == Some(1);
+        let scope = &self.pursuit.policy.scope;
+        let mut memories = self.memory.subjects.iter().filter(|(subject, _)| scope.has(subject));
         self.memory.doubts_until.is_some_and(|until| seen_at < until)
-            || self.memory.subjects.values().any(|memory| {
+            || memories.any(|(_, memory)| {
                 memory.unsure.as_ref().is_some_and(|unsure| unsure.until > seen_at)
                     || (is_apart && memory.open_requests.iter().any(attaches))
                     || (is_upward && memory.open_requests_at(seen_at).any(ends))
@@ -441,6 +444,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         let (now, patience) = (self.now(), policy.attachment_patience);
         let missing = self.memory.deviceless_since.iter();
         let missing = missing.filter(|(_, since)| now.since(**since) < patience);
+        let missing = missing.filter(|(key, _)| policy.scope.has(&Subject::Mount((*key).clone())));
         let nodes: Vec<NodeName> = missing.map(|(key, _)| key.node.clone()).collect();
         let is_missed = !nodes.is_empty();
         self.awaited.extend(nodes);
@@ -516,7 +520,7 @@ impl<'a, 'e> Drive<'a, 'e> {
 
     /// Tells what changed since the last plan.
     fn show(&mut self, plan: &Plan, observation: &Observation) {
-        let rows = plan.rows(&self.pursuit.definition, observation);
+        let rows = plan.rows_in_scope(&self.pursuit.definition, observation);
         for row in &rows {
             let before = self.words.insert(row.subject.clone(), row.state.clone());
             if let Some(from) = before.filter(|from| *from != row.state) {
@@ -566,7 +570,7 @@ impl<'a, 'e> Drive<'a, 'e> {
     fn progress(&self) -> Option<Progress> {
         let (plan, observation) = (self.plan.as_ref()?, self.observation.as_ref()?);
         Some(Progress {
-            rows: plan.rows(&self.pursuit.definition, observation),
+            rows: plan.rows_in_scope(&self.pursuit.definition, observation),
             holds: plan.holds.clone(),
             requests: self.requests,
         })

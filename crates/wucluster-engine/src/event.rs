@@ -31,6 +31,9 @@ pub enum EventKind {
         cluster: ClusterName,
         /// The demand.
         demand: Demand,
+        /// Which parts of the cluster it is about; none: all of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        only: Vec<String>,
     },
     /// A wave was planned on new observations: everything that a screen shows.
     Planned(Progress),

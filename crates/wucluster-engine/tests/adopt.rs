@@ -52,7 +52,7 @@ impl<'a> Desk<'a> {
         let clock = self.sim.begin_operator();
         let taking = Taking {
             operator: Operator::default(),
-            purpose: Purpose { command: purpose.to_owned(), demand: None },
+            purpose: Purpose { command: purpose.to_owned(), demand: None, only: Vec::new() },
             nonce: format!("{purpose} {:?} {:p}", clock.now(), Arc::as_ptr(&self.objects)),
             patience: Duration::ZERO,
             is_gone: &|_| true,

@@ -3,12 +3,16 @@
 
 mod world;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use world::{Operator, PAIR, TRIO, key, node, world as quiet, world_with};
 use wucluster_core::demand::Demand;
+use wucluster_core::ids::Subject;
+use wucluster_core::policy::Consent;
+use wucluster_core::scope::Scope;
 use wucluster_engine::Outcome;
-use wucluster_sim::{Answer, Fault, Faults, HookScript, Human, Lie, Limits, World};
+use wucluster_sim::{Answer, Fault, Faults, HarmKind, HookScript, Human, Lie, Limits, World};
 
 /// Writes a line into every mount and lets it reach the disks.
 fn write_everywhere(world: &mut World, operator: &Operator) {
@@ -373,6 +377,193 @@ fn what_left_the_definition_is_put_away_with_the_cluster() {
     assert_eq!(world.instance_of(&node("worker-1")), None);
     let world = operator.drive(world, Demand::Launched).reached();
     assert_data(&world, &operator);
+}
+
+#[test]
+fn what_left_the_definition_is_put_away_by_a_launch_where_that_is_said() {
+    let mut operator = Operator::new(TRIO);
+    let mut world = operator.drive(quiet(20), Demand::Launched).reached();
+    write_everywhere(&mut world, &operator);
+    let mut narrower = Operator::new(
+        &TRIO
+            .replace("count = 2", "count = 1")
+            .replace(r#"mount.data = { at = "/mnt/data", size = "2 GiB", fs = "xfs" }"#, ""),
+    );
+    narrower.records.clone_from(&operator.records);
+    let before = (world.instance_of(&node("chief")), world.volume_of(&key("chief/home")));
+    narrower.policy.scope = Scope::default().and_take_away_removed();
+    let drive = narrower.drive(world, Demand::Launched);
+    assert_eq!(drive.asked("DeleteVolume"), 2);
+    assert_eq!(drive.asked("TerminateInstances"), 1);
+    let world = drive.reached();
+    assert_eq!(world.instance_of(&node("worker-2")), None);
+    assert_eq!(world.volumes_of(&key("worker-2/scratch")), []);
+    assert_eq!(world.volumes_of(&key("chief/data")), []);
+    assert_eq!((world.instance_of(&node("chief")), world.volume_of(&key("chief/home"))), before);
+    operator.records.clone_from(&narrower.records);
+    let world = operator.drive(world, Demand::Launched).reached();
+    assert_data(&world, &operator);
+}
+
+#[test]
+fn what_left_the_definition_stays_where_nobody_said_yes_to_its_deletion() {
+    let mut operator = Operator::new(TRIO);
+    let world = operator.drive(quiet(20), Demand::Launched).reached();
+    let mut narrower = Operator::new(PAIR);
+    narrower.records.clone_from(&operator.records);
+    narrower.policy.scope = Scope::default().and_take_away_removed();
+    narrower.policy.consent = Consent::Only(BTreeSet::new());
+    let drive = narrower.drive(world, Demand::Launched);
+    drive.unharmed();
+    assert_eq!(
+        drive.held(),
+        [
+            "beyond-yes worker-1",
+            "beyond-yes worker-2",
+            "beyond-yes worker-1/scratch",
+            "beyond-yes worker-2/scratch"
+        ]
+    );
+    assert!(drive.world.mounted_at(&key("chief/home")).is_some());
+    assert!(drive.world.instance_of(&node("worker-1")).is_some());
+}
+
+#[test]
+fn a_part_is_driven_by_itself_in_every_direction() {
+    for demand in Demand::ALL {
+        for part in ["worker-1", "worker-*/scratch", "chief/home"] {
+            let mut operator = Operator::new(TRIO);
+            let mut world = operator.drive(quiet(31), Demand::Launched).reached();
+            write_everywhere(&mut world, &operator);
+            let scope = Scope::of(vec![part.parse().unwrap()]);
+            let rest = |world: &World| {
+                let keys = operator.definition.mounts().map(|(key, _)| key);
+                let out = keys.filter(|key| !scope.has(&Subject::Mount(key.clone())));
+                out.map(|key| (world.volume_of(&key), world.mounted_at(&key))).collect::<Vec<_>>()
+            };
+            let before = rest(&world);
+            let mut partial = operator.clone();
+            partial.policy.scope = scope.clone();
+            let world = partial.drive(world, demand).reached();
+            assert_eq!(rest(&world), before, "{demand} --only {part}");
+            let is_away = demand == Demand::Away;
+            let named = operator
+                .definition
+                .mounts()
+                .find(|(key, _)| scope.has(&Subject::Mount(key.clone())));
+            let (named, _) = named.unwrap();
+            assert_eq!(world.volumes_of(&named).is_empty(), is_away, "{demand} --only {part}");
+            assert_eq!(
+                world.instance_of(&named.node).is_none(),
+                is_away && part == "worker-1",
+                "{demand} --only {part}"
+            );
+            // And back, with all its bytes.
+            let world = partial.drive(world, Demand::Launched).reached();
+            assert_data(&world, &operator);
+        }
+    }
+}
+
+#[test]
+fn a_part_of_what_is_away_comes_up_with_the_node_that_it_needs() {
+    let mut operator = Operator::new(TRIO);
+    operator.policy.scope = Scope::of(vec!["worker-2/scratch".parse().unwrap()]);
+    let world = operator.drive(quiet(32), Demand::Launched).reached();
+    assert!(world.mounted_at(&key("worker-2/scratch")).is_some());
+    assert_eq!(world.instance_of(&node("worker-1")), None);
+    assert_eq!(world.volumes_of(&key("chief/home")), []);
+}
+
+#[test]
+fn a_silent_node_is_no_concern_of_another_part() {
+    let mut operator = Operator::new(TRIO);
+    let mut world = operator.drive(quiet(33), Demand::Launched).reached();
+    let silent = Fault::Unreachable { node: Some(node("chief")), span: None, hangs: true };
+    assert!(world.strike(&silent));
+    operator.policy.scope = Scope::of(vec!["worker-*".parse().unwrap()]);
+    let world = operator.drive(world, Demand::Away).reached();
+    assert!(world.instance_of(&node("chief")).is_some());
+    assert_eq!(world.instance_of(&node("worker-1")), None);
+}
+
+/// Writes a number into every mount and lets it reach the disks.
+fn write_number(world: &mut World, operator: &Operator, number: u64) {
+    for (mount, _) in operator.definition.mounts() {
+        world.write(&mount, "number", &number.to_string()).expect("it is mounted");
+    }
+}
+
+#[track_caller]
+fn assert_number(world: &World, operator: &Operator, number: u64) {
+    for (mount, _) in operator.definition.mounts() {
+        let read = world.read(&mount, "number").expect("it is mounted");
+        assert_eq!(read.as_deref(), Some(number.to_string().as_str()), "{mount}");
+    }
+}
+
+/// A cluster that is away, and held 1, 2 and 3 at its put-aways.
+fn thrice_away(operator: &mut Operator, seed: u64) -> World {
+    let mut world = quiet(seed);
+    for number in 1..=3 {
+        world = operator.drive(world, Demand::Launched).reached();
+        write_number(&mut world, operator, number);
+        world = operator.drive(world, Demand::Away).reached();
+    }
+    world
+}
+
+#[test]
+fn a_cluster_goes_back_to_any_generation_and_forth_again() {
+    let mut operator = Operator::new(TRIO);
+    let mut world = thrice_away(&mut operator, 34);
+    for generation in [1, 3, 2] {
+        operator.policy.generation = Some(generation);
+        world.says_go_back_to(generation);
+        world = operator.drive(world, Demand::Launched).reached();
+        assert_number(&world, &operator, generation);
+        operator.policy.generation = None;
+        // What runs is what a plain launch finds.
+        world = operator.drive(world, Demand::Launched).reached();
+        assert_number(&world, &operator, generation);
+        world = operator.drive(world, Demand::Away).reached();
+    }
+    // The newest data is what was put away last.
+    let mut world = operator.drive(world, Demand::Launched).reached();
+    assert_number(&world, &operator, 2);
+    write_number(&mut world, &operator, 7);
+    let world = operator.drive(world, Demand::Away).reached();
+    let world = operator.drive(world, Demand::Launched).reached();
+    assert_number(&world, &operator, 7);
+}
+
+#[test]
+fn to_go_back_without_a_persons_word_is_harm() {
+    let mut operator = Operator::new(TRIO);
+    let world = thrice_away(&mut operator, 34);
+    operator.policy.generation = Some(1);
+    let drive = operator.drive(world, Demand::Launched);
+    let kinds: Vec<HarmKind> = drive.world.harm().iter().map(|harm| harm.kind).collect();
+    assert_eq!(kinds, [HarmKind::RestoredOlder; 4]);
+}
+
+#[test]
+fn whoever_goes_on_with_a_return_that_was_cut_short_ends_with_the_same_generation() {
+    for seconds in 1..40 {
+        let mut operator = Operator::new(TRIO);
+        let mut world = thrice_away(&mut operator, 35);
+        world.says_go_back_to(1);
+        let mut back = operator.clone();
+        back.policy.generation = Some(1);
+        let world = back.drive_and_die(world, Demand::Launched, Duration::from_secs(seconds));
+        let begun = operator.definition.mounts().any(|(key, _)| !world.volumes_of(&key).is_empty());
+        operator.records.clone_from(&back.records);
+        let world = operator.drive(world, Demand::Launched).reached();
+        let read = world.read(&key("chief/home"), "number").unwrap();
+        let number = read.unwrap().parse().unwrap();
+        assert_eq!(number, if begun { 1 } else { 3 }, "cut after {seconds} s");
+        assert_number(&world, &operator, number);
+    }
 }
 
 #[test]

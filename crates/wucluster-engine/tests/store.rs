@@ -108,7 +108,11 @@ impl Place {
     ) -> Result<Taken, LeaseError> {
         let taking = Taking {
             operator: Operator { who: who.to_owned(), ..Operator::default() },
-            purpose: Purpose { command: "launch".to_owned(), demand: Some(Demand::Launched) },
+            purpose: Purpose {
+                command: "launch".to_owned(),
+                demand: Some(Demand::Launched),
+                only: Vec::new(),
+            },
             nonce: format!("{who} {:?}", self.clock.now()),
             patience,
             is_gone,

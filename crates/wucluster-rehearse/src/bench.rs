@@ -616,7 +616,7 @@ impl Bench {
         let others = others.map_err(|error| failed(&error))?;
         let marks = others.iter().filter_map(|one| one.store.as_ref());
         let seen = marks.map(|mark| mark.adoptions).max().unwrap_or(0);
-        let purpose = Purpose { command: "adopt".to_owned(), demand: None };
+        let purpose = Purpose { command: "adopt".to_owned(), demand: None, only: Vec::new() };
         let begun = self.begin_for(&door, &clock, purpose, Comes::Takes, Some(seen)).await;
         let Begun { tenure, records, .. } = begun.map_err(|refused| failed(&refused))?;
         let adoption = Adoption { definition: &definition, tenure: &tenure, records: &records };
@@ -639,7 +639,7 @@ impl Bench {
         demand: Demand,
         comes: Comes,
     ) -> Result<Begun, Refused> {
-        let purpose = Purpose { command: demand.command(), demand: Some(demand) };
+        let purpose = Purpose { command: demand.command(), demand: Some(demand), only: Vec::new() };
         self.begin_for(door, clock, purpose, comes, None).await
     }
 

@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use wucluster_core::definition::{Provider, parse_duration};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::MountKey;
+use wucluster_core::scope::Part;
 use wucluster_rehearse::runs::Kind;
 
 use crate::topics;
@@ -228,6 +229,12 @@ pub(crate) struct PlanArgs {
     /// Lists every node, without folding those that are alike
     #[arg(long)]
     pub(crate) all: bool,
+    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    #[arg(long, value_name = "NODE[/MOUNT]")]
+    pub(crate) only: Vec<Part>,
+    /// Begins from what this generation holds, not from the newest; `wucluster snapshots` lists them
+    #[arg(long, value_name = "N")]
+    pub(crate) generation: Option<u64>,
 }
 
 /// What `rehearse` takes.
@@ -304,6 +311,17 @@ pub(crate) struct DriveArgs {
     /// from the newest whole snapshot that is left, or blank. Nothing is deleted by it.
     #[arg(long, value_name = "NODE/MOUNT", value_parser = mount_key)]
     pub(crate) lose: Vec<MountKey>,
+    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    ///
+    /// A node comes with all its mounts, a mount that is to come up with its node. The rest is neither asked for anything
+    /// nor waited for.
+    #[arg(long, value_name = "NODE[/MOUNT]")]
+    pub(crate) only: Vec<Part>,
+    /// Goes back: each mount begins from what this generation holds; `wucluster snapshots` lists them
+    ///
+    /// For mounts that are away. What is newer is left behind in its snapshots, after a question; nothing is deleted by it.
+    #[arg(long, value_name = "N", conflicts_with = "lose")]
+    pub(crate) generation: Option<u64>,
 }
 
 fn mount_key(text: &str) -> Result<MountKey, String> {
@@ -322,6 +340,9 @@ pub(crate) struct StatusArgs {
     /// Looks again every two seconds, until Ctrl-C
     #[arg(short, long)]
     pub(crate) watch: bool,
+    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    #[arg(long, value_name = "NODE[/MOUNT]")]
+    pub(crate) only: Vec<Part>,
 }
 
 /// What `wait` takes.
@@ -330,6 +351,9 @@ pub(crate) struct WaitArgs {
     /// The state; `wucluster help states` explains them
     #[arg(value_parser = demand())]
     pub(crate) state: Demand,
+    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    #[arg(long, value_name = "NODE[/MOUNT]")]
+    pub(crate) only: Vec<Part>,
 }
 
 /// What `explain` takes.

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 use wucluster_core::definition::Size;
+use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
 use wucluster_core::interlock::data::{Cover, cover};
 use wucluster_core::observation::{
     InstanceState, MountObservation, Observation, VolumeSeen, VolumeState,
 };
+use wucluster_core::scope::Scope;
 use wucluster_core::tags::ContentMark;
 use wucluster_core::time::Timestamp;
 
@@ -48,14 +50,16 @@ pub(crate) enum Kept {
     },
 }
 
-/// Lists what putting the cluster away would delete, nodes with their mounts below them.
+/// Lists what a demand would delete, nodes with their mounts below them: on the way down what is in its scope, on the way up
+/// what of it has left the definition, if that is put away.
 ///
 /// Left out is what is on its way out already, what carries a name that others carry too, and what
 /// has failed: none of it is deleted by us.
-pub(crate) fn deletions(observation: &Observation) -> Vec<Deletion> {
+pub(crate) fn deletions(demand: Demand, scope: &Scope, observation: &Observation) -> Vec<Deletion> {
     let mut found = Vec::new();
     for node in &observation.nodes {
-        if let Some(instance) = node.instance()
+        if scope.of_node(demand, node, observation) == Some(Demand::Away)
+            && let Some(instance) = node.instance()
             && is_deletable_instance(&instance.state)
         {
             found.push(Deletion {
@@ -66,7 +70,8 @@ pub(crate) fn deletions(observation: &Observation) -> Vec<Deletion> {
             });
         }
         for mount in observation.mounts.iter().filter(|mount| mount.key.node == node.name) {
-            if let Some(volume) = mount.volume()
+            if scope.of_mount(demand, mount) == Some(Demand::Away)
+                && let Some(volume) = mount.volume()
                 && is_deletable_volume(&volume.state)
             {
                 found.push(Deletion {

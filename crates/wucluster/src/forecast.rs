@@ -10,17 +10,44 @@ use wucluster_core::observation::Observation;
 use wucluster_core::plan::Plan;
 use wucluster_core::planner;
 use wucluster_core::policy::{Consent, Policy};
+use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
+
+use crate::history::LastRun;
+
+/// A demand, on which part of the cluster, and from which generation.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// The state.
+    pub(crate) demand: Demand,
+    /// Of which part.
+    pub(crate) scope: Scope,
+    /// The generation to go back to.
+    pub(crate) generation: Option<u64>,
+}
+
+impl From<Demand> for Wish {
+    fn from(demand: Demand) -> Self {
+        Self { demand, scope: Scope::default(), generation: None }
+    }
+}
+
+impl From<&LastRun> for Wish {
+    fn from(run: &LastRun) -> Self {
+        Self { scope: run.scope(), ..Self::from(run.demand) }
+    }
+}
 
 /// Plans as if everything safe were said yes to.
 pub(crate) fn forecast(
     definition: &ClusterDefinition,
-    demand: Demand,
+    wish: impl Into<Wish>,
     observation: &Observation,
     memory: &Memory,
     now: Timestamp,
 ) -> Plan {
-    let policy = Policy { consent: Consent::Everything, ..Policy::default() };
+    let Wish { demand, scope, generation } = wish.into();
+    let policy = Policy { consent: Consent::Everything, scope, generation, ..Policy::default() };
     planner::plan(&Context { definition, demand, observation, memory, policy: &policy, now })
 }
 

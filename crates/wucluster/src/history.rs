@@ -3,6 +3,7 @@
 use serde::Serialize;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
+use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::store::journal;
 use wucluster_engine::store::lease::{self, Held, LeaseEnd, LeaseError, Newest};
@@ -24,12 +25,23 @@ pub(crate) struct LastRun {
     pub(crate) run: u64,
     /// What it was for.
     pub(crate) demand: Demand,
+    /// Which parts of the cluster it was about; none: all of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) only: Vec<String>,
     /// How it ended; `None` when that was not written: it goes on, or was ended from outside.
     pub(crate) outcome: Option<String>,
     /// When it began.
     pub(crate) started_at: Timestamp,
     /// When it last wrote.
     pub(crate) heard_at: Timestamp,
+}
+
+impl LastRun {
+    /// Returns which part of the cluster it was about.
+    pub(crate) fn scope(&self) -> Scope {
+        // What was written down was read as parts before.
+        Scope::of(self.only.iter().filter_map(|part| part.parse().ok()).collect())
+    }
 }
 
 /// Who drives the cluster now.
@@ -93,6 +105,7 @@ pub(crate) async fn lately(objects: &dyn Objects) -> Result<Lately, LeaseError> 
         Some(LastRun {
             run: lease.run,
             demand,
+            only: lease.purpose.only.clone(),
             outcome: end.as_ref().map(|end| end.outcome.clone()),
             started_at: lease.since,
             heard_at,

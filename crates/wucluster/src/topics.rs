@@ -80,11 +80,14 @@ Examples:
   wucluster launch
   wucluster launch --dry-run     show what it would take
   wucluster launch --timeout 20m
+  wucluster launch --only 'worker-*'
+  wucluster launch --generation 3   go back to what generation 3 holds
   wucluster launch --lose chief/home
 
 Each mount begins from its volume, else from its newest snapshot, else, where no data ever was, blank. \
 Where data was and its newest snapshot is not to be had, nothing takes its place, until `--lose` gives \
-that data up by name.
+that data up by name. What has left the definition is put away after a question that names it; without a \
+terminal to ask on, and with `--yes`, it stays.
 Exit codes: as for `wucluster help become`.";
 
 pub(crate) const PUT_AWAY: &str = "\
@@ -92,6 +95,7 @@ Examples:
   wucluster put-away             list what is deleted, ask, do it
   wucluster put-away --yes       print the list and do it
   wucluster put-away --wait 2h   wait for busy mounts to become free
+  wucluster put-away --only worker-3 --only '*/scratch'
 
 Unmounts, detaches, takes a snapshot of each mount, and deletes a volume only once its snapshot is \
 complete. A yes covers the listed things and nothing that appears later. Without a terminal to ask on, \

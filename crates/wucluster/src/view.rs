@@ -1,5 +1,7 @@
 //! Where everything is, as `status` shows it and `--json` prints it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use wucluster_core::definition::{ClusterDefinition, Provider, Size};
 use wucluster_core::demand::Demand;
@@ -9,6 +11,7 @@ use wucluster_core::observation::{
     Contents, FilesystemState, MountObservation, NodeObservation, Observation, Observed, Stranger,
 };
 use wucluster_core::plan::{Plan, Row};
+use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 
 use crate::forecast::next;
@@ -55,6 +58,24 @@ pub(crate) struct Status {
     pub(crate) strangers: Vec<Stranger>,
     /// Mounts that left the definition and of which only snapshots are left.
     pub(crate) left_behind: Vec<MountKey>,
+}
+
+impl Status {
+    /// Leaves out the rows of what is not in a part of the cluster; what is said of the whole stays.
+    pub(crate) fn keep_only(&mut self, scope: &Scope) {
+        if scope.is_whole() {
+            return;
+        }
+        let named = |row: &StatusRow| match MountKey::try_from(row.name.clone()) {
+            Ok(key) => scope.has(&Subject::Mount(key)),
+            Err(_) => scope.has(&Subject::Node(row.node.clone())),
+        };
+        let nodes: BTreeSet<NodeName> =
+            self.rows.iter().filter(|row| named(row)).map(|row| row.node.clone()).collect();
+        self.rows.retain(|row| named(row) || !row.is_mount && nodes.contains(&row.node));
+        self.strangers.clear();
+        self.left_behind.retain(|key| scope.has(&Subject::Mount(key.clone())));
+    }
 }
 
 /// A state that does not hold, and how much of it does.
@@ -117,6 +138,7 @@ pub(crate) fn status(
 ) -> Status {
     let blank = Plan {
         demand: Demand::Launched,
+        scope: Scope::default(),
         verdict: Demand::Launched.verdict(definition, observation, now),
         actions: Vec::new(),
         waits: Vec::new(),

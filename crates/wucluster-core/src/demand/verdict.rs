@@ -8,6 +8,7 @@ use crate::observation::{
     AttachmentState, FilesystemState, InstanceState, MountObservation, NodeObservation,
     Observation, Observed, Stranger, VolumeState,
 };
+use crate::scope::Scope;
 use crate::time::Timestamp;
 
 /// Whether one clause holds for one subject.
@@ -61,12 +62,24 @@ impl Demand {
         }
     }
 
-    /// Judges the demand. What could not be seen is unknown, never met.
+    /// Judges the demand on the whole cluster. What could not be seen is unknown, never met.
     ///
     /// `now` serves only to tell a snapshot's age, where the definition sets `recent`.
     #[must_use]
     pub fn verdict(
         self,
+        definition: &ClusterDefinition,
+        observation: &Observation,
+        now: Timestamp,
+    ) -> Verdict {
+        self.verdict_in(&Scope::default(), definition, observation, now)
+    }
+
+    /// Judges the demand on a part of the cluster, as [`Demand::verdict`] does on all of it.
+    #[must_use]
+    pub fn verdict_in(
+        self,
+        scope: &Scope,
         definition: &ClusterDefinition,
         observation: &Observation,
         now: Timestamp,
@@ -77,8 +90,9 @@ impl Demand {
             Answer::No(why) => verdict.unmet.push(Shortfall { clause, subject, why }),
             Answer::Unknown(why) => verdict.unknown.push(Shortfall { clause, subject, why }),
         };
-        for node in observation.nodes.iter().filter(|node| node.is_defined || !self.is_upward()) {
-            for &clause in self.node_clauses() {
+        for node in &observation.nodes {
+            let Some(wanted) = scope.of_node(self, node, observation) else { continue };
+            for &clause in wanted.node_clauses() {
                 put(
                     clause,
                     Subject::Node(node.name.clone()),
@@ -86,9 +100,9 @@ impl Demand {
                 );
             }
         }
-        for mount in observation.mounts.iter().filter(|mount| mount.is_defined || !self.is_upward())
-        {
-            for &clause in self.mount_clauses() {
+        for mount in &observation.mounts {
+            let Some(wanted) = scope.of_mount(self, mount) else { continue };
+            for &clause in wanted.mount_clauses() {
                 let answer = mount_clause(clause, definition, observation, mount, now);
                 let is_yes = matches!(answer, Answer::Yes);
                 put(clause, Subject::Mount(mount.key.clone()), answer);
@@ -97,21 +111,22 @@ impl Demand {
                 }
             }
         }
+        // What fits no node or mount is in no part by name.
+        let strangers = if scope.is_whole() { &observation.strangers[..] } else { &[] };
         if self == Self::Away {
-            for stranger in
-                observation.strangers.iter().filter(|stranger| stranger.kind != "snapshot")
-            {
+            for stranger in strangers.iter().filter(|stranger| stranger.kind != "snapshot") {
                 let clause =
                     if stranger.kind == "volume" { Clause::NoVolume } else { Clause::NoInstance };
                 let why = format!("{} is {}: {}", stranger.kind, stranger.state, stranger.why);
                 put(clause, Subject::Stranger(stranger.id.clone()), Answer::No(why));
             }
         } else if !self.is_upward() {
-            for stranger in &observation.strangers {
+            for stranger in strangers {
                 let answer = not_in_use(definition, observation, stranger);
                 put(Clause::NotMounted, Subject::Stranger(stranger.id.clone()), answer);
             }
-            for node in &observation.nodes {
+            let named = |node: &&NodeObservation| scope.of_node(self, node, observation).is_some();
+            for node in observation.nodes.iter().filter(named) {
                 let answer = nothing_unlisted(observation, node);
                 put(Clause::NotMounted, Subject::Node(node.name.clone()), answer);
             }

@@ -371,6 +371,9 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
         let any = with_data.iter().rev().find(|seen| seen.state == SnapshotState::Completed);
         return Ok(any.map_or(Source::Blank, |any| Source::Own((*any).clone())));
     }
+    if let Some(generation) = ctx.policy.generation {
+        return as_of(&subject, &with_data, generation, base);
+    }
     if ctx.policy.lose.contains(key) {
         let newest_whole = with_data.iter().find(|seen| seen.state == SnapshotState::Completed);
         return Ok(match (newest_whole, base) {
@@ -394,6 +397,10 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
                 }
             },
         ));
+    }
+    // What was written since it went back, and is not to be had, is missed like any other data: that is asked above.
+    if let Some(generation) = going_back(ctx, mount) {
+        return as_of(&subject, &with_data, generation, base);
     }
     let Some(newest) = newest else {
         return Ok(base.map_or(Source::Blank, Source::Base));
@@ -444,6 +451,67 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
             first.message.as_ref().map_or_else(String::new, |message| format!(": {message}"))
         ),
     ))
+}
+
+/// Tells to which generation a mount without a volume goes back: the one that a person names now, or the one that others
+/// of the cluster went back to in the launch that is under way, so that it ends with one and the same set however often it
+/// is interrupted.
+pub(crate) fn going_back(ctx: &Context<'_>, mount: &MountObservation) -> Option<u64> {
+    if ctx.policy.generation.is_some() {
+        return ctx.policy.generation;
+    }
+    let own = mount.snapshots.iter().filter_map(|seen| seen.tags.generation()).max();
+    let volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
+    let went_back = volumes.filter_map(|volume| {
+        let (launched, back_to) = (volume.tags.generation()?, volume.tags.back_to()?);
+        // What was put away since then has newer data.
+        own.is_none_or(|own| own < launched).then_some((launched, back_to))
+    });
+    went_back.max().map(|(_, back_to)| back_to)
+}
+
+/// Finds what a mount held in a generation: its newest snapshot of that one or, where it has none of it, of the last before.
+fn as_of(
+    subject: &Subject,
+    with_data: &[&SnapshotSeen],
+    generation: u64,
+    base: Option<SnapshotId>,
+) -> Result<Source, Refusal> {
+    let rank =
+        |seen: &SnapshotSeen| (seen.tags.generation(), seen.tags.epoch().map(|epoch| epoch.number));
+    if let Some(unreadable) = with_data.iter().find(|seen| seen.tags.generation().is_none()) {
+        return Err(missing(
+            subject,
+            format!(
+                "{} has no readable generation, so what it held then cannot be told",
+                unreadable.id
+            ),
+        ));
+    }
+    let of_then =
+        with_data.iter().filter(|seen| seen.tags.generation().is_some_and(|of| of <= generation));
+    let Some(newest) = of_then.clone().map(|seen| rank(seen)).max() else {
+        return Ok(base.map_or(Source::Blank, Source::Base));
+    };
+    let newest: Vec<&&SnapshotSeen> = of_then.filter(|seen| rank(seen) == newest).collect();
+    // All of one epoch hold the same.
+    if let Some(whole) = newest.iter().rev().find(|seen| seen.state == SnapshotState::Completed) {
+        return Ok(Source::Own((**whole).clone()));
+    }
+    let first = newest[0];
+    Err(match first.state {
+        SnapshotState::Pending | SnapshotState::Recovering => {
+            let what = format!("{} of generation {generation} is {}", first.id, first.state);
+            Refusal::wait(subject.clone(), WaitOn::Cloud, what)
+        }
+        SnapshotState::Completed
+        | SnapshotState::Error
+        | SnapshotState::Recoverable
+        | SnapshotState::Unrecognized(_) => missing(
+            subject,
+            format!("{}, which it held in generation {generation}, is {}", first.id, first.state),
+        ),
+    })
 }
 
 /// Finds a snapshot of the highest write epoch that was begun before one of a lower epoch: epochs grow with

@@ -54,9 +54,11 @@ impl From<Refusal> for Step {
 /// plan that is not met has an action, a wait or a hold.
 #[must_use]
 pub fn plan(ctx: &Context<'_>) -> Plan {
-    let verdict = ctx.demand.verdict(ctx.definition, ctx.observation, ctx.now);
+    let scope = &ctx.policy.scope;
+    let verdict = ctx.demand.verdict_in(scope, ctx.definition, ctx.observation, ctx.now);
     let mut plan = Plan {
         demand: ctx.demand,
+        scope: scope.clone(),
         verdict,
         actions: Vec::new(),
         waits: Vec::new(),
@@ -66,20 +68,15 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
         plan.waits = unseen(ctx);
         return plan;
     }
-    let upward = ctx.demand.is_upward();
-    let steps = ctx
-        .observation
-        .nodes
-        .iter()
-        .filter(|node| node.is_defined || !upward)
-        .map(|node| nodes::step(ctx, node))
-        .chain(
-            ctx.observation
-                .mounts
-                .iter()
-                .filter(|mount| mount.is_defined || !upward)
-                .map(|mount| mounts::step(ctx, mount)),
-        );
+    let of_nodes = ctx.observation.nodes.iter().filter_map(|node| {
+        let wanted = scope.of_node(ctx.demand, node, ctx.observation)?;
+        Some(nodes::step(ctx, wanted, node))
+    });
+    let of_mounts = ctx.observation.mounts.iter().filter_map(|mount| {
+        let wanted = scope.of_mount(ctx.demand, mount)?;
+        Some(mounts::step(ctx, wanted, mount))
+    });
+    let steps = of_nodes.chain(of_mounts);
     let strangers = strangers(ctx, &plan.verdict);
     let mut told = BTreeSet::new();
     for step in steps.chain(strangers) {
@@ -134,7 +131,13 @@ fn unseen(ctx: &Context<'_>) -> Vec<Wait> {
         };
         Some(Wait { subject: subject.clone(), what, on: WaitOn::Cloud })
     };
-    ctx.memory.subjects.iter().filter_map(of_subject).collect()
+    let scope = &ctx.policy.scope;
+    ctx.memory
+        .subjects
+        .iter()
+        .filter(|(subject, _)| scope.has(subject))
+        .filter_map(of_subject)
+        .collect()
 }
 
 /// What fits no node or mount is held, or its node's word is waited for.

@@ -15,10 +15,10 @@ use crate::observation::{
 use crate::plan::WaitOn;
 use crate::policy::Guard;
 use crate::tags::{
-    ContentMark, Epoch, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION, Tags,
+    ContentMark, Epoch, KEY_BACK_TO, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION, Tags,
 };
 
-pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
+pub(super) fn step(ctx: &Context<'_>, demand: Demand, mount: &MountObservation) -> Step {
     let volume = match mount.volumes.as_slice() {
         [] => None,
         [one] => Some(one),
@@ -31,7 +31,7 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
         ctx.policy.guards(Guard::AsMade) || !is_defined_otherwise(ctx, mount, volume)
     };
     let volume = volume.filter(counts);
-    let result = match (ctx.demand, volume) {
+    let result = match (demand, volume) {
         (
             Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched,
             Some(volume),
@@ -66,7 +66,7 @@ pub(super) fn step(ctx: &Context<'_>, mount: &MountObservation) -> Step {
         (Demand::RecentlySnapshotted, Some(volume)) => snapshotted(ctx, mount, volume),
         (Demand::Away, Some(volume)) => deleted(ctx, mount, volume),
     };
-    let result = match (ctx.demand, result) {
+    let result = match (demand, result) {
         (
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable,
             Ok(Step::Done),
@@ -280,6 +280,10 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
         Tags::for_mount(&ctx.definition.name, &mount.key).kept_in(ctx.memory.store.as_ref());
     tags.set(KEY_EPOCH, Epoch { number: next_epoch(ctx, mount), is_sealed: false }.to_string());
     tags.set(KEY_GENERATION, next_generation(ctx).to_string());
+    let back_to = data::going_back(ctx, mount).map(|generation| generation.to_string());
+    if let Some(generation) = &back_to {
+        tags.set(KEY_BACK_TO, generation.clone());
+    }
     let mark = match &source {
         Source::Blank => ContentMark::Blank,
         Source::Own(snapshot) if snapshot.tags.content() == Some(ContentMark::Foreign) => {
@@ -302,7 +306,11 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
     // Not the snapshot's id: of two that hold the same, a later listing may show another first, and a
     // request whose answer was lost must come again under the same token.
     let zone = ctx.definition.zone.as_deref().unwrap_or("");
-    let token = identity::token(ctx, &subject, &["volume", &epoch, &size.to_string(), zone]);
+    let size_word = size.to_string();
+    let mut parts = vec!["volume", &epoch, &size_word, zone];
+    // What it begins from is another thing altogether.
+    parts.extend(back_to.as_deref());
+    let token = identity::token(ctx, &subject, &parts);
     let action = CloudAction::CreateVolume {
         mount: mount.key.clone(),
         size,

@@ -11,12 +11,12 @@ use crate::plan::WaitOn;
 use crate::policy::Guard;
 use crate::tags::Tags;
 
-pub(super) fn step(ctx: &Context<'_>, node: &NodeObservation) -> Step {
+pub(super) fn step(ctx: &Context<'_>, demand: Demand, node: &NodeObservation) -> Step {
     let subject = Subject::Node(node.name.clone());
     if node.instances.len() > 1 && ctx.policy.guards(Guard::SoleName) {
         return ownership::instance_conflict(&node.name, &node.instances).into();
     }
-    match ctx.demand {
+    match demand {
         Demand::Instantiated | Demand::Attached | Demand::Mounted => {
             runs(ctx, node).unwrap_or(Step::Done)
         }

@@ -205,7 +205,10 @@ fn busy(
         }
     }
     hold = hold.so("it stays mounted and attached, and its node stays up (and is paid for). Nothing was forced.");
-    hold = hold.fix(format!("let it finish:    wucluster {} --wait 2h", ctx.demand.command()));
+    hold = hold.fix(format!(
+        "let it finish:    wucluster {} --wait 2h",
+        ctx.policy.scope.command(ctx.demand)
+    ));
     if let Some(node) = subject.node() {
         if let Some(first) = holders.first() {
             hold =

@@ -27,6 +27,7 @@ use wucluster_core::observation::{
     Contents, Gap, GapKind, InstanceState, Observation, SnapshotState, VolumeSeen, VolumeState,
 };
 use wucluster_core::policy::Consent;
+use wucluster_core::scope::Scope;
 use wucluster_core::tags::{ContentMark, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, Tags};
 
 fn cloud_actions(actions: &[Cleared<Action>]) -> impl Iterator<Item = &CloudAction> {
@@ -103,6 +104,34 @@ fn destroys(world: &World, demand: Demand) -> BTreeSet<String> {
             text.split(", kept by").next().unwrap().to_owned()
         })
         .collect()
+}
+
+/// A part of a cluster, by one or two patterns.
+fn any_scope() -> impl Strategy<Value = Scope> {
+    let words =
+        ["chief", "worker-1", "gone", "*", "worker-*", "chief/home", "*/data", "gone/*", "w*/s*"];
+    let part = prop::sample::select(words.to_vec()).prop_map(|word| word.parse().unwrap());
+    (prop::collection::vec(part, 1..3), any::<bool>()).prop_map(|(parts, takes_away)| {
+        let scope = Scope::of(parts);
+        if takes_away { scope.and_take_away_removed() } else { scope }
+    })
+}
+
+/// The mounts and nodes that a demand is about, by a reading of its own: those that are named and, where a mount is to come
+/// up, the node below it.
+fn is_concerned(world: &World, demand: Demand, scope: &Scope, subject: &Subject) -> bool {
+    let below = |name| {
+        demand.is_upward()
+            && world
+                .definition
+                .mounts()
+                .any(|(key, _)| &key.node == name && scope.has(&Subject::Mount(key)))
+    };
+    match subject {
+        Subject::Node(name) => scope.has(subject) || below(name),
+        Subject::Mount(_) => scope.has(subject),
+        Subject::Cluster | Subject::Stranger(_) => false,
+    }
 }
 
 /// Something that is known no more.
@@ -414,6 +443,80 @@ proptest! {
             memory.cloud_settled_at = Some(NOW.after(Duration::from_secs(1)));
         }
         prop_assert!(asked.plan(demand).actions.is_empty());
+    }
+
+    #[test]
+    fn a_part_is_driven_as_in_the_whole_and_the_rest_is_left_alone(
+        world in any_world(),
+        demand in any_demand(),
+        scope in any_scope(),
+    ) {
+        let whole = world.plan(demand);
+        let mut part = world.clone();
+        part.policy.scope = scope.clone();
+        let plan = part.plan(demand);
+        let is_concerned = |subject: &Subject| is_concerned(&world, demand, &scope, subject);
+        for subject in plan.actions.iter().map(|cleared| cleared.action().subject()) {
+            prop_assert!(is_concerned(&subject), "asked about {subject}");
+        }
+        for subject in plan.verdict.shortfalls().map(|short| &short.subject) {
+            prop_assert!(is_concerned(subject), "it falls short for {subject}");
+        }
+        for wait in &plan.waits {
+            prop_assert!(is_concerned(&wait.subject), "{wait:?}");
+        }
+        for row in plan.rows_in_scope(&world.definition, &world.observe()) {
+            prop_assert!(row.wanted.is_none() || is_concerned(&row.subject), "{row:?}");
+        }
+        prop_assert!(!plan.is_met() || plan.actions.is_empty());
+        prop_assert!(plan.is_met() || !plan.actions.is_empty() || !plan.waits.is_empty() || !plan.holds.is_empty());
+        // What is named, and defined or on its way down, falls short as it does in the whole.
+        let named = |subject: &Subject| match subject {
+            Subject::Node(name) => {
+                scope.has(subject) && (!demand.is_upward() || world.definition.nodes.contains_key(name))
+            }
+            Subject::Mount(key) => {
+                scope.has(subject) && (!demand.is_upward() || world.definition.mount(key).is_some())
+            }
+            Subject::Cluster | Subject::Stranger(_) => false,
+        };
+        let of_named = |verdict: &wucluster_core::demand::Verdict| {
+            let mut short: Vec<String> = verdict
+                .shortfalls()
+                .filter(|short| named(&short.subject))
+                .map(|short| format!("{short:?}"))
+                .collect();
+            short.sort();
+            short
+        };
+        prop_assert_eq!(of_named(&plan.verdict), of_named(&whole.verdict));
+    }
+
+    #[test]
+    fn what_left_the_definition_is_touched_on_the_way_up_only_where_that_is_said(
+        world in any_world(),
+        demand in any_demand(),
+        takes_away in any::<bool>(),
+    ) {
+        let mut world = world;
+        if takes_away {
+            world.policy.scope = Scope::default().and_take_away_removed();
+        }
+        let plan = world.plan(demand);
+        for action in &plan.actions {
+            let subject = action.action().subject();
+            let is_defined = match &subject {
+                Subject::Node(name) => world.definition.nodes.contains_key(name),
+                Subject::Mount(key) => world.definition.mount(key).is_some(),
+                Subject::Cluster | Subject::Stranger(_) => false,
+            };
+            let creates = matches!(
+                action.action(),
+                Action::Cloud(CloudAction::RunInstance { .. } | CloudAction::CreateVolume { .. })
+            );
+            prop_assert!(is_defined || !creates, "{}", action.action());
+            prop_assert!(is_defined || takes_away || !demand.is_upward(), "{}", action.action());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What was seen attached: a listing that goes back in time shows it as free, and its machine as about to start.
 
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{InstanceId, MountKey, NodeName, VolumeId};
+use wucluster_core::ids::{InstanceId, MountKey, NodeName, Subject, VolumeId};
 use wucluster_core::memory::AwaitedId;
 use wucluster_core::observation::{Observation, VolumeSeen};
 use wucluster_core::time::Timestamp;
@@ -76,7 +76,13 @@ impl Drive<'_, '_> {
             self.pursuit.demand,
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable
         );
-        is_apart && self.attached.iter().any(|(id, seen)| is_shown_free(observation, id, seen))
+        let scope = &self.pursuit.policy.scope;
+        let is_meant = |seen: &SeenAttached| scope.has(&Subject::Mount(seen.mount.clone()));
+        is_apart
+            && self
+                .attached
+                .iter()
+                .any(|(id, seen)| is_meant(seen) && is_shown_free(observation, id, seen))
     }
 
     /// Says whether a node is to be asked whether it has let go of what it was seen to have.

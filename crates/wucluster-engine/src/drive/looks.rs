@@ -1,5 +1,6 @@
 //! When the cloud is looked at and nodes are asked, and what they say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use wucluster_core::action::{CloudAction, NodeAddress};
@@ -51,7 +52,13 @@ impl Drive<'_, '_> {
         if is_unasked && volumes.any(|volume| is_given_up(&volume.id)) {
             return true;
         }
-        match self.pursuit.demand {
+        let (demand, scope) = (self.pursuit.demand, &self.pursuit.policy.scope);
+        let of_node = scope.of_node(demand, node, observation);
+        let of_mounts = observation.mounts_of(name);
+        let of_mounts = of_mounts.filter_map(|mount| scope.of_mount(demand, mount));
+        let of_all = scope.is_whole().then_some(demand);
+        let wanted: BTreeSet<Demand> = of_all.into_iter().chain(of_node).chain(of_mounts).collect();
+        let has_word = |wanted: Demand| match wanted {
             Demand::Instantiated => false,
             // What is on its way off must be off first, and only the node can tell what keeps it.
             Demand::Attached => observation
@@ -85,7 +92,8 @@ impl Drive<'_, '_> {
                     || self.had_devices_in_use(name)
                     || hooks.is_some_and(|hooks| !hooks.before_halt.is_empty())
             }
-        }
+        };
+        wanted.into_iter().any(has_word)
     }
 
     pub(super) fn has_mounts(&self, name: &NodeName) -> bool {
@@ -147,12 +155,14 @@ impl Drive<'_, '_> {
             let Some(ssh) = instance.ssh.clone() else { continue };
             let address =
                 NodeAddress { node: node.name.clone(), instance: instance.id.clone(), ssh, run };
-            let request = probe_request(
-                &self.pursuit.definition,
-                Ask::For(self.pursuit.demand),
-                &observation,
-                node,
-            );
+            // Whether a node is ready, or may halt, is asked only of those that the demand is about.
+            let (demand, scope) = (self.pursuit.demand, &self.pursuit.policy.scope);
+            let wanted = match scope.is_whole() {
+                true => demand,
+                false => scope.of_node(demand, node, &observation).unwrap_or(Demand::Mounted),
+            };
+            let request =
+                probe_request(&self.pursuit.definition, Ask::For(wanted), &observation, node);
             self.probing.insert(node.name.clone());
             let port = self.engine.shell;
             let clock = self.engine.clock;

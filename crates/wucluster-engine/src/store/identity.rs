@@ -134,7 +134,7 @@ mod tests {
             run: 1,
             nonce: nonce.to_owned(),
             operator: Operator { who: "ann@mill".to_owned(), ..Operator::default() },
-            purpose: Purpose { command: String::new(), demand: None },
+            purpose: Purpose { command: String::new(), demand: None, only: Vec::new() },
             since: wucluster_core::time::Timestamp::default(),
             took_over: None,
             fence: 0,

@@ -77,7 +77,7 @@ impl Lease {
             run,
             nonce: String::new(),
             operator: Operator { who: "somebody".to_owned(), ..Operator::default() },
-            purpose: Purpose { command: "unknown".to_owned(), demand: None },
+            purpose: Purpose { command: "unknown".to_owned(), demand: None, only: Vec::new() },
             since,
             took_over: None,
             fence: 0,
@@ -92,6 +92,9 @@ pub struct Purpose {
     pub command: String,
     /// The state that is demanded, if the command demands one.
     pub demand: Option<Demand>,
+    /// Which parts of the cluster the demand is about; none: all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 /// Somebody who drives: enough to find them, and to tell whether their process is gone.

@@ -183,7 +183,11 @@ impl Origin {
         let clock = sim.begin_operator();
         let taking = Taking {
             operator: Operator::default(),
-            purpose: Purpose { command: "launch".to_owned(), demand: Some(Demand::Launched) },
+            purpose: Purpose {
+                command: "launch".to_owned(),
+                demand: Some(Demand::Launched),
+                only: Vec::new(),
+            },
             nonce: "the next one".to_owned(),
             patience: Duration::ZERO,
             is_gone: &|_| true,

@@ -13,6 +13,7 @@ use wucluster_core::time::Timestamp;
 use super::harm_kind::HarmKind;
 use super::owner::{Maker, Owner};
 use super::requests::By;
+use super::snapshot::Snapshot;
 use super::state::{EPOCH, World};
 use super::volume::Volume;
 
@@ -226,24 +227,30 @@ impl World {
         if let Some(twin) = twin {
             self.harm_by(by, HarmKind::TwoVolumes, twin);
         }
+        // Whoever goes back by a person's word is judged by what there was then.
+        let then = tags.back_to().filter(|generation| self.returns.contains(generation));
+        let is_meant = |found: &&Snapshot| {
+            let of_then =
+                then.is_none_or(|then| found.tags.generation().is_some_and(|of| of <= then));
+            found.is_listed && found.owner.as_ref() == Some(&owner) && of_then
+        };
         let newest = self
             .snapshots
             .values()
-            .filter(|found| found.is_listed && found.owner.as_ref() == Some(&owner))
+            .filter(is_meant)
             .filter(|found| found.state != SnapshotState::Error)
             .max_by_key(|found| found.number);
         // A snapshot of what was never written to keeps nothing that a blank volume would lack.
-        let holds_data = self
-            .snapshots
-            .values()
-            .filter(|found| found.is_listed && found.owner.as_ref() == Some(&owner))
-            .any(|found| found.content.holds_data());
+        let holds_data =
+            self.snapshots.values().filter(is_meant).any(|found| found.content.holds_data());
         match (from, newest) {
             (None, Some(newest)) if holds_data => {
                 let what = format!("{} of it is {}", newest.id, newest.state);
                 self.harm_by(by, HarmKind::BlankDespiteData, what);
             }
-            (None, None) if self.had_data.contains(&owner) => self.judge_forgotten(by, &owner),
+            (None, None) if then.is_none() && self.had_data.contains(&owner) => {
+                self.judge_forgotten(by, &owner)
+            }
             (Some(from), Some(newest)) if from != &newest.id => {
                 let source = self.snapshots.get(from);
                 let is_same = source.is_some_and(|source| source.content == newest.content);

@@ -64,6 +64,9 @@ pub struct World {
     pub(super) is_cut: bool,
     /// Whose data was ever written, even if nothing of it is left.
     pub(super) had_data: BTreeSet<Owner>,
+    /// The generations that a person said to go back to.
+    #[serde(default)]
+    pub(super) returns: BTreeSet<u64>,
 }
 
 /// A thing whose listing has to be published anew.
@@ -101,7 +104,14 @@ impl World {
             is_torn: false,
             is_cut: false,
             had_data: BTreeSet::new(),
+            returns: BTreeSet::new(),
         }
+    }
+
+    /// Notes that a person said to go back to a generation: a volume that is marked so may begin from what its mount held
+    /// then, and from nothing else.
+    pub fn says_go_back_to(&mut self, generation: u64) {
+        self.returns.insert(generation);
     }
 
     /// Returns the world with other durations, for what begins from now on.

@@ -235,7 +235,7 @@ fn words(found: &Found) -> String {
 }
 
 fn purpose() -> Purpose {
-    Purpose { command: "adopt".to_owned(), demand: None }
+    Purpose { command: "adopt".to_owned(), demand: None, only: Vec::new() }
 }
 
 /// Counts what is asked of the cloud; looks are not told.

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, IsTerminal as _};
 
+use wucluster_core::demand::Demand;
+use wucluster_core::ids::ClusterName;
 use wucluster_core::observation::Observation;
+use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 
-use super::Session;
+use super::{Session, part};
 use crate::deletions::deletions;
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -20,18 +23,20 @@ use crate::render::deletions::{self as screen, sum};
 /// [`Exit::Declined`] when the answer is no, or nobody can be asked.
 pub(crate) fn confirm(
     session: &Session,
-    cluster: &str,
+    cluster: &ClusterName,
+    scope: &Scope,
     observation: &Observation,
     now: Timestamp,
 ) -> Result<BTreeSet<String>, Fault> {
-    let list = deletions(observation);
+    let list = deletions(Demand::Away, scope, observation);
     if list.is_empty() {
         return Ok(BTreeSet::new());
     }
     let output = &session.output;
     let is_said = session.globals.yes;
     if !(is_said && output.is_quiet) {
-        let text = screen::deletions(cluster, &list, observation, now, &output.err);
+        let headline = format!("{} -> away deletes {}.", part::named(cluster, scope), sum(&list));
+        let text = screen::deletions(&headline, &list, observation, now, &output.err);
         output.aside(&text);
     }
     if !is_said {
@@ -53,13 +58,22 @@ pub(crate) fn ask(session: &Session, what: &str) -> Result<(), Fault> {
         )
         .hint("say it beforehand with `--yes`"));
     }
-    session.output.aside("Go on? [y/N] ");
+    match answer(session, "Go on? [y/N] ")? {
+        true => Ok(()),
+        false => Err(Fault::new(Exit::Declined, "declined; nothing was done")),
+    }
+}
+
+/// Puts a question to a person, and says whether the answer is a yes.
+///
+/// # Errors
+/// [`Exit::Declined`] when there is no answer.
+pub(crate) fn answer(session: &Session, question: &str) -> Result<bool, Fault> {
+    session.output.aside(question);
     let mut answer = String::new();
-    let read = stdin.lock().read_line(&mut answer);
-    let is_yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-    match (read, is_yes) {
-        (Ok(1..), true) => Ok(()),
-        (Ok(0), _) => Err(Fault::new(Exit::Declined, "no answer; nothing was done")),
-        (_, _) => Err(Fault::new(Exit::Declined, "declined; nothing was done")),
+    match std::io::stdin().lock().read_line(&mut answer) {
+        Ok(0) => Err(Fault::new(Exit::Declined, "no answer; nothing was done")),
+        Ok(1..) => Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")),
+        Err(_) => Err(Fault::new(Exit::Declined, "declined; nothing was done")),
     }
 }

@@ -11,11 +11,12 @@ use wucluster_core::demand::Demand;
 use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::Observation;
 use wucluster_core::policy::{Consent, Policy};
+use wucluster_core::scope::Scope;
 use wucluster_engine::store::Dismissed;
 use wucluster_engine::store::lease::Purpose;
 use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper};
 
-use super::{Session, admission, confirm, lock, plan};
+use super::{Session, admission, confirm, generation, lock, part, plan, removed};
 use crate::args::{DriveArgs, PlanArgs, ProgressKind};
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -39,7 +40,8 @@ pub(crate) async fn drive(
     args: &DriveArgs,
 ) -> Result<Exit, Fault> {
     if args.dry_run {
-        let args = PlanArgs { state: demand, exit_code: false, all: false };
+        let (only, generation) = (args.only.clone(), args.generation);
+        let args = PlanArgs { state: demand, exit_code: false, all: false, only, generation };
         return plan::plan(session, &args).await;
     }
     let output = &session.output;
@@ -47,19 +49,38 @@ pub(crate) async fn drive(
     if let Some(stranger) = args.lose.iter().find(|key| definition.mount(key).is_none()) {
         return Err(Fault::usage(format!("`--lose {stranger}` names no mount of the definition")));
     }
+    if args.generation.is_some() && !demand.is_upward() {
+        return Err(generation::upward_only(demand));
+    }
     let dirs = Dirs::find()?;
     let site = Site::open(session, &definition, &dirs)?;
-    lock::glance(session, &site, &demand.command()).await?;
+    let mut scope = part::scope(&site, &definition, &args.only, demand).await?;
+    let command = scope.command(demand);
+    lock::glance(session, &site, &command).await?;
     let mut records = site.store.left().await?.records;
     records.begin(site.clock());
     let mut consent = BTreeSet::new();
     if demand == Demand::Away {
         let observation = site.look_at_cloud(&definition).await?;
-        let is_met = demand.verdict(&definition, &observation, site.now()).is_met();
-        if is_met && !records.expect_more(site.now(), &site.cloud().limits()) {
-            return Ok(already_away(session, &definition, &observation));
+        let verdict = demand.verdict_in(&scope, &definition, &observation, site.now());
+        if verdict.is_met() && !records.expect_more(site.now(), &site.cloud().limits()) {
+            return Ok(already_away(session, &definition, &scope, &observation));
         }
-        consent = confirm::confirm(session, definition.name.as_str(), &observation, site.now())?;
+        consent = confirm::confirm(session, &definition.name, &scope, &observation, site.now())?;
+    }
+    if let Some(generation) = args.generation {
+        generation::confirm(session, &site, &definition, &scope, generation).await?;
+    }
+    let asks_about_removed = demand.is_upward() && removed::can_ask(session);
+    if asks_about_removed {
+        let observation = site.look_at_cloud(&definition).await?;
+        let list = removed::of(demand, &scope, &observation);
+        if !list.is_empty()
+            && let Some(ids) = removed::ask(session, &list, &observation, site.now())?
+        {
+            consent = ids;
+            scope = scope.and_take_away_removed();
+        }
     }
     let mut interrupts = Interrupts::listen()?;
     if demand.is_upward() {
@@ -71,11 +92,11 @@ pub(crate) async fn drive(
     if let (Nodes::Sim(account), false) = (&site.nodes, is_silent) {
         output.aside(&format!("simulated: nothing is real, and {}\n", account.pace()));
     }
-    let purpose = Purpose { command: demand.command(), demand: Some(demand) };
+    let purpose = Purpose { command: command.clone(), demand: Some(demand), only: scope.words() };
     let taken = lock::take(session, &site, purpose).await?;
     let run = taken.run();
     let (tenure, records) = lock::begin(&site, taken).await?;
-    let about = About::new(&definition, demand, run, site.now(), session.globals.verbose);
+    let about = About::new(&definition, &scope, demand, run, site.now(), session.globals.verbose);
     let record = Arc::new(Mutex::new(Record {
         reporter: Reporter::new(&session.globals, output, about),
         output: output.clone(),
@@ -87,6 +108,8 @@ pub(crate) async fn drive(
         policy: Policy {
             consent: Consent::Only(consent),
             lose: args.lose.iter().cloned().collect(),
+            scope: scope.clone(),
+            generation: args.generation,
             ..Policy::default()
         },
         timeout: session.globals.timeout,
@@ -96,15 +119,37 @@ pub(crate) async fn drive(
     };
     let begun = site.now();
     let ending = pursue(&site, pursuit, &record, &mut interrupts).await;
-    let finished =
-        Finished { session, definition: &definition, demand, run, took: site.now().since(begun) };
-    finished.tell(&site, &ending, &record)
+    let mut again = command;
+    if let Some(generation) = args.generation {
+        again.push_str(&format!(" --generation {generation}"));
+    }
+    let finished = Finished {
+        session,
+        definition: &definition,
+        scope: &scope,
+        name: part::named(&definition.name, &scope),
+        demand,
+        again,
+        turn_back: way_back(demand, &scope),
+        run,
+        took: site.now().since(begun),
+    };
+    let exit = finished.tell(&site, &ending, &record)?;
+    if let (Some(observation), false, false) = (&ending.observation, asks_about_removed, is_silent)
+    {
+        let removed = removed::of(demand, &scope, observation);
+        if !removed.is_empty() {
+            session.output.aside(&removed::stays(&removed, &session.output));
+        }
+    }
+    Ok(exit)
 }
 
 /// Says that there is nothing to do; no run is begun for it.
 fn already_away(
     session: &Session,
     definition: &ClusterDefinition,
+    scope: &Scope,
     observation: &Observation,
 ) -> Exit {
     let Session { globals, output } = session;
@@ -115,9 +160,9 @@ fn already_away(
         let event = EngineEvent { at: observation.cloud_asked_at, kind };
         Reporter::jsonl().event(&event);
     } else if !output.is_quiet {
-        let name = definition.name.as_str();
-        let seen = Some(observation);
-        output.result(&reached(name, Demand::Away, 0, true, seen, 0, Duration::ZERO));
+        let name = part::named(&definition.name, scope);
+        let seen = Some((scope, observation));
+        output.result(&reached(&name, Demand::Away, 0, true, seen, 0, Duration::ZERO));
         output.next(&["launch", "snapshots"]);
     }
     Exit::Done
@@ -236,7 +281,15 @@ async fn get_local_ready(
 struct Finished<'a> {
     session: &'a Session,
     definition: &'a ClusterDefinition,
+    /// Which part of it was driven.
+    scope: &'a Scope,
+    /// The cluster, or that part of it.
+    name: String,
     demand: Demand,
+    /// The command that goes on, without the program's name.
+    again: String,
+    /// The command that goes the other way, likewise.
+    turn_back: String,
     run: u64,
     took: Duration,
 }
@@ -295,7 +348,7 @@ impl Finished<'_> {
 
     /// The command that goes on.
     fn again(&self) -> String {
-        format!("{} {}", self.output().err.program, self.demand.command())
+        format!("{} {}", self.output().err.program, self.again)
     }
 
     fn reached(&self, ending: &Ending, was_so: bool, is_spoken: bool) {
@@ -304,11 +357,11 @@ impl Finished<'_> {
         }
         let output = self.output();
         output.result(&reached(
-            self.definition.name.as_str(),
+            &self.name,
             self.demand,
             self.run,
             was_so,
-            ending.observation.as_ref(),
+            ending.observation.as_ref().map(|seen| (self.scope, seen)),
             ending.requests,
             self.took,
         ));
@@ -340,7 +393,7 @@ impl Finished<'_> {
         output.aside(&format!(
             "time is up after {}: {} is not {} yet{far}.\n{}{}Nothing is undone. Safe to repeat: {}\n",
             span(self.took),
-            self.definition.name,
+            self.name,
             self.demand,
             still_open(progress, &output.err),
             under_way(progress, ending.observation.as_ref(), &output.err),
@@ -352,8 +405,7 @@ impl Finished<'_> {
     fn dismissed(&self, ending: &Ending, why: &Dismissed) {
         let look = &self.output().err;
         let head = look.paint(Tone::Bad, "stopped");
-        let mut text =
-            format!("\n{head} {} after {}: {why}\n", self.definition.name, span(self.took));
+        let mut text = format!("\n{head} {} after {}: {why}\n", self.name, span(self.took));
         let reason = match why {
             Dismissed::TakenOver { .. } => "two drivers could undo each other's steps",
             Dismissed::Silent(_) => "somebody else may have taken over meanwhile",
@@ -387,7 +439,7 @@ impl Finished<'_> {
             span(self.took),
             self.again(),
             output.err.program,
-            way_back(self.demand),
+            self.turn_back,
         ));
     }
 }

@@ -50,7 +50,7 @@ pub(crate) async fn explain(session: &Session, args: &ExplainArgs) -> Result<Exi
         None => None,
         Some(run) => {
             let memory = site.remembered(|text| output.warn(text)).await;
-            Some(forecast(&definition, run.demand, &observation, &memory, now))
+            Some(forecast(&definition, &run, &observation, &memory, now))
         }
     };
     let events = history::about(site.store.objects().as_ref(), &subject, EVENTS).await;

@@ -95,7 +95,7 @@ async fn take(session: &Session, site: &Site) -> Result<Exit, Fault> {
         }
         Newest::Held(held) => explain(session, site, &held),
     }
-    let purpose = Purpose { command: "lease take".to_owned(), demand: None };
+    let purpose = Purpose { command: "lease take".to_owned(), demand: None, only: Vec::new() };
     let mut on_wait = |_: &Held| {};
     let taken = match lock::try_take(site, purpose, PATIENCE, &mut on_wait).await {
         Err(LeaseError::Held(held)) => {

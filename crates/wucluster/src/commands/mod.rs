@@ -8,6 +8,7 @@ mod confirm;
 mod doctor;
 mod drive;
 mod explain;
+mod generation;
 mod help;
 mod history;
 #[cfg(feature = "aws")]
@@ -21,8 +22,10 @@ mod log;
 mod man;
 #[cfg(feature = "aws")]
 mod online;
+pub(crate) mod part;
 mod plan;
 mod rehearse;
+mod removed;
 mod report;
 mod run;
 mod schema;

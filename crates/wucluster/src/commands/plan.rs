@@ -10,16 +10,17 @@ use wucluster_core::interlock::Hold;
 use wucluster_core::observation::{Observation, Stranger};
 use wucluster_core::plan::{Plan, Row, Wait};
 use wucluster_core::planner::Ask;
+use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 use wucluster_rehearse::forecast::{Estimate, NoEstimate, estimate};
 
-use super::Session;
+use super::{Session, generation, part, removed};
 use crate::args::PlanArgs;
 use crate::deletions::{Deletion, deletions};
 use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::forecast::forecast;
+use crate::forecast::{Wish, forecast};
 use crate::render::plan::{self, Forecast};
 use crate::site::{PATIENCE, Site};
 
@@ -58,22 +59,23 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     let output = &session.output;
     let definition = session.definition()?;
     let site = Site::open(session, &definition, &Dirs::find()?)?;
+    if args.generation.is_some() && !args.state.is_upward() {
+        return Err(generation::upward_only(args.state));
+    }
     let observation = site.look(&definition, Ask::For(args.state), PATIENCE).await?;
+    let scope = Scope::of(args.only.clone());
+    let seen = (!args.state.is_upward()).then_some(&observation);
+    part::names_something(&scope, &definition, seen)?;
+    if let Some(generation) = args.generation {
+        generation::exists(generation, &observation)?;
+    }
     let now = site.now();
     let memory = site.remembered(|text| output.warn(text)).await;
-    let made = forecast(&definition, args.state, &observation, &memory, now);
+    let removed = removed::of(args.state, &scope, &observation);
+    let wish = Wish { demand: args.state, scope, generation: args.generation };
+    let made = forecast(&definition, wish, &observation, &memory, now);
     let guess = guess(&definition, &made, &observation, memory.data_epochs);
-    let list = match args.state {
-        Demand::Away => deletions(&observation),
-        Demand::Instantiated
-        | Demand::Attached
-        | Demand::Mounted
-        | Demand::Launched
-        | Demand::Unmounted
-        | Demand::Separated
-        | Demand::RecentlySnapshotted
-        | Demand::Haltable => Vec::new(),
-    };
+    let list = deletions(args.state, &made.scope, &observation);
     let exit = if args.exit_code && !made.is_met() { Exit::Differs } else { Exit::Done };
     if output.is_json {
         output.json(&Document {
@@ -84,7 +86,7 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
             is_met: made.is_met(),
             read_at: observation.cloud_asked_at,
             requests: observation.requests,
-            rows: made.rows(&definition, &observation),
+            rows: made.rows_in_scope(&definition, &observation),
             verdict: &made.verdict,
             first_requests: made
                 .actions
@@ -120,8 +122,15 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
         is_unfolded: args.all || session.globals.verbose,
     };
     output.result(&plan::plan(&shown, &output.out));
+    if !removed.is_empty() {
+        output.result(&removed::stays(&removed, output));
+    }
     if !made.is_met() {
-        output.next(&[&args.state.command()]);
+        let mut command = made.scope.command(args.state);
+        if let Some(generation) = args.generation {
+            command.push_str(&format!(" --generation {generation}"));
+        }
+        output.next(&[&command]);
     }
     Ok(exit)
 }
@@ -134,6 +143,7 @@ fn guess(
     observation: &Observation,
     data_epochs: BTreeMap<MountKey, u64>,
 ) -> Option<Result<Estimate, NoEstimate>> {
-    let is_idle = plan.is_met() || !plan.holds.is_empty();
+    // A rehearsal is of the whole cluster, from its newest data.
+    let is_idle = plan.is_met() || !plan.holds.is_empty() || !plan.scope.is_whole();
     (!is_idle).then(|| estimate(definition, plan.demand, observation, data_epochs))
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::planner::Ask;
+use wucluster_core::scope::Scope;
 
-use super::Session;
 use super::wait::{Answer, missing};
+use super::{Session, part};
 use crate::args::StatusArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -31,13 +32,14 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit,
     } else {
         Site::open(session, &definition, &dirs)?
     };
+    let scope = Scope::of(args.only.clone());
     if let Some(demand) = args.is {
-        return is(session, &site, &definition, demand).await;
+        return is(session, &site, &definition, demand, &scope).await;
     }
     if args.watch {
-        return watch(session, &site, &definition, args.failing).await;
+        return watch(session, &site, &definition, args.failing, &scope).await;
     }
-    let seen = look(session, &site, &definition).await?;
+    let seen = look(session, &site, &definition, &scope).await?;
     let output = &session.output;
     if output.is_json {
         output.json(&seen)?;
@@ -55,20 +57,24 @@ async fn look(
     session: &Session,
     site: &Site,
     definition: &ClusterDefinition,
+    scope: &Scope,
 ) -> Result<Status, Fault> {
     let lately = site.lately(|text| session.output.warn(text)).await;
     let last_run = lately.last_run;
     let observation = site.look(definition, Ask::State, GLANCE).await?;
+    part::names_something(scope, definition, Some(&observation))?;
     let now = site.now();
     let plan = match &last_run {
         None => None,
         Some(run) => {
             let memory = site.remembered(|text| session.output.warn(text)).await;
-            Some(forecast(definition, run.demand, &observation, &memory, now))
+            Some(forecast(definition, run, &observation, &memory, now))
         }
     };
     let driver = lately.driver;
-    Ok(view::status(definition, &observation, plan.as_ref(), last_run, driver, now))
+    let mut seen = view::status(definition, &observation, plan.as_ref(), last_run, driver, now);
+    seen.keep_only(scope);
+    Ok(seen)
 }
 
 /// Says by the exit code whether a state holds; what is missing is told aside.
@@ -77,9 +83,11 @@ async fn is(
     site: &Site,
     definition: &ClusterDefinition,
     demand: Demand,
+    scope: &Scope,
 ) -> Result<Exit, Fault> {
     let observation = site.look(definition, Ask::For(demand), PATIENCE).await?;
-    let verdict = demand.verdict(definition, &observation, site.now());
+    part::names_something(scope, definition, Some(&observation))?;
+    let verdict = demand.verdict_in(scope, definition, &observation, site.now());
     let output = &session.output;
     if output.is_json {
         output.json(&Answer::new(demand, &verdict))?;
@@ -95,6 +103,7 @@ async fn watch(
     site: &Site,
     definition: &ClusterDefinition,
     is_failing_only: bool,
+    scope: &Scope,
 ) -> Result<Exit, Fault> {
     let mut interrupts = Interrupts::listen()?;
     let output = &session.output;
@@ -102,7 +111,7 @@ async fn watch(
     let mut is_first = true;
     loop {
         let seen = tokio::select! {
-            seen = look(session, site, definition) => seen?,
+            seen = look(session, site, definition, scope) => seen?,
             () = interrupts.next() => return Ok(Exit::Done),
         };
         if output.is_json {
@@ -149,7 +158,7 @@ fn next(seen: &Status) -> Vec<String> {
     let first = match (&seen.driver, &seen.last_run) {
         (Some(_), _) => "status --watch".to_owned(),
         (None, Some(run)) if seen.rows.iter().any(|row| row.wants.is_some()) => {
-            run.demand.command()
+            run.scope().command(run.demand)
         }
         (None, _) if seen.holds.contains(&Demand::Away) => "launch".to_owned(),
         (None, _) if seen.holds.contains(&Demand::Launched) => "put-away".to_owned(),

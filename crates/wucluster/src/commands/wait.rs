@@ -7,9 +7,10 @@ use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::{Demand, Verdict};
 use wucluster_core::planner::Ask;
 use wucluster_core::ports::{CloudError, ErrorClass};
+use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 
-use super::Session;
+use super::{Session, part};
 use crate::args::WaitArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -30,7 +31,9 @@ pub(crate) async fn wait(session: &Session, args: &WaitArgs) -> Result<Exit, Fau
     // With simulated time that leaps, nobody would come to do anything.
     let site = Site::open_to_watch(session, &definition, &Dirs::find()?)?;
     let mut interrupts = Interrupts::listen()?;
-    let mut watch = Watch { session, definition: &definition, demand: args.state, told: None };
+    let scope = part::scope(&site, &definition, &args.only, args.state).await?;
+    let mut watch =
+        Watch { session, definition: &definition, demand: args.state, scope, told: None };
     let (exit, verdict) = tokio::select! {
         found = watch.until_met(&site) => found?,
         () = interrupts.next() => (Exit::Interrupted, None),
@@ -39,13 +42,14 @@ pub(crate) async fn wait(session: &Session, args: &WaitArgs) -> Result<Exit, Fau
     match &verdict {
         Some(verdict) if output.is_json => output.json(&Answer::new(args.state, verdict))?,
         Some(_) if exit == Exit::Done => {
-            watch.say(&format!("{} is {}", definition.name, args.state));
+            watch.say(&format!("{} is {}", watch.name(), args.state));
         }
         Some(verdict) => {
             let missing = missing(verdict).unwrap_or_default();
             watch.say(&format!(
                 "{} is not {} in time: {missing}; nothing was asked",
-                definition.name, args.state
+                watch.name(),
+                args.state
             ));
         }
         None if exit == Exit::TimedOut => {
@@ -78,6 +82,7 @@ struct Watch<'a> {
     session: &'a Session,
     definition: &'a ClusterDefinition,
     demand: Demand,
+    scope: Scope,
     /// What was said last, and when.
     told: Option<(String, Timestamp)>,
 }
@@ -95,7 +100,8 @@ impl Watch<'_> {
             let now = site.now();
             match looked {
                 Ok(observation) => {
-                    let verdict = self.demand.verdict(self.definition, &observation, now);
+                    let verdict =
+                        self.demand.verdict_in(&self.scope, self.definition, &observation, now);
                     if verdict.is_met() {
                         return Ok((Exit::Done, Some(verdict)));
                     }
@@ -107,7 +113,7 @@ impl Watch<'_> {
                         None => String::new(),
                     };
                     if let Some(missing) = missing(&verdict) {
-                        let (name, demand) = (&self.definition.name, self.demand);
+                        let (name, demand) = (self.name(), self.demand);
                         let told = format!("{name} is not {demand}{after}: {missing}");
                         self.tell(&missing, &told, now);
                     }
@@ -141,7 +147,7 @@ impl Watch<'_> {
                 "nobody drives {} now; `{} {}` does",
                 self.definition.name,
                 self.session.output.err.program,
-                self.demand.command()
+                self.scope.command(self.demand)
             )),
         }
     }
@@ -156,6 +162,11 @@ impl Watch<'_> {
             self.say(line);
             self.told = Some((what.to_owned(), now));
         }
+    }
+
+    /// Names what is waited for: the cluster, or a part of it.
+    fn name(&self) -> String {
+        part::named(&self.definition.name, &self.scope)
     }
 
     fn say(&self, text: &str) {

@@ -11,10 +11,12 @@ use std::time::Duration;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::MountKey;
+use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{EngineEvent, Progress};
 
 use crate::args::{Globals, ProgressKind};
+use crate::commands::part;
 use crate::output::Output;
 
 pub(crate) use counter::Counter;
@@ -25,7 +27,7 @@ use tree::LiveTree;
 /// What all ways of showing a drive need to know.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
-    /// The cluster's name.
+    /// The cluster's name, with the part of it that is driven.
     pub(crate) cluster: String,
     /// Where it is driven.
     pub(crate) demand: Demand,
@@ -43,13 +45,14 @@ impl About {
     /// Describes a drive.
     pub(crate) fn new(
         definition: &ClusterDefinition,
+        scope: &Scope,
         demand: Demand,
         run: u64,
         started: Timestamp,
         is_verbose: bool,
     ) -> Self {
         Self {
-            cluster: definition.name.to_string(),
+            cluster: part::named(&definition.name, scope),
             demand,
             run,
             started,

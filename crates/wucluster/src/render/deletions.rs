@@ -1,7 +1,7 @@
 //! What is about to be deleted, and what keeps it: the list that a yes covers.
 
 use wucluster_core::ids::{MountKey, Subject};
-use wucluster_core::observation::Observation;
+use wucluster_core::observation::{MountObservation, Observation};
 use wucluster_core::time::Timestamp;
 
 use super::look::{Look, Tone};
@@ -11,13 +11,13 @@ use crate::deletions::{Deletion, Kept};
 
 /// Writes the list and what stays.
 pub(crate) fn deletions(
-    cluster: &str,
+    headline: &str,
     list: &[Deletion],
     observation: &Observation,
     now: Timestamp,
     look: &Look,
 ) -> String {
-    let mut out = format!("{cluster} -> away deletes {}.\n", sum(list));
+    let mut out = format!("{headline}\n");
     if list.iter().any(|one| one.size.is_some()) {
         out.push_str(
             "A volume is deleted only after the snapshot of its last write is complete.\n",
@@ -48,7 +48,10 @@ pub(crate) fn deletions(
         ]);
     }
     out.push_str(&table.render(look));
-    out.push_str(&format!("\nStays: {}, the definition, the history.\n", snapshots(observation)));
+    out.push_str(&format!(
+        "\nStays: {}, the definition, the history.\n",
+        snapshots(&observation.mounts)
+    ));
     out
 }
 
@@ -69,8 +72,8 @@ pub(crate) fn sum(list: &[Deletion]) -> String {
 }
 
 /// Writes how many snapshots there are: `12 snapshots (740 GiB)`.
-pub(crate) fn snapshots(observation: &Observation) -> String {
-    let all = observation.mounts.iter().flat_map(|mount| &mount.snapshots);
+pub(crate) fn snapshots<'a>(mounts: impl IntoIterator<Item = &'a MountObservation>) -> String {
+    let all = mounts.into_iter().flat_map(|mount| &mount.snapshots);
     let sizes: Vec<u64> = all.map(|snapshot| u64::from(snapshot.size.gib())).collect();
     match sizes.len() {
         0 => "no snapshot so far".to_owned(),
@@ -94,15 +97,18 @@ pub(crate) fn kept(kept: &Kept, now: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wucluster_core::demand::Demand;
+    use wucluster_core::scope::Scope;
+
     use super::super::super::testing;
     use super::*;
 
     #[test]
     fn the_list_names_every_id_and_what_keeps_it() {
         let (definition, observation) = testing::running();
-        let list = crate::deletions::deletions(&observation);
+        let list = crate::deletions::deletions(Demand::Away, &Scope::default(), &observation);
         let text = deletions(
-            definition.name.as_str(),
+            &format!("{} -> away deletes {}.", definition.name, sum(&list)),
             &list,
             &observation,
             testing::NOW,
@@ -114,6 +120,7 @@ mod tests {
     #[test]
     fn nothing_that_is_gone_already_is_listed() {
         let (_, observation) = testing::away();
-        assert!(crate::deletions::deletions(&observation).is_empty());
+        let list = crate::deletions::deletions(Demand::Away, &Scope::default(), &observation);
+        assert!(list.is_empty());
     }
 }

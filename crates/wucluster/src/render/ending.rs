@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use wucluster_core::demand::Demand;
-use wucluster_core::observation::{Observation, SnapshotState};
+use wucluster_core::ids::Subject;
+use wucluster_core::observation::{MountObservation, Observation, SnapshotState};
 use wucluster_core::plan::Row;
+use wucluster_core::scope::Scope;
 use wucluster_engine::Progress;
 
 use super::deletions::snapshots;
@@ -13,9 +15,9 @@ use super::table::{Cell, Column, Table};
 use super::text::clean;
 use super::words::{count, span};
 
-/// Returns the command that goes the other way.
-pub(crate) fn way_back(demand: Demand) -> &'static str {
-    if demand.is_upward() { "put-away" } else { "launch" }
+/// Returns the command that goes the other way, for the same part.
+pub(crate) fn way_back(demand: Demand, scope: &Scope) -> String {
+    scope.command(if demand.is_upward() { Demand::Away } else { Demand::Launched })
 }
 
 /// Writes the line of a demand that holds.
@@ -24,13 +26,13 @@ pub(crate) fn reached(
     demand: Demand,
     run: u64,
     was_so: bool,
-    observation: Option<&Observation>,
+    observation: Option<(&Scope, &Observation)>,
     requests: u64,
     took: Duration,
 ) -> String {
     let already = if was_so { " already" } else { "" };
     let kept = match (demand, observation) {
-        (Demand::Away, Some(observation)) => kept(observation),
+        (Demand::Away, Some((scope, observation))) => kept(scope, observation),
         (_, _) => String::new(),
     };
     let cost = if was_so {
@@ -42,11 +44,13 @@ pub(crate) fn reached(
     format!("{cluster} is {demand}{already}{kept} ({cost}).\n")
 }
 
-fn kept(observation: &Observation) -> String {
-    match observation.mounts.iter().map(|mount| mount.snapshots.len()).sum::<usize>() {
+fn kept(scope: &Scope, observation: &Observation) -> String {
+    let is_meant = |mount: &&MountObservation| scope.has(&Subject::Mount(mount.key.clone()));
+    let mounts: Vec<&MountObservation> = observation.mounts.iter().filter(is_meant).collect();
+    match mounts.iter().map(|mount| mount.snapshots.len()).sum::<usize>() {
         0 => "; there is no data to keep".to_owned(),
-        1 => format!("; {} keeps its data", snapshots(observation)),
-        _ => format!("; {} keep its data", snapshots(observation)),
+        1 => format!("; {} keeps its data", snapshots(mounts)),
+        _ => format!("; {} keep its data", snapshots(mounts)),
     }
 }
 
@@ -173,7 +177,8 @@ mod tests {
 
     #[test]
     fn the_way_back_is_up_or_down() {
-        assert_eq!(way_back(Demand::Separated), "launch");
-        assert_eq!(way_back(Demand::Mounted), "put-away");
+        let (all, one) = (Scope::default(), Scope::of(vec!["chief/home".parse().unwrap()]));
+        assert_eq!(way_back(Demand::Separated, &all), "launch");
+        assert_eq!(way_back(Demand::Mounted, &one), "put-away --only chief/home");
     }
 }

@@ -131,7 +131,9 @@ impl Lines {
         let far = progress.map_or_else(String::new, |progress| {
             let (there, all) = progress.there();
             let requests = usize::try_from(progress.requests).unwrap_or(usize::MAX);
-            format!(": {there} of {all} there, {}, {}", span(took), count(requests, "request"))
+            // What has left the definition is nowhere any more once it is away.
+            let there = if all == 0 { String::new() } else { format!("{there} of {all} there, ") };
+            format!(": {there}{}, {}", span(took), count(requests, "request"))
         });
         format!("{} {} run {} {word}{far}", clock(at, look), self.cluster, self.run)
     }

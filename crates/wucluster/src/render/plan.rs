@@ -18,6 +18,7 @@ use super::look::{Look, Tone};
 use super::table::{Cell, Column, Table};
 use super::text::{sentence, sides};
 use super::words::{ago, count, span};
+use crate::commands::part;
 use crate::deletions::Deletion;
 use crate::forecast::next;
 
@@ -64,7 +65,7 @@ impl Sign {
 
 /// Writes the screen, the next steps last.
 pub(crate) fn plan(forecast: &Forecast<'_>, look: &Look) -> String {
-    let rows = forecast.plan.rows(forecast.definition, forecast.observation);
+    let rows = forecast.plan.rows_in_scope(forecast.definition, forecast.observation);
     let mut out = headline(forecast, look);
     let (table, is_folded) = table(forecast, &rows);
     if !rows.is_empty() {
@@ -74,7 +75,7 @@ pub(crate) fn plan(forecast: &Forecast<'_>, look: &Look) -> String {
     if is_folded {
         out.push_str(&look.paint(Tone::Dim, "    (--all lists every node)\n"));
     }
-    if !forecast.observation.strangers.is_empty() {
+    if !forecast.observation.strangers.is_empty() && forecast.plan.scope.is_whole() {
         out.push('\n');
         out.push_str(&strangers(forecast.observation, look));
     }
@@ -198,7 +199,7 @@ fn folded(run: &[Block<'_>], table: &mut Table) {
 }
 
 fn line(forecast: &Forecast<'_>, row: &Row, at: &BTreeMap<Subject, &str>, table: &mut Table) {
-    let sign = sign(forecast.plan.demand, row);
+    let sign = sign(row);
     let (mark, tone) = sign.mark();
     let name = match &row.subject {
         Subject::Mount(key) => format!("{mark}   {}", key.mount),
@@ -233,12 +234,12 @@ fn line(forecast: &Forecast<'_>, row: &Row, at: &BTreeMap<Subject, &str>, table:
     ]);
 }
 
-fn sign(demand: Demand, row: &Row) -> Sign {
+fn sign(row: &Row) -> Sign {
     if row.is_held {
         Sign::Held
     } else if row.is_there {
         Sign::There
-    } else if demand == Demand::Away {
+    } else if row.wanted.as_deref() == Some(Demand::Away.as_str()) {
         Sign::Delete
     } else if row.state == "away" {
         Sign::Make
@@ -267,9 +268,10 @@ pub(crate) fn strangers(observation: &Observation, look: &Look) -> String {
 fn summary(forecast: &Forecast<'_>, rows: &[Row]) -> String {
     let Forecast { definition, observation, plan, deletions, .. } = forecast;
     if plan.is_met() {
-        return format!("{} is {} already: nothing to do.\n", definition.name, plan.demand);
+        let name = part::named(&definition.name, &plan.scope);
+        return format!("{name} is {} already: nothing to do.\n", plan.demand);
     }
-    let number = |wanted: Sign| rows.iter().filter(|row| sign(plan.demand, row) == wanted).count();
+    let number = |wanted: Sign| rows.iter().filter(|row| sign(row) == wanted).count();
     let parts: Vec<String> = [
         (Sign::Make, "to make"),
         (Sign::MoveOn, "to move on"),
@@ -287,7 +289,7 @@ fn summary(forecast: &Forecast<'_>, rows: &[Row]) -> String {
             "{} would be deleted.\nA volume is deleted only after the snapshot of its last write is \
              complete.\nStays: {}, the definition, the history.",
             sum(deletions),
-            snapshots(observation)
+            snapshots(&observation.mounts)
         ),
         (_, _) => "nothing is deleted.".to_owned(),
     };
@@ -308,7 +310,7 @@ mod tests {
             &wucluster_core::memory::Memory::default(),
             testing::NOW,
         );
-        let list = if demand == Demand::Away { deletions::deletions(observation) } else { vec![] };
+        let list = deletions::deletions(demand, &made.scope, observation);
         let guess = (!made.is_met()).then(|| {
             wucluster_rehearse::forecast::estimate(definition, demand, observation, BTreeMap::new())
         });

@@ -103,7 +103,11 @@ fn whole(status: &Status) -> String {
 /// Writes what the last run was for and how it ended.
 pub(crate) fn last(run: &LastRun, now: Timestamp) -> String {
     let outcome = run.outcome.as_deref().unwrap_or("no end recorded");
-    format!("{} (run {}, {}, {outcome})", run.demand, run.run, ago(run.heard_at, now))
+    let parts = match &run.only[..] {
+        [] => String::new(),
+        parts => format!(" for {}", parts.join(", ")),
+    };
+    format!("{}{parts} (run {}, {}, {outcome})", run.demand, run.run, ago(run.heard_at, now))
 }
 
 /// Writes who drives the cluster.
@@ -214,6 +218,7 @@ mod tests {
             )
         });
         let run = demand.map(|demand| LastRun {
+            only: Vec::new(),
             run: 42,
             demand,
             outcome: Some("interrupted".into()),

@@ -112,7 +112,7 @@ impl Journal {
         let ended = Fact::Ended { id: AwaitedId::Volume(volume) };
         let terminate = CloudAction::TerminateInstance { node: chief, instance };
         let events = vec![
-            event(1, EventKind::Started { cluster, demand }),
+            event(1, EventKind::Started { cluster, demand, only: Vec::new() }),
             asked_unmount(10, "chief/home"),
             asked_unmount(10, "chief/data"),
             failed(11, "chief/data", "umount", "<b>target</b> is busy\u{1b}[2J"),
@@ -141,7 +141,11 @@ impl Journal {
             run: 7,
             nonce: String::new(),
             operator: Operator { who: self.who.clone(), ..Operator::default() },
-            purpose: Purpose { command: "put-away".to_owned(), demand: Some(Demand::Away) },
+            purpose: Purpose {
+                command: "put-away".to_owned(),
+                demand: Some(Demand::Away),
+                only: Vec::new(),
+            },
             since: at(0),
             took_over: Some(TookOver::Gone { run: 6 }),
             fence: 0,

@@ -61,8 +61,13 @@ fn of_fact(fact: &Fact) -> Option<Subject> {
 /// Writes an event in words, without its subject.
 pub(crate) fn what(kind: &EventKind) -> String {
     match kind {
-        EventKind::Started { cluster, demand } => {
-            format!("a drive of {cluster} to {demand} begins")
+        EventKind::Started { cluster, demand, only } => {
+            let parts = if only.is_empty() {
+                String::new()
+            } else {
+                format!(", of it {}", only.join(", "))
+            };
+            format!("a drive of {cluster}{parts} to {demand} begins")
         }
         EventKind::Planned(progress) => {
             let (there, all) = progress.there();
