@@ -17,6 +17,10 @@ pub struct Policy {
     /// Mounts whose newest data may be given up: they begin from the newest whole snapshot that is
     /// left, or blank. Only a person can say so, by name.
     pub lose: BTreeSet<MountKey>,
+    /// How many of the newest generations a pruning keeps whole; at least one.
+    ///
+    /// Default 3: two to go back to, beside the newest.
+    pub generations_kept: u64,
     /// How long a running node may stay silent before that becomes a hold.
     ///
     /// Default 5 minutes: sshd answers 20 to 60 s after `running` on EC2, and machines emulated
@@ -155,6 +159,7 @@ impl Default for Policy {
         Self {
             consent: Consent::Only(BTreeSet::new()),
             lose: BTreeSet::new(),
+            generations_kept: 3,
             silence_max: Duration::from_secs(300),
             ready_patience: Duration::from_secs(300),
             attachment_patience: Duration::from_secs(90),
@@ -173,7 +178,7 @@ impl Default for Policy {
 pub enum Consent {
     /// Everything that is safe to delete.
     Everything,
-    /// The instances and volumes with these ids, if they are safe to delete; nothing else.
+    /// The instances, volumes and snapshots with these ids, if they are safe to delete; nothing else.
     Only(BTreeSet<String>),
 }
 

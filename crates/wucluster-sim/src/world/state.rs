@@ -64,6 +64,9 @@ pub struct World {
     pub(super) is_cut: bool,
     /// Whose data was ever written, even if nothing of it is left.
     pub(super) had_data: BTreeSet<Owner>,
+    /// Snapshots that an image of the account's is made of: they cannot be deleted.
+    #[serde(default)]
+    pub(super) imaged: BTreeSet<SnapshotId>,
 }
 
 /// A thing whose listing has to be published anew.
@@ -101,6 +104,7 @@ impl World {
             is_torn: false,
             is_cut: false,
             had_data: BTreeSet::new(),
+            imaged: BTreeSet::new(),
         }
     }
 
