@@ -636,9 +636,8 @@ fn what_an_image_is_made_of_is_not_deleted_and_what_is_pending_goes_when_it_comp
     let (cluster, mount) = (lab.cluster.clone(), lab.mount.clone());
     let of = wucluster_core::ids::VolumeId::new("vol-0gone");
     let content = || Content::formatted("ext4", "u").with_file("a", "b");
-    let mut place = |state| {
-        lab.world.place_snapshot(&cluster, &mount, &of, state, content(), &Tags::default())
-    };
+    let mut place =
+        |state| lab.world.place_snapshot(&cluster, &mount, &of, state, content(), &Tags::default());
     let (imaged, pending) = (place(SnapshotState::Completed), place(SnapshotState::Pending));
     let delete = |id: &SnapshotId| CloudAction::DeleteSnapshot {
         mount: mount.clone(),
@@ -647,7 +646,10 @@ fn what_an_image_is_made_of_is_not_deleted_and_what_is_pending_goes_when_it_comp
     };
     lab.world.register_image(&imaged);
     let error = lab.world.ask(&delete(&imaged)).unwrap_err();
-    assert_eq!((error.code.as_str(), error.class), ("InvalidSnapshot.InUse", ErrorClass::Permanent));
+    assert_eq!(
+        (error.code.as_str(), error.class),
+        ("InvalidSnapshot.InUse", ErrorClass::Permanent)
+    );
     lab.world.ask(&delete(&pending)).unwrap();
     assert_eq!(lab.world.snapshot_state(&pending), Some(SnapshotState::Pending));
     lab.world.advance(Duration::from_secs(24 * 3600));

@@ -111,11 +111,7 @@ pub fn prune(ctx: &Context<'_>, fate: &Fate<'_>) -> Result<Cleared<Action>, Refu
     clear(ctx, Action::Cloud(CloudAction::DeleteSnapshot { mount, snapshot, kept_by }))
 }
 
-fn of_mount<'a>(
-    ctx: &Context<'_>,
-    mount: &'a MountObservation,
-    kept: &[u64],
-) -> Vec<Fate<'a>> {
+fn of_mount<'a>(ctx: &Context<'_>, mount: &'a MountObservation, kept: &[u64]) -> Vec<Fate<'a>> {
     let keeper = keeper(ctx, mount);
     let of_one = |snapshot: &'a SnapshotSeen| {
         let refused = || keeper.as_ref().err().map(|why| Stays::Refused(Box::new(why.clone())));
@@ -242,9 +238,8 @@ fn needs(
     if mount.snapshots.len() == 1 || is_newest(snapshot, mount.snapshots.iter()) {
         return Some(Stays::Newest);
     }
-    let named = ctx.definition.mounts().find(|(_, defined)| {
-        defined.from.as_ref() == Some(&snapshot.id)
-    });
+    let named =
+        ctx.definition.mounts().find(|(_, defined)| defined.from.as_ref() == Some(&snapshot.id));
     if let Some((key, _)) = named {
         return Some(Stays::Named(key));
     }
@@ -308,14 +303,11 @@ fn needed_by(
         }
     }
     for memory in ctx.memory.subjects.values() {
-        let begins = |request: &CloudAction| {
-            matches!(request, CloudAction::CreateVolume { from, .. } if from.as_ref() == Some(&snapshot.id))
-        };
+        let begins = |request: &CloudAction| matches!(request, CloudAction::CreateVolume { from, .. } if from.as_ref() == Some(&snapshot.id));
         let is_open = memory.unsure.as_ref().is_some_and(|unsure| begins(&unsure.action));
         let made = memory.made.as_ref().filter(|made| begins(&made.request));
-        let is_there = |id: &crate::memory::AwaitedId| {
-            all().any(|volume| volume.id.as_str() == id.as_str())
-        };
+        let is_there =
+            |id: &crate::memory::AwaitedId| all().any(|volume| volume.id.as_str() == id.as_str());
         let is_lost = made.is_some_and(|made| made.id.as_ref().is_none_or(|id| !is_there(id)));
         if is_open || is_lost {
             return Some("a volume was asked for from it, and is not seen yet".to_owned());
@@ -328,10 +320,7 @@ fn needed_by(
 ///
 /// # Errors
 /// Why nothing of the mount goes: which snapshot is the newest cannot be told, or it is not complete.
-fn keeper<'a>(
-    ctx: &Context<'_>,
-    mount: &'a MountObservation,
-) -> Result<&'a SnapshotSeen, Refusal> {
+fn keeper<'a>(ctx: &Context<'_>, mount: &'a MountObservation) -> Result<&'a SnapshotSeen, Refusal> {
     let subject = Subject::Mount(mount.key.clone());
     adopt::own_store(ctx, &subject)?;
     let hold = |interlock, why: String| {
@@ -348,7 +337,8 @@ fn keeper<'a>(
         let why = format!("{} has the tag {KEY_EPOCH} = {tag:?}", unreadable.id);
         return Err(hold(Interlock::Foreign, why).fix(mend).refuse());
     }
-    let with_data: Vec<&SnapshotSeen> = mount.snapshots.iter().filter(|seen| is_data(seen)).collect();
+    let with_data: Vec<&SnapshotSeen> =
+        mount.snapshots.iter().filter(|seen| is_data(seen)).collect();
     if let Some((edited, later)) = data::out_of_order(&with_data) {
         let why = format!(
             "{} claims a later write epoch than {}, and was begun before it",
@@ -371,7 +361,8 @@ fn keeper<'a>(
     }
     let top = newest_data.or_else(|| mount.snapshots.iter().filter_map(number).max());
     let of_top = || {
-        let holds = |seen: &&SnapshotSeen| number(seen) == top && (newest_data.is_none() || is_data(seen));
+        let holds =
+            |seen: &&SnapshotSeen| number(seen) == top && (newest_data.is_none() || is_data(seen));
         mount.snapshots.iter().filter(holds)
     };
     // The first that was begun, as a launch takes it.
@@ -388,7 +379,8 @@ fn keeper<'a>(
                 SnapshotState::Error => Interlock::SnapshotFailed,
                 _ => Interlock::SnapshotUnfinished,
             };
-            let message = seen.message.as_ref().map_or_else(String::new, |text| format!(": {text}"));
+            let message =
+                seen.message.as_ref().map_or_else(String::new, |text| format!(": {text}"));
             let why = format!("its newest snapshot {} is {}{message}", seen.id, seen.state);
             Err(hold(interlock, why)
                 .fix("put the cluster away once more, so that its data is in a complete one")

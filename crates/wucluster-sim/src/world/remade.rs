@@ -94,7 +94,9 @@ impl World {
                 && found.number > snapshot.number
                 && (found.content.holds_data() || !snapshot.content.holds_data())
         };
-        if snapshot.state == SnapshotState::Completed && !self.snapshots.values().any(|it| supersedes(&it)) {
+        if snapshot.state == SnapshotState::Completed
+            && !self.snapshots.values().any(|it| supersedes(&it))
+        {
             return Some("it is the newest complete one of its mount".to_owned());
         }
         let holds = |found: &Snapshot, volume: &super::volume::Volume| {

@@ -38,8 +38,7 @@ pub(crate) async fn log(session: &Session, args: &LogArgs) -> Result<Exit, Fault
     };
     let run = lease.run;
     let mut interrupts = Interrupts::listen()?;
-    let mut teller =
-        Teller::new(output, run, lines(session, &store, run));
+    let mut teller = Teller::new(output, run, lines(session, &store, run));
     if !output.is_json {
         output.result(&head(&lease, output));
     }

@@ -24,8 +24,8 @@ pub(crate) fn list(
         Column::new("DELETES"),
         Column::new(""),
         Column::new("GENERATION").right(),
-        Column::new("SIZE").right(),
-        Column::new("TAKEN").shrinks(),
+        Column::new("SIZE").right().yields(),
+        Column::new("TAKEN").yields(),
         Column::new("KEPT SAFE BY").shrinks(),
     ])
     .indent(2);
@@ -44,7 +44,7 @@ pub(crate) fn list(
             Cell::new(generation.map_or_else(|| "-".to_owned(), |number| number.to_string())),
             Cell::new(format!("{} GiB", snapshot.size_gib)),
             Cell::new(format!("{taken}{failed}")),
-            Cell::toned(Tone::Good, keeper(row, rows)),
+            Cell::toned(Tone::Good, keeper(row)),
         ]);
     }
     out.push_str(&table.render(look));
@@ -103,13 +103,8 @@ fn whole(kept: &[u64]) -> String {
 }
 
 /// Names what keeps the newest data of a snapshot's mount.
-fn keeper(row: &PruneRow, rows: &[PruneRow]) -> String {
-    let Some(id) = &row.kept_by else { return "-".to_owned() };
-    let found = rows.iter().find(|other| &other.snapshot.id == id);
-    match found.and_then(|found| found.snapshot.generation) {
-        Some(number) => format!("{id} (generation {number})"),
-        None => id.to_string(),
-    }
+fn keeper(row: &PruneRow) -> String {
+    row.kept_by.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
 }
 
 #[cfg(test)]
