@@ -1,5 +1,5 @@
 //! What a pruning may delete, and why all else stays: each rule keeps what it must, and lets go what it may.
-#![allow(clippy::unwrap_used, reason = "a test panics")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
 mod common;
 
@@ -8,10 +8,11 @@ use wucluster_core::action::{Action, CloudAction, Hazard};
 use wucluster_core::definition::{ClusterDefinition, Size};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{SnapshotId, Subject, VolumeId};
+use wucluster_core::interlock::data::{Source, source};
 use wucluster_core::interlock::prune::{Stays, fates, generations, kept_generations, prune};
 use wucluster_core::interlock::{Interlock, Refusal, clear, needs_second_look};
 use wucluster_core::memory::{AwaitedId, Made, OpenRequest, SubjectMemory, Unsure};
-use wucluster_core::observation::{SnapshotState, VolumeState};
+use wucluster_core::observation::{SnapshotSeen, SnapshotState, VolumeState};
 use wucluster_core::phases::{Phase, PhaseEntry, Phases};
 use wucluster_core::policy::Consent;
 use wucluster_core::tags::{KEY_CONTENT, KEY_EPOCH, KEY_GENERATION, KEY_MOUNT, StoreMark, Tags};
@@ -74,10 +75,7 @@ fn assert_waits(world: &World, snapshot: &str, kept_by: &str) {
     assert!(matches!(refusal, Some(Refusal::Wait(_))), "{refusal:?}");
 }
 
-fn snapshot<'a>(
-    world: &'a mut World,
-    id: &str,
-) -> &'a mut wucluster_core::observation::SnapshotSeen {
+fn snapshot<'a>(world: &'a mut World, id: &str) -> &'a mut SnapshotSeen {
     world.view.snapshots.iter_mut().find(|seen| seen.id.as_str() == id).unwrap()
 }
 
@@ -169,8 +167,27 @@ fn only_what_is_complete_or_failed_is_deleted() {
     }
     let mut world = put_away(3);
     snapshot(&mut world, "snap-1").state = SnapshotState::Error;
-    world.policy.generations_kept = 3;
+    world.policy.generations_kept = 2;
     assert_eq!(going(&world), ["snap-1"], "it is of no use in any generation");
+}
+
+#[test]
+fn what_failed_stays_where_an_older_state_would_pass_for_that_of_a_kept_generation() {
+    let mut world = put_away(4);
+    snapshot(&mut world, "snap-2").state = SnapshotState::Error;
+    snapshot(&mut world, "snap-2").tags.set(KEY_GENERATION, "3");
+    snapshot(&mut world, "snap-3").tags.set(KEY_GENERATION, "4");
+    // Another mount has a complete one of generation 3.
+    world = world.snapshot("chief/data", "data-3", "completed", 3);
+    world.policy.generations_kept = 2;
+    assert_eq!(stays(&world, "snap-2"), Stays::AsOf(3));
+    world.policy.generations_kept = 1;
+    assert_eq!(going(&world), ["snap-2", "snap-1"]);
+    // Taken once more, and complete.
+    world.policy.generations_kept = 2;
+    let mut world = world.snapshot("chief/home", "snap-2b", "completed", 2);
+    snapshot(&mut world, "snap-2b").tags.set(KEY_GENERATION, "3");
+    assert_eq!(going(&world), ["snap-2", "snap-1"]);
 }
 
 #[test]
@@ -458,4 +475,113 @@ fn without_the_rule_the_newest_would_go() {
     assert_held(&world, "snap-2", "snap-1", Interlock::SnapshotNeeded);
     world.policy.ablated.insert(Interlock::SnapshotNeeded);
     assert_eq!(refused(&world, "snap-2", "snap-1"), None);
+}
+
+/// Numbers that look random, the same each time.
+struct Luck(u64);
+
+impl Luck {
+    fn draw(&mut self, of: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % of
+    }
+}
+
+/// A mount with snapshots, and perhaps a volume, in whatever order and state.
+fn any_world(luck: &mut Luck) -> World {
+    let mut world = World::new(SOLO);
+    for number in 0..luck.draw(7) {
+        let state = ["completed", "completed", "completed", "pending", "error", "recoverable"]
+            [usize::try_from(luck.draw(6)).unwrap()];
+        let epoch = luck.draw(5) + 1;
+        world = world.snapshot("chief/home", &format!("snap-{number}"), state, epoch);
+        let seen = world.view.snapshots.last_mut().unwrap();
+        // Mostly as they come about: in the order of epochs and generations, of a volume of their own.
+        let second = if luck.draw(12) == 0 { luck.draw(6) } else { epoch };
+        seen.started_at = Some(NOW.after(std::time::Duration::from_secs(second)));
+        seen.volume = VolumeId::new(format!("vol-{}", if luck.draw(3) == 0 { 1 } else { epoch }));
+        let generation = if luck.draw(4) == 0 { luck.draw(6) } else { epoch };
+        seen.tags.set(KEY_GENERATION, generation.to_string());
+        match luck.draw(20) {
+            0 => drop(seen.tags.remove(KEY_EPOCH)),
+            1 => drop(seen.tags.remove(KEY_GENERATION)),
+            2 | 3 => seen.tags.set(KEY_CONTENT, "blank"),
+            4 => drop(seen.tags.remove(KEY_CONTENT)),
+            _ => {}
+        }
+    }
+    if luck.draw(4) == 0 {
+        let epoch =
+            format!("{} {}", luck.draw(6) + 1, ["live", "sealed"][usize::from(luck.draw(2) == 0)]);
+        let id = format!("vol-{}", luck.draw(6));
+        world = world.volume_called("chief/home", &id, "available", &epoch);
+    }
+    if luck.draw(4) == 0 {
+        world.memory.data_epochs.insert(key("chief/home"), luck.draw(6));
+    }
+    world.policy.generations_kept = luck.draw(4);
+    world
+}
+
+#[test]
+fn whatever_is_pruned_each_mount_begins_from_the_same_as_before() {
+    let mut luck = Luck(0x9e37_79b9_7f4a_7c15);
+    let (mut pruned, mut with_data, mut ordered) = (0, 0, 0);
+    for case in 0..50_000 {
+        let mut before = any_world(&mut luck);
+        let begins = |world: &World| {
+            world
+                .with_context(Demand::Launched, |ctx| source(ctx, &key("chief/home")).map_err(drop))
+        };
+        let going = going(&before);
+        let mut after = before.clone();
+        // Any part of it, as somebody may be interrupted.
+        let part = luck.draw(3);
+        after.view.snapshots.retain(|seen| {
+            !going.contains(&seen.id.to_string()) || (part == 0 && luck.draw(2) == 0)
+        });
+        let what = format!("case {case}, {going:?}: {:#?}", before.view.snapshots);
+        assert_eq!(begins(&before), begins(&after), "{what}");
+        // And what is left is kept once more.
+        let left: Vec<String> = going
+            .iter()
+            .filter(|id| after.view.snapshots.iter().any(|seen| seen.id.as_str() == id.as_str()))
+            .cloned()
+            .collect();
+        assert_eq!(self::going(&after), left, "{what}");
+        pruned += going.len();
+        with_data +=
+            usize::from(matches!(begins(&before), Ok(Source::Own(_))) && !going.is_empty());
+        // As of each kept generation, what it would begin from is still there.
+        for number in before.with_context(Demand::Away, kept_generations) {
+            for world in [&mut before, &mut after] {
+                let is_of = |of: u64| of <= number;
+                world.view.snapshots.retain(|seen| seen.tags.generation().is_some_and(is_of));
+                world.memory.data_epochs.clear();
+            }
+            // Where records contradict each other, an order of them that nobody would compare today is nobody's promise.
+            let dated =
+                before.view.snapshots.iter().map(|seen| (seen.tags.epoch(), seen.started_at));
+            let dated: Vec<_> = dated.collect();
+            let is_in_order =
+                |one: &(_, _)| dated.iter().all(|two| one.0 >= two.0 || one.1 <= two.1);
+            if dated.iter().all(is_in_order) {
+                assert_eq!(begins(&before), begins(&after), "generation {number} of {what}");
+                ordered += 1;
+            }
+        }
+        // Or where a person gives up the newest.
+        for world in [&mut before, &mut after] {
+            world.policy.lose.insert(key("chief/home"));
+        }
+        assert_eq!(begins(&before), begins(&after), "given up, {what}");
+    }
+    println!("{pruned} snapshots were pruned, {with_data} times beside data that is begun from");
+    println!("{ordered} kept generations were gone back to");
+    assert!(
+        pruned > 10_000 && with_data > 5_000 && ordered > 10_000,
+        "{pruned} {with_data} {ordered}"
+    );
 }

@@ -34,7 +34,7 @@ pub struct Fate<'a> {
 /// Why a snapshot stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stays {
-    /// It is of the newest write epoch of its mount, or its only one.
+    /// It is of the newest write epoch of its mount, or its only one; or none that is complete supersedes it.
     Newest,
     /// It belongs to a generation that is kept.
     Generation(u64),
@@ -114,7 +114,12 @@ pub fn prune(ctx: &Context<'_>, fate: &Fate<'_>) -> Result<Cleared<Action>, Refu
 fn of_mount<'a>(ctx: &Context<'_>, mount: &'a MountObservation, kept: &[u64]) -> Vec<Fate<'a>> {
     let keeper = keeper(ctx, mount);
     let of_one = |snapshot: &'a SnapshotSeen| {
-        let refused = || keeper.as_ref().err().map(|why| Stays::Refused(Box::new(why.clone())));
+        let refused = || match &keeper {
+            Err(why) => Some(Stays::Refused(Box::new(why.clone()))),
+            // What holds nothing, and came after the data.
+            Ok(keeper) if number(keeper) <= number(snapshot) => Some(Stays::Newest),
+            Ok(_) => None,
+        };
         let kept_by = keeper.as_ref().ok().map(|keeper| &keeper.id);
         let stays = needs(ctx, mount, snapshot, kept).or_else(refused);
         Fate { mount, snapshot, kept_by, stays }
@@ -246,18 +251,30 @@ fn needs(
     if let Some(why) = needed_by(ctx, mount, snapshot) {
         return Some(Stays::Needed(why));
     }
-    // It holds nothing that anybody could go back to.
-    if snapshot.state == SnapshotState::Error {
-        return None;
-    }
-    let Some(generation) = snapshot.tags.generation() else { return Some(Stays::NoGeneration) };
-    if kept.contains(&generation) {
+    let has_failed = snapshot.state == SnapshotState::Error;
+    let Some(generation) = snapshot.tags.generation() else {
+        return (!has_failed).then_some(Stays::NoGeneration);
+    };
+    if kept.contains(&generation) && !has_failed {
         return Some(Stays::Generation(generation));
     }
-    let complete = mount.snapshots.iter().filter(|seen| seen.state == SnapshotState::Completed);
-    let as_of = |number: u64| {
-        let there = complete.clone().filter(move |seen| seen.tags.generation() <= Some(number));
-        generation <= number && is_newest(snapshot, there)
+    let complete = || mount.snapshots.iter().filter(|seen| seen.state == SnapshotState::Completed);
+    // What failed holds nothing. But where it is the newest as of a generation that is kept, it says that this one has not
+    // the data of its mount: without it, an older state would pass for that.
+    let is_repeated = complete().any(|seen| {
+        number(seen) == number(snapshot)
+            && (is_data(seen) || !is_data(snapshot))
+            && seen.tags.generation().is_some_and(|of| of <= generation)
+    });
+    if has_failed && is_repeated {
+        return None;
+    }
+    let there = mount.snapshots.iter().filter(|seen| {
+        seen.state == SnapshotState::Completed || has_failed && seen.state == SnapshotState::Error
+    });
+    let as_of = |kept: u64| {
+        let is_of = move |seen: &&SnapshotSeen| seen.tags.generation().is_some_and(|of| of <= kept);
+        generation <= kept && is_newest(snapshot, there.clone().filter(is_of))
     };
     kept.iter().copied().find(|number| as_of(*number)).map(Stays::AsOf)
 }
