@@ -165,9 +165,9 @@ impl Engine<'_> {
                 let answers = self.cloud.issue(&requests).await;
                 for (request, answer) in requests.iter().zip(answers) {
                     run.note_answer(request.action(), answer, &mut tell);
-                    if run.is_throttled {
-                        run.budgets.is_spent("DeleteSnapshot", self.clock.now());
-                    }
+                }
+                if std::mem::take(&mut run.is_throttled) {
+                    run.budgets.is_spent("DeleteSnapshot", self.clock.now());
                 }
                 tenure.commit().await?;
             }

@@ -189,7 +189,7 @@ pub(crate) const IAM_POLICY: &str = "\
 Examples:
   wucluster iam-policy                     for all states
   wucluster iam-policy --for away          for who may put it away, and launch nothing
-  wucluster iam-policy --for prune         for who may delete superseded snapshots, beside one of the others
+  wucluster iam-policy --for prune         for who may delete superseded snapshots
   wucluster iam-policy > policy.json && aws iam create-policy --policy-name gibbon --policy-document file://policy.json
 
 It holds the calls that wucluster makes and no others, and nearly all of them for what carries this cluster's tag only. \
