@@ -150,12 +150,25 @@ mod tests {
     fn the_list_names_every_id_and_what_keeps_the_data() {
         let now = Timestamp::from_millis(3_601_000);
         let text = list("gibbon", &rows(), &[5, 4, 3], now, &Look::plain(100));
-        insta::assert_snapshot!(text, @r"");
+        insta::assert_snapshot!(text, @r"
+        prune deletes 3 snapshots (60 GiB) of gibbon.
+        Generations 5, 4 and 3 stay whole, and what each mount would begin from in them.
+
+          DELETES                    GENERATION    SIZE  TAKEN   KEPT SAFE BY
+          chief/home        snap-c2           2  20 GiB  1h ago  snap-c5
+                            snap-c1           1  20 GiB  1h ago  snap-c5
+          worker-1/scratch  snap-w1           1  20 GiB  1h ago  snap-w5
+
+        Stays: 3 snapshots (60 GiB).
+        ");
     }
 
     #[test]
     fn what_stays_is_told_with_its_reason() {
-        insta::assert_snapshot!(staying(&rows(), &Look::plain(80)), @r"");
+        let text = staying(&rows(), &Look::plain(80));
+        assert!(text.contains("worker-1/scratch  snap-w5  the newest of its mount\n"), "{text}");
+        assert!(text.contains("                  snap-w3  generation 3 is kept\n"), "{text}");
+        assert_eq!(text.matches("snap-").count(), 3, "only what stays: {text}");
         assert!(nothing("gibbon", &[]).contains("no snapshots"));
         assert!(nothing("gibbon", &rows()).contains("6 snapshots (120 GiB)"));
     }
