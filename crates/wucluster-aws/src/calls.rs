@@ -37,7 +37,7 @@ calls! {
         DescribeAvailabilityZones DescribeInstanceTypes DescribeInstanceTypeOfferings DescribeSubnets
         DescribeSecurityGroups DescribeKeyPairs
         RunInstances StartInstances TerminateInstances
-        CreateVolume AttachVolume DetachVolume DeleteVolume CreateSnapshot CreateTags;
+        CreateVolume AttachVolume DetachVolume DeleteVolume CreateSnapshot DeleteSnapshot CreateTags;
     ssm
         GetParameter;
     sts
@@ -55,6 +55,14 @@ impl Call {
     /// Returns the call's name in its service.
     pub(crate) const fn name(self) -> &'static str {
         self.names().1
+    }
+
+    /// Says whether it changes anything, or is about a machine of the cluster's: what only looks at lists does not.
+    pub(crate) fn changes(self) -> bool {
+        let name = self.name();
+        !["Describe", "Decode", "GetCaller", "GetParameter"]
+            .iter()
+            .any(|word| name.starts_with(word))
     }
 
     fn named(service: &str, name: &str) -> Option<Self> {

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use wucluster_core::definition::ClusterDefinition;
-use wucluster_core::ids::{InstanceId, VolumeId};
-use wucluster_core::observation::{InstanceState, VolumeState};
+use wucluster_core::ids::{InstanceId, SnapshotId, VolumeId};
+use wucluster_core::observation::{InstanceState, SnapshotState, VolumeState};
 use wucluster_core::ports::{CloudError, ErrorClass};
 use wucluster_core::tags::{KEY_EPOCH, Tags};
 
@@ -52,8 +52,8 @@ impl AwsCloud {
         Ok(self.dry_runs(self.clients().await?, definition).await)
     }
 
-    /// Tries whether the calls of a launch and a put-away are permitted: those that make something as the definition has it,
-    /// the others on one instance and one volume of the cluster, if there are any.
+    /// Tries whether the calls of a launch, a put-away and a pruning are permitted: those that make something as the
+    /// definition has it, the others on one instance, one volume and one snapshot of the cluster, if there are any.
     pub(crate) async fn dry_runs(
         &self,
         clients: &Clients,
@@ -75,14 +75,14 @@ impl AwsCloud {
             }
         }
         let mut findings = self.trials_of_making(clients, definition).await;
-        let there = match things_of(self, definition).await {
+        let (instance, volume, snapshot) = match things_of(self, definition).await {
             Ok(there) => there,
             Err(error) => {
                 findings.push(Finding::unasked("permissions", &error));
                 return findings;
             }
         };
-        match there {
+        match (instance, volume) {
             (Some(instance), Some(volume)) => {
                 findings.extend(self.trials_on(clients, &instance, &volume).await);
             }
@@ -95,7 +95,24 @@ impl AwsCloud {
                 findings.push(Finding::unknown("permissions", what));
             }
         }
+        if let Some(snapshot) = snapshot {
+            findings.push(self.trial_of_pruning(clients, &snapshot).await);
+        }
         findings
+    }
+
+    /// Tries whether a snapshot may be deleted, which only `prune` does: whoever may not is no worse off for all else.
+    async fn trial_of_pruning(&self, clients: &Clients, snapshot: &SnapshotId) -> Finding {
+        let call = Call::DeleteSnapshot;
+        let request = clients.changes.delete_snapshot().snapshot_id(snapshot.as_str());
+        let answer = request.dry_run(true).send().await;
+        match self.verdict(call.name(), answer.map(drop)).await {
+            Tried::Forbidden(_) => Finding::unknown(
+                call.permission(),
+                "not permitted; only `prune` needs it: see `wucluster iam-policy --for prune`",
+            ),
+            tried => about_what_is_there(call, tried),
+        }
     }
 
     /// Tries the calls that make instances and volumes, once for each kind that the definition has.
@@ -273,14 +290,19 @@ fn about_what_is_there(call: Call, tried: Tried) -> Finding {
     }
 }
 
-/// Finds an instance and a volume of the cluster.
+/// Finds an instance, a volume and a snapshot of the cluster.
 async fn things_of(
     cloud: &AwsCloud,
     definition: &ClusterDefinition,
-) -> Result<(Option<InstanceId>, Option<VolumeId>), CloudError> {
+) -> Result<(Option<InstanceId>, Option<VolumeId>, Option<SnapshotId>), CloudError> {
     let view = cloud.look(&definition.name).await?;
     let instance = view.instances.iter().find(|seen| seen.state == InstanceState::Running);
     let usable = |state: &VolumeState| matches!(state, VolumeState::Available | VolumeState::InUse);
     let volume = view.volumes.iter().find(|seen| usable(&seen.state));
-    Ok((instance.map(|seen| seen.id.clone()), volume.map(|seen| seen.id.clone())))
+    let snapshot = view.snapshots.iter().find(|seen| seen.state == SnapshotState::Completed);
+    Ok((
+        instance.map(|seen| seen.id.clone()),
+        volume.map(|seen| seen.id.clone()),
+        snapshot.map(|seen| seen.id.clone()),
+    ))
 }

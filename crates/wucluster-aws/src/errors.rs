@@ -298,6 +298,12 @@ pub(crate) const TABLE: &[Row] = &[
         ErrorClass::Ambiguous,
         "no empty disk is made in its place; see the recycle bin",
     ),
+    row(
+        &["DeleteSnapshot"],
+        "InvalidSnapshot.InUse",
+        ErrorClass::Permanent,
+        "an image is made of it: deregister that first, if it is of no use any more",
+    ),
     row(ANY, "InvalidSnapshot.NotFound", ErrorClass::Ambiguous, GONE),
     with_text(
         "Invalid IAM Instance Profile",

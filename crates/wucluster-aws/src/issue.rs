@@ -95,7 +95,8 @@ fn sort<'a>(actions: impl IntoIterator<Item = &'a CloudAction>) -> Vec<Call<'a>>
             | CloudAction::AttachVolume { .. }
             | CloudAction::DetachVolume { .. }
             | CloudAction::CreateSnapshot { .. }
-            | CloudAction::DeleteVolume { .. } => calls.push(Call::One(at, action)),
+            | CloudAction::DeleteVolume { .. }
+            | CloudAction::DeleteSnapshot { .. } => calls.push(Call::One(at, action)),
         }
     }
     calls
@@ -224,6 +225,9 @@ impl AwsCloud {
             }
             CloudAction::DeleteVolume { volume, mount: _, kept_by: _ } => {
                 self.delete_volume(clients, volume).await
+            }
+            CloudAction::DeleteSnapshot { snapshot, mount: _, kept_by: _ } => {
+                self.delete_snapshot(clients, snapshot).await
             }
             CloudAction::StartInstance { .. }
             | CloudAction::TerminateInstance { .. }

@@ -22,6 +22,9 @@ pub const POLICY_LENGTH_MAX: usize = 6144;
 pub struct PolicyScope {
     /// Whether what is there may only be put away, and nothing be launched.
     pub is_for_away: bool,
+    /// Whether superseded snapshots may be deleted, and nothing else be changed: `prune` needs no more, and no other command
+    /// needs that.
+    pub is_for_prune: bool,
     /// Whether what was made by hand may be adopted: whoever may, may make anything his cluster's that carries no tag of a
     /// cluster.
     pub is_for_adopt: bool,
@@ -124,6 +127,9 @@ struct Policy {
 impl Policy {
     /// Gives a call what it needs. Each call must be thought of here.
     fn allow(&mut self, call: Call, definition: &ClusterDefinition, scope: PolicyScope) {
+        if scope.is_for_prune && call.changes() && call != Call::DeleteSnapshot {
+            return;
+        }
         let (instances, volumes) = (self.place.own("instance/*"), self.place.own("volume/*"));
         let snapshots = self.place.public("snapshot/*");
         match call {
@@ -140,7 +146,7 @@ impl Policy {
             | Call::DescribeSubnets
             | Call::DescribeSecurityGroups
             | Call::DescribeKeyPairs => self.look(call),
-            Call::GetParameter if scope.is_for_away => {}
+            Call::GetParameter if scope.is_for_away || scope.is_for_prune => {}
             Call::GetParameter => {
                 let images =
                     definition.nodes.values().filter_map(|node| node.machine.image.as_deref());
@@ -172,6 +178,10 @@ impl Policy {
             }
             Call::DeleteVolume => {
                 self.add("DeleteItsVolumes", call, &[volumes], &[self.carries(&Carry::Now)]);
+            }
+            Call::DeleteSnapshot if !scope.is_for_prune => {}
+            Call::DeleteSnapshot => {
+                self.add("DeleteItsSnapshots", call, &[snapshots], &[self.carries(&Carry::Now)]);
             }
             Call::CreateSnapshot => {
                 self.add("KeepItsVolumes", call, &[volumes], &[self.carries(&Carry::Now)]);
@@ -221,7 +231,7 @@ impl Policy {
     /// Gives what AWS asks for beside the calls themselves.
     fn allow_what_calls_imply(&mut self, definition: &ClusterDefinition, scope: PolicyScope) {
         let partition = self.place.partition;
-        if !scope.is_for_away {
+        if !scope.is_for_away && !scope.is_for_prune {
             for profile in
                 definition.nodes.values().filter_map(|node| node.machine.ec2.profile.as_deref())
             {
@@ -241,7 +251,9 @@ impl Policy {
             }
         }
         let region = self.place.region.clone().unwrap_or_else(|| "*".to_owned());
-        for key in definition.mounts().filter_map(|(_, mount)| mount.ebs.kms_key.clone()) {
+        // Whoever deletes reads nothing of what is encrypted.
+        let encrypted = definition.mounts().filter(|_| !scope.is_for_prune);
+        for key in encrypted.filter_map(|(_, mount)| mount.ebs.kms_key.clone()) {
             let arn = |what: &str| format!("arn:{partition}:kms:{region}:*:{what}");
             // An alias is no name of a key in a policy: which one it stands for, IAM is told by a condition.
             let (resource, alias) = match key.as_str() {
@@ -362,7 +374,9 @@ impl Policy {
 mod tests {
     use super::*;
 
-    const ALL: PolicyScope = PolicyScope { is_for_away: false, is_for_adopt: false };
+    const ALL: PolicyScope =
+        PolicyScope { is_for_away: false, is_for_prune: false, is_for_adopt: false };
+    const PRUNE: PolicyScope = PolicyScope { is_for_prune: true, ..ALL };
 
     fn definition(cluster: &str, node: &str, mount: &str) -> ClusterDefinition {
         let text = format!(
@@ -396,6 +410,9 @@ mod tests {
         // Everyone may ask who he is.
         let made = Call::ALL.iter().filter(|call| **call != Call::GetCallerIdentity);
         let made: BTreeSet<String> = made.map(|call| call.permission()).collect();
+        // To delete snapshots takes a policy of its own.
+        let made: BTreeSet<String> =
+            made.into_iter().filter(|call| call != "ec2:DeleteSnapshot").collect();
         assert_eq!(actions(&policy(&definition, ALL)), made);
         // Without a parameter none is read.
         let made: BTreeSet<String> =
@@ -405,7 +422,7 @@ mod tests {
 
     #[test]
     fn what_is_changed_is_the_clusters_or_is_made_its_own() {
-        for scope in [ALL, PolicyScope { is_for_away: true, ..ALL }] {
+        for scope in [ALL, PolicyScope { is_for_away: true, ..ALL }, PRUNE] {
             let policy = policy(&plain(), scope);
             for statement in statements(&policy) {
                 let changes = statement["Action"].as_array().unwrap().iter().any(|action| {
@@ -442,6 +459,22 @@ mod tests {
             named(&policy, "NameWhatIsMade")["Condition"]["StringEquals"]["ec2:CreateAction"],
             "CreateSnapshot"
         );
+    }
+
+    #[test]
+    fn who_may_only_prune_deletes_the_clusters_snapshots_and_changes_nothing_else() {
+        let policy = policy(&plain(), PRUNE);
+        let changes: BTreeSet<String> = actions(&policy)
+            .into_iter()
+            .filter(|action| !action.contains(":Describe") && !action.contains(":Decode"))
+            .collect();
+        assert_eq!(changes, BTreeSet::from(["ec2:DeleteSnapshot".to_owned()]));
+        let statement = named(&policy, "DeleteItsSnapshots");
+        assert_eq!(
+            statement["Condition"]["StringEquals"]["aws:ResourceTag/wucluster:cluster"],
+            "gibbon"
+        );
+        assert!(statement["Resource"].to_string().contains("snapshot/*"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub(crate) const fn calls(request: Request) -> RequestBudget {
         Request::TerminateInstances
         | Request::CreateVolume
         | Request::DeleteVolume
-        | Request::CreateSnapshot => (100, 5),
+        | Request::CreateSnapshot
+        | Request::DeleteSnapshot => (100, 5),
         Request::CreateTags => (100, 10),
         Request::AttachVolume | Request::DetachVolume => (50, 5),
     };
@@ -32,19 +33,21 @@ pub(crate) enum Request {
     CreateVolume,
     DeleteVolume,
     CreateSnapshot,
+    DeleteSnapshot,
     CreateTags,
     AttachVolume,
     DetachVolume,
 }
 
 impl Request {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::RunInstances,
         Self::StartInstances,
         Self::TerminateInstances,
         Self::CreateVolume,
         Self::DeleteVolume,
         Self::CreateSnapshot,
+        Self::DeleteSnapshot,
         Self::CreateTags,
         Self::AttachVolume,
         Self::DetachVolume,
@@ -59,6 +62,7 @@ impl Request {
             Self::CreateVolume => "CreateVolume",
             Self::DeleteVolume => "DeleteVolume",
             Self::CreateSnapshot => "CreateSnapshot",
+            Self::DeleteSnapshot => "DeleteSnapshot",
             Self::CreateTags => "CreateTags",
             Self::AttachVolume => "AttachVolume",
             Self::DetachVolume => "DetachVolume",
@@ -82,6 +86,7 @@ pub(crate) fn actions(name: &str) -> Option<RequestBudget> {
         | Request::CreateVolume
         | Request::DeleteVolume
         | Request::CreateSnapshot
+        | Request::DeleteSnapshot
         | Request::AttachVolume
         | Request::DetachVolume => Some(calls(request)),
     }

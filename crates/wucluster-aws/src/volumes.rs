@@ -185,4 +185,22 @@ impl AwsCloud {
         let answer = clients.changes.delete_volume().volume_id(volume.as_str()).send().await;
         self.heard(Request::DeleteVolume, answer).await.map(|_| Receipt::Accepted)
     }
+
+    /// Deletes a snapshot. What is not there any more is deleted already.
+    ///
+    /// Source: EC2 API reference, `DeleteSnapshot`: a snapshot holds all that its volume needs, whichever others go; a volume
+    /// that was made from it does not need it.
+    pub(crate) async fn delete_snapshot(
+        &self,
+        clients: &Clients,
+        snapshot: &SnapshotId,
+    ) -> Result<Receipt, CloudError> {
+        self.rates.turn(Request::DeleteSnapshot).await;
+        let answer = clients.changes.delete_snapshot().snapshot_id(snapshot.as_str()).send().await;
+        match self.heard(Request::DeleteSnapshot, answer).await {
+            Ok(_) => Ok(Receipt::Accepted),
+            Err(error) if error.code == "InvalidSnapshot.NotFound" => Ok(Receipt::AlreadyDone),
+            Err(error) => Err(error),
+        }
+    }
 }

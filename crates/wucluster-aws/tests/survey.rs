@@ -70,7 +70,7 @@ async fn moto_has_what_a_definition_names_or_not() {
     assert!(told(&findings, "type t2.micro").1.contains("no Nitro"), "{findings:#?}");
 }
 
-/// A cluster with an instance and a volume, on a server that heeds dry runs and says `tried` to them.
+/// A cluster with an instance, a volume and a snapshot, on a server that heeds dry runs and says `tried` to them.
 async fn with_dry_runs(tried: fn(&str) -> Answer) -> Canned {
     Canned::begin(move |_, asked| {
         let name = asked["Action"].as_str();
@@ -90,6 +90,11 @@ async fn with_dry_runs(tried: fn(&str) -> Answer) -> Canned {
             ("DescribeVolumes", _) => answer(
                 name,
                 "<volumeSet><item><volumeId>vol-1</volumeId><size>4</size><status>in-use</status></item></volumeSet>",
+            ),
+            ("DescribeSnapshots", _) => answer(
+                name,
+                "<snapshotSet><item><snapshotId>snap-1</snapshotId><volumeId>vol-1</volumeId><volumeSize>4</volumeSize>\
+                 <status>completed</status></item></snapshotSet>",
             ),
             (name, _) => nothing(name),
         }
@@ -120,14 +125,14 @@ async fn each_call_is_tried_and_none_is_carried_out() {
         let (verdict, what) = told(&findings, &format!("ec2:{name}"));
         assert_eq!(verdict, Verdict::Fine, "{name}: {what}");
     }
-    assert_eq!(tried.len(), 10, "all that a launch and a put-away ask for");
+    assert_eq!(tried.len(), 11, "all that a launch, a put-away and a pruning ask for");
 }
 
 #[tokio::test]
 async fn what_is_not_permitted_is_told_apart_from_what_cannot_be_now() {
     let definition = definition("ami-1", "m7i.large", "");
     let server = with_dry_runs(|name| match name {
-        "DeleteVolume" | "RunInstances" => {
+        "DeleteVolume" | "RunInstances" | "DeleteSnapshot" => {
             refusal(403, "UnauthorizedOperation", "You are not authorized.")
         }
         "StartInstances" => refusal(400, "IncorrectInstanceState", "It runs."),
@@ -140,6 +145,8 @@ async fn what_is_not_permitted_is_told_apart_from_what_cannot_be_now() {
         ("ec2:RunInstances for chief", Verdict::Forbidden),
         ("ec2:StartInstances", Verdict::Unknown),
         ("ec2:DetachVolume", Verdict::Fine),
+        // Whoever never prunes lacks nothing.
+        ("ec2:DeleteSnapshot", Verdict::Unknown),
     ] {
         assert_eq!(told(&findings, about).0, verdict, "{about}");
     }
@@ -223,6 +230,11 @@ async fn each_call_of_the_list_is_made() {
         },
         CloudAction::TagVolume { mount: mount.clone(), volume: volume.clone(), tags: tags.clone() },
         CloudAction::DeleteVolume { mount: mount.clone(), volume, kept_by: None },
+        CloudAction::DeleteSnapshot {
+            mount: mount.clone(),
+            snapshot: wucluster_core::ids::SnapshotId::new("snap-1"),
+            kept_by: wucluster_core::ids::SnapshotId::new("snap-2"),
+        },
         CloudAction::TerminateInstance { node: node.clone(), instance: instance.clone() },
         CloudAction::RunInstance {
             node: node.clone(),

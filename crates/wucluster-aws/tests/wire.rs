@@ -96,6 +96,11 @@ fn delete() -> CloudAction {
     CloudAction::DeleteVolume { mount: mount(), volume: VolumeId::new("vol-1"), kept_by: None }
 }
 
+fn prune() -> CloudAction {
+    let (snapshot, kept_by) = (SnapshotId::new("snap-1"), SnapshotId::new("snap-2"));
+    CloudAction::DeleteSnapshot { mount: mount(), snapshot, kept_by }
+}
+
 fn tag(volume: &str) -> CloudAction {
     let mut tags = Tags::default();
     tags.set("wucluster:epoch", "1 sealed");
@@ -164,6 +169,10 @@ async fn each_refusal_has_its_class() {
         (snapshot(), 400, "SnapshotCreationPerVolumeRateExceeded", "Too soon.", Retry),
         (snapshot(), 400, "ConcurrentSnapshotLimitExceeded", "Too many.", Retry),
         (snapshot(), 400, "SnapshotLimitExceeded", "Too many.", Permanent),
+        (prune(), 400, "InvalidSnapshot.InUse", "snap-1 is in use by ami-1", Permanent),
+        (prune(), 503, "RequestLimitExceeded", "Request limit exceeded.", Retry),
+        (prune(), 500, "InternalError", "An internal error has occurred", Ambiguous),
+        (prune(), 403, "UnauthorizedOperation", "You are not authorized.", Permission),
         (tag("vol-1"), 400, "InvalidVolume.NotFound", "vol-1 does not exist.", Retry),
         (tag("vol-1"), 400, "TagLimitExceeded", "More than 50 tags", Permanent),
         (start(), 400, "IncorrectInstanceState", "i-1 is not in a state", Retry),
@@ -185,6 +194,18 @@ async fn each_refusal_has_its_class() {
         let times = server.names().iter().filter(|asked| *asked == name).count();
         assert_eq!(times, 1, "{name} is asked for once, whatever comes: {code}");
     }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_not_there_is_deleted_already() {
+    let gone = refusal(400, "InvalidSnapshot.NotFound", "The snapshot 'snap-1' does not exist.");
+    let server = Canned::begin(move |_, _| gone.clone()).await;
+    assert_eq!(ask(&cloud(&server), prune()).await, Ok(Receipt::AlreadyDone));
+    let server = Canned::begin(|_, asked| nothing(asked["Action"].as_str())).await;
+    assert_eq!(ask(&cloud(&server), prune()).await, Ok(Receipt::Accepted));
+    let asked = server.asked();
+    assert_eq!(server.names(), ["DeleteSnapshot"]);
+    assert_eq!(asked[0]["SnapshotId"], "snap-1");
 }
 
 fn images() -> Answer {

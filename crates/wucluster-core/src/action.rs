@@ -173,6 +173,15 @@ pub enum CloudAction {
         /// The snapshot that keeps its data. `None`: it never held any.
         kept_by: Option<SnapshotId>,
     },
+    /// Deletes a snapshot on which nothing stands any more.
+    DeleteSnapshot {
+        /// The mount.
+        mount: MountKey,
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// The snapshot that keeps the newest data of the mount.
+        kept_by: SnapshotId,
+    },
 }
 
 impl CloudAction {
@@ -188,7 +197,8 @@ impl CloudAction {
             | Self::DetachVolume { mount, .. }
             | Self::TagVolume { mount, .. }
             | Self::CreateSnapshot { mount, .. }
-            | Self::DeleteVolume { mount, .. } => Subject::Mount(mount.clone()),
+            | Self::DeleteVolume { mount, .. }
+            | Self::DeleteSnapshot { mount, .. } => Subject::Mount(mount.clone()),
             Self::Adopt { subject, .. } => subject.clone(),
         }
     }
@@ -205,7 +215,9 @@ impl CloudAction {
             | Self::DetachVolume { .. }
             | Self::TagVolume { .. }
             | Self::Adopt { .. } => Hazard::Changes,
-            Self::TerminateInstance { .. } | Self::DeleteVolume { .. } => Hazard::Destroys,
+            Self::TerminateInstance { .. }
+            | Self::DeleteVolume { .. }
+            | Self::DeleteSnapshot { .. } => Hazard::Destroys,
         }
     }
 
@@ -222,6 +234,7 @@ impl CloudAction {
             Self::TagVolume { .. } | Self::Adopt { .. } => "CreateTags",
             Self::CreateSnapshot { .. } => "CreateSnapshot",
             Self::DeleteVolume { .. } => "DeleteVolume",
+            Self::DeleteSnapshot { .. } => "DeleteSnapshot",
         }
     }
 }
@@ -262,6 +275,9 @@ impl fmt::Display for CloudAction {
             }
             Self::DeleteVolume { mount, volume, kept_by: None } => {
                 write!(f, "delete {volume} of {mount}, which never held data")
+            }
+            Self::DeleteSnapshot { mount, snapshot, kept_by } => {
+                write!(f, "delete {snapshot} of {mount}, superseded by {kept_by}")
             }
         }
     }

@@ -23,6 +23,10 @@ pub struct Policy {
     /// The generation to go back to: mounts without a volume begin from their snapshots of it. `None`: from their newest.
     /// Only a person can say so.
     pub generation: Option<u64>,
+    /// How many of the newest generations a pruning keeps whole; at least one.
+    ///
+    /// Default 3: two to go back to, beside the newest.
+    pub generations_kept: u64,
     /// How long a running node may stay silent before that becomes a hold.
     ///
     /// Default 5 minutes: sshd answers 20 to 60 s after `running` on EC2, and machines emulated
@@ -163,6 +167,7 @@ impl Default for Policy {
             lose: BTreeSet::new(),
             scope: Scope::default(),
             generation: None,
+            generations_kept: 3,
             silence_max: Duration::from_secs(300),
             ready_patience: Duration::from_secs(300),
             attachment_patience: Duration::from_secs(90),
@@ -181,7 +186,7 @@ impl Default for Policy {
 pub enum Consent {
     /// Everything that is safe to delete.
     Everything,
-    /// The instances and volumes with these ids, if they are safe to delete; nothing else.
+    /// The instances, volumes and snapshots with these ids, if they are safe to delete; nothing else.
     Only(BTreeSet<String>),
 }
 

@@ -85,7 +85,10 @@ impl Adoption<'_> {
 }
 
 impl Engine<'_> {
-    async fn look_for(&self, definition: &ClusterDefinition) -> Result<Observation, CloudError> {
+    pub(crate) async fn look_for(
+        &self,
+        definition: &ClusterDefinition,
+    ) -> Result<Observation, CloudError> {
         let asked_at = self.clock.now();
         let mut view = self.cloud.observe(&definition.name).await?;
         view.asked_at = asked_at;

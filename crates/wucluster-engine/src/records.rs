@@ -544,7 +544,8 @@ impl Records {
 }
 
 /// Says whether a request changes what is there so that it matters when it comes late: it takes something away
-/// from whoever uses it by then, attaches what was reported to be detached, or starts a machine that mounts what it has.
+/// from whoever uses it by then, attaches what was reported to be detached, starts a machine that mounts what it has, or deletes a snapshot that somebody
+/// begins from by then.
 pub(crate) fn may_come_late(request: &CloudAction) -> bool {
     matches!(
         request,
@@ -553,6 +554,7 @@ pub(crate) fn may_come_late(request: &CloudAction) -> bool {
             | CloudAction::TerminateInstance { .. }
             | CloudAction::AttachVolume { .. }
             | CloudAction::StartInstance { .. }
+            | CloudAction::DeleteSnapshot { .. }
     )
 }
 

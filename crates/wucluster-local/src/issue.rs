@@ -52,6 +52,7 @@ impl LocalCloud {
                 self.create_snapshot(held, volume, tags).await
             }
             CloudAction::DeleteVolume { volume, .. } => self.delete_volume(held, volume),
+            CloudAction::DeleteSnapshot { snapshot, .. } => self.remove_snapshot(held, snapshot),
         }
     }
 

@@ -16,7 +16,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use serde_json::{Value, json};
 use wucluster_core::ids::{InstanceId, SnapshotId, VolumeId};
 use wucluster_core::observation::{SnapshotSeen, SnapshotState};
-use wucluster_core::ports::{CloudError, Receipt};
+use wucluster_core::ports::{CloudError, ErrorClass, Receipt};
 use wucluster_core::tags::Tags;
 
 use crate::admission::check_copy;
@@ -84,14 +84,18 @@ impl LocalCloud {
     }
 
     /// Deletes a snapshot. A pending one is not deleted before it settles.
+    ///
+    /// Its disk is a file of its own, on which no volume and no other snapshot stands: they are whole copies. Only while a
+    /// volume is being made from it is it read.
     pub(crate) fn remove_snapshot(
         &self,
         held: &Held,
         id: &SnapshotId,
     ) -> Result<Receipt, CloudError> {
         let Some(mut record) = self.store.get::<SnapshotRecord>(held, id.as_str())? else {
-            let why = format!("there is no snapshot {id}");
-            return Err(refuse("InvalidSnapshot.NotFound", why));
+            let error = refuse("InvalidSnapshot.NotFound", format!("there is no snapshot {id}"));
+            // Whether it is gone shows a look.
+            return Err(CloudError { class: ErrorClass::Ambiguous, ..error });
         };
         self.settle_snapshot(held, &mut record)?;
         let is_read = self

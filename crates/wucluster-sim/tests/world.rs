@@ -596,7 +596,7 @@ fn waiting_for_a_condition_ends_when_it_holds_or_nothing_can_bring_it() {
 }
 
 #[test]
-fn a_snapshot_of_the_last_two_or_of_a_sealed_volume_alone_is_never_cleared_away() {
+fn the_newest_snapshot_or_that_of_a_sealed_volume_alone_is_never_cleared_away() {
     let mut lab = Lab::new(World::new(1));
     let gone = wucluster_core::ids::VolumeId::new("vol-0gone");
     let (cluster, mount) = (lab.cluster.clone(), lab.mount.clone());
@@ -614,17 +614,46 @@ fn a_snapshot_of_the_last_two_or_of_a_sealed_volume_alone_is_never_cleared_away(
     let of_sealed = take(&mut lab, &volume, "sealed");
     let all: Vec<_> = ["1", "2", "3", "4"].iter().map(|data| take(&mut lab, &gone, data)).collect();
     let kinds = |lab: &Lab| lab.world.harm().iter().map(|harm| harm.kind).collect::<Vec<_>>();
-    lab.world.ask_delete_snapshot(&all[0]).unwrap();
-    lab.world.ask_delete_snapshot(&all[1]).unwrap();
-    assert_eq!(kinds(&lab), [], "two newer ones are there");
-    lab.world.ask_delete_snapshot(&all[2]).unwrap();
+    let delete = |lab: &mut Lab, id: &SnapshotId| {
+        let (mount, kept_by) = (lab.mount.clone(), id.clone());
+        lab.world.ask(&CloudAction::DeleteSnapshot { mount, snapshot: id.clone(), kept_by })
+    };
+    for old in &all[..3] {
+        assert_eq!(delete(&mut lab, old), Ok(Receipt::Accepted));
+    }
+    assert_eq!(kinds(&lab), [], "a newer one is there");
+    delete(&mut lab, &all[3]).unwrap();
     assert_eq!(kinds(&lab), [HarmKind::DeletedSnapshot]);
     take(&mut lab, &gone, "5");
-    lab.world.ask_delete_snapshot(&of_sealed).unwrap();
-    assert_eq!(kinds(&lab), [HarmKind::DeletedSnapshot; 2]);
-    assert!(lab.world.ask_delete_snapshot(&of_sealed).is_err(), "it is gone");
-    lab.world.ask_delete_snapshot(&all[3]).unwrap();
-    assert_eq!(kinds(&lab).len(), 3, "the newest but one");
+    delete(&mut lab, &of_sealed).unwrap();
+    assert_eq!(kinds(&lab), [HarmKind::DeletedSnapshot; 2], "it alone holds what is on a volume");
+    assert_eq!(delete(&mut lab, &of_sealed).unwrap_err().code, "InvalidSnapshot.NotFound");
+}
+
+#[test]
+fn what_an_image_is_made_of_is_not_deleted_and_what_is_pending_goes_when_it_completes() {
+    let mut lab = Lab::new(World::new(1));
+    let (cluster, mount) = (lab.cluster.clone(), lab.mount.clone());
+    let of = wucluster_core::ids::VolumeId::new("vol-0gone");
+    let content = || Content::formatted("ext4", "u").with_file("a", "b");
+    let mut place =
+        |state| lab.world.place_snapshot(&cluster, &mount, &of, state, content(), &Tags::default());
+    let (imaged, pending) = (place(SnapshotState::Completed), place(SnapshotState::Pending));
+    let delete = |id: &SnapshotId| CloudAction::DeleteSnapshot {
+        mount: mount.clone(),
+        snapshot: id.clone(),
+        kept_by: id.clone(),
+    };
+    lab.world.register_image(&imaged);
+    let error = lab.world.ask(&delete(&imaged)).unwrap_err();
+    assert_eq!(
+        (error.code.as_str(), error.class),
+        ("InvalidSnapshot.InUse", ErrorClass::Permanent)
+    );
+    lab.world.ask(&delete(&pending)).unwrap();
+    assert_eq!(lab.world.snapshot_state(&pending), Some(SnapshotState::Pending));
+    lab.world.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(lab.world.snapshot_state(&pending), None);
 }
 
 #[test]

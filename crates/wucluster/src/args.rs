@@ -171,6 +171,9 @@ pub(crate) enum Command {
     /// Lists the snapshots that keep the cluster's data
     #[command(after_help = topics::SNAPSHOTS)]
     Snapshots(SnapshotsArgs),
+    /// Deletes snapshots that newer ones supersede; never the newest of a mount
+    #[command(after_help = topics::PRUNE)]
+    Prune(PruneArgs),
     /// Opens a shell on a node, or runs one command there
     #[command(after_help = topics::SSH)]
     Ssh(SshArgs),
@@ -428,6 +431,21 @@ pub(crate) struct SnapshotsArgs {
     pub(crate) subject: Option<String>,
 }
 
+/// What `prune` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PruneArgs {
+    /// Only those of this node or mount
+    #[arg(value_name = "NODE[/MOUNT]")]
+    pub(crate) subject: Option<String>,
+    /// How many of the newest generations stay whole, of those that there are
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) keep: u64,
+    /// Only shows what would go, what stays, and why
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// What `ssh` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SshArgs {
@@ -509,6 +527,8 @@ pub(crate) enum PolicyFor {
     Launched,
     /// To put away what is there, and to launch nothing.
     Away,
+    /// To delete superseded snapshots, and nothing else.
+    Prune,
 }
 
 /// What `schema` takes.
@@ -612,6 +632,8 @@ mod tests {
             "lease",
             "lease take",
             "snapshots chief",
+            "prune --dry-run",
+            "prune chief/home --keep 1 --yes --json",
             "ssh chief -- df -h",
             "run worker-1 worker-2 -- uptime -p",
             "run -- uptime",
@@ -624,6 +646,7 @@ mod tests {
             "doctor --permissions --report --json",
             "iam-policy",
             "iam-policy --for away",
+            "iam-policy --for prune",
             "schema",
             "schema status",
             "schema --list",

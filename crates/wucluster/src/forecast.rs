@@ -73,6 +73,9 @@ pub(crate) fn next(plan: &Plan, subject: &Subject) -> Option<String> {
             CloudAction::DeleteVolume { kept_by: None, .. } => {
                 "to be deleted; it never held data".to_owned()
             }
+            CloudAction::DeleteSnapshot { kept_by, .. } => {
+                format!("its old snapshot is to be deleted, superseded by {kept_by}")
+            }
         },
         Action::Shell(action) => match action {
             ShellAction::MakeFilesystem { fs, .. } => format!("{fs} is to be made on it"),

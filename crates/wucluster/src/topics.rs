@@ -193,6 +193,7 @@ pub(crate) const IAM_POLICY: &str = "\
 Examples:
   wucluster iam-policy                     for all states
   wucluster iam-policy --for away          for who may put it away, and launch nothing
+  wucluster iam-policy --for prune         for who may delete superseded snapshots
   wucluster iam-policy > policy.json && aws iam create-policy --policy-name gibbon --policy-document file://policy.json
 
 It holds the calls that wucluster makes and no others, and nearly all of them for what carries this cluster's tag only. \
@@ -220,8 +221,23 @@ Examples:
   wucluster snapshots --json
 
 Newest first. GENERATION counts put-aways of the cluster; EPOCH counts the times that the mount's \
-volume became writable. `launch` takes the newest complete one.
+volume became writable. `launch` takes the newest complete one. On a terminal and with --json a list of generations \
+follows: when each began, and of how many mounts it has a complete snapshot. `prune` deletes old ones.
 Exit codes: 0, 2 there is no such node or mount, 6 not permitted.";
+
+pub(crate) const PRUNE: &str = "\
+Examples:
+  wucluster prune                list what is superseded, ask, delete it
+  wucluster prune --dry-run      what would go, what stays, and why
+  wucluster prune --keep 1 --yes keep the newest generation only
+  wucluster prune chief/home
+
+Each put-away is a generation. The newest ones stay whole, and so does what each mount would begin from if it went back to \
+one of them; a mount's newest snapshot always stays. Nor is deleted what covers a volume that is there, what a volume is \
+being made from, what the definition names with `from`, what is pending, or what belongs to another store; and of a mount \
+whose newest snapshot cannot be told, or is not complete, nothing is. A yes covers the listed snapshots and nothing else.
+Exit codes: 0 they are gone, or nothing was to go, 1 failed, 2 there is no such node or mount, 4 held, 5 another command \
+drives the cluster, 6 not permitted, 8 no yes.";
 
 pub(crate) const SSH: &str = "\
 Examples:

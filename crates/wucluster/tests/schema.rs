@@ -93,6 +93,8 @@ fn what_is_printed_as_json_is_as_its_schema_says() {
         ("report --json", "report"),
         ("report 1 --json", "report"),
         ("snapshots --json", "snapshots"),
+        ("prune --json", "prune"),
+        ("prune --dry-run --json", "prune"),
         ("explain chief/home --json", "explain"),
         ("status --json", "status"),
         ("history --json", "history"),

@@ -1,6 +1,6 @@
 //! The gate: every request passes here or comes back with its reason.
 
-use super::{Cleared, Hold, Interlock, Refusal, adopt, data, halt, order, ownership};
+use super::{Cleared, Hold, Interlock, Refusal, adopt, data, halt, order, ownership, prune};
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
 use crate::demand::Demand;
@@ -206,6 +206,11 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
             }
             ownership::consented(ctx, Subject::Mount(mount.clone()), volume.as_str())
         }
+        CloudAction::DeleteSnapshot { mount, snapshot, kept_by } => {
+            enough_is_known(ctx, Subject::Mount(mount.clone()))?;
+            prune::superseded(ctx, mount, snapshot, kept_by)?;
+            ownership::consented(ctx, Subject::Mount(mount.clone()), snapshot.as_str())
+        }
     }
 }
 
@@ -231,6 +236,9 @@ fn create_volume(
     let existing = ctx.observation.mount(key).map_or(&[][..], |mount| &mount.volumes);
     if !existing.is_empty() && ctx.is_on(Interlock::IdentityConflict) {
         return Err(ownership::volume_conflict(key, existing));
+    }
+    if let Some(from) = from {
+        prune::stays(ctx, key, from)?;
     }
     let source = data::source(ctx, key)?;
     if source.snapshot() == from || !ctx.is_on(Interlock::DataMissing) {

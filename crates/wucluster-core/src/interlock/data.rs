@@ -517,7 +517,7 @@ fn as_of(
 /// Finds a snapshot of the highest write epoch that was begun before one of a lower epoch: epochs grow with
 /// time, so one of the two records is not what we wrote. The provider's own times are compared with each
 /// other only.
-fn out_of_order<'a>(
+pub(super) fn out_of_order<'a>(
     snapshots: &[&'a SnapshotSeen],
 ) -> Option<(&'a SnapshotSeen, &'a SnapshotSeen)> {
     let number = |seen: &SnapshotSeen| seen.tags.epoch().map(|epoch| epoch.number);

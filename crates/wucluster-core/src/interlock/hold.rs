@@ -51,6 +51,9 @@ interlocks! {
     SnapshotOlder = "snapshot-older",
     /// A volume is not deleted under a snapshot of another volume or size.
     SnapshotNotOurs = "snapshot-not-ours",
+    /// A snapshot on which something stands is not deleted: the newest of its mount, one of a generation that is kept, and
+    /// one that a volume, a request or the definition needs.
+    SnapshotNeeded = "snapshot-needed",
     /// The provider failed to take a snapshot.
     SnapshotFailed = "snapshot-failed",
     /// Data was there and its newest snapshot is not to be had: no older or blank one in its place.

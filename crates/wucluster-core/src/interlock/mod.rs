@@ -12,6 +12,7 @@ pub mod halt;
 mod hold;
 pub mod order;
 pub mod ownership;
+pub mod prune;
 mod refusal;
 
 pub use clear::{Context, clear};

@@ -30,12 +30,14 @@ const REQUESTS: [&str; 12] = [
     "umount",
 ];
 
-/// Rules that send a request to an earlier rung, or make it wait, and so are never shown by a plan.
-const SILENT: [Interlock; 4] = [
+/// Rules that send a request to an earlier rung, or make it wait, and so are never shown by a plan; and that of pruning,
+/// which no plan does.
+const SILENT: [Interlock; 5] = [
     Interlock::SnapshotUnfinished,
     Interlock::SnapshotOlder,
     Interlock::SnapshotNotOurs,
     Interlock::DeletionEntered,
+    Interlock::SnapshotNeeded,
 ];
 
 #[test]

@@ -78,7 +78,8 @@ fn mount_of(action: &CloudAction) -> Option<&MountKey> {
         | CloudAction::DetachVolume { mount, .. }
         | CloudAction::TagVolume { mount, .. }
         | CloudAction::CreateSnapshot { mount, .. }
-        | CloudAction::DeleteVolume { mount, .. } => Some(mount),
+        | CloudAction::DeleteVolume { mount, .. }
+        | CloudAction::DeleteSnapshot { mount, .. } => Some(mount),
         CloudAction::RunInstance { .. }
         | CloudAction::Adopt { .. }
         | CloudAction::StartInstance { .. }

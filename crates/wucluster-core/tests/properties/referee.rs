@@ -172,6 +172,7 @@ impl<'a> Referee<'a> {
             }
             CloudAction::TagVolume { mount, volume, tags } => self.tag(mount, volume, tags),
             CloudAction::Adopt { .. } => must(false, "no plan adopts"),
+            CloudAction::DeleteSnapshot { .. } => must(false, "no plan prunes"),
             CloudAction::CreateSnapshot { mount, volume, tags } => {
                 let seen = self.sole_volume(mount, volume)?;
                 must(is_free(seen), "it is not free")?;

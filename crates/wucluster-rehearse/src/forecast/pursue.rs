@@ -207,6 +207,7 @@ fn deleted(stage: &Stage, story: &Story, old: &[String]) -> Vec<Deleted> {
         | CloudAction::DetachVolume { .. }
         | CloudAction::TagVolume { .. }
         | CloudAction::Adopt { .. }
+        | CloudAction::DeleteSnapshot { .. }
         | CloudAction::CreateSnapshot { .. } => None,
     };
     let mut deleted: Vec<Deleted> = story.deletions.iter().filter_map(one).collect();

@@ -90,7 +90,9 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
                     None => Ask::Record { mount: at(mount), number, fs: marks.recorded },
                 }
             }
-            CloudAction::Adopt { .. } => unreachable!("a person asks for it, and no plan"),
+            CloudAction::Adopt { .. } | CloudAction::DeleteSnapshot { .. } => {
+                unreachable!("a person asks for it, and no plan")
+            }
             CloudAction::CreateSnapshot { mount, volume, tags } => Ask::Snapshot {
                 mount: at(mount),
                 number: Names::number(volume.as_str()),

@@ -289,6 +289,52 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// Takes one more snapshot of a volume, as soon as the cloud takes one again.
+    pub(super) async fn another_snapshot(
+        &self,
+        mount: &MountKey,
+        volume: &VolumeId,
+    ) -> Outcome<SnapshotId> {
+        let tags = Tags::for_mount(self.harness.cluster(), mount);
+        for _ in 0..self.harness.looks_max() {
+            let (mount, volume, tags) = (mount.clone(), volume.clone(), tags.clone());
+            match self.ask(CloudAction::CreateSnapshot { mount, volume, tags }).await {
+                Ok(Receipt::Snapshot(id)) => return Ok(id),
+                Err(error) if error.class == ErrorClass::Retry => {}
+                other => return Err(format!("CreateSnapshot was answered {other:?}")),
+            }
+            self.harness.sleep(self.harness.pause()).await;
+        }
+        Err(format!("no other snapshot of {volume} was taken"))
+    }
+
+    pub(super) fn delete_snapshot_action(
+        mount: &MountKey,
+        snapshot: &SnapshotId,
+        kept_by: &SnapshotId,
+    ) -> CloudAction {
+        CloudAction::DeleteSnapshot {
+            mount: mount.clone(),
+            snapshot: snapshot.clone(),
+            kept_by: kept_by.clone(),
+        }
+    }
+
+    /// Deletes a snapshot, and waits until it is not listed any more.
+    pub(super) async fn delete_snapshot(
+        &self,
+        mount: &MountKey,
+        snapshot: &SnapshotId,
+        kept_by: &SnapshotId,
+    ) -> Outcome {
+        self.must(Self::delete_snapshot_action(mount, snapshot, kept_by)).await?;
+        self.eventually("the snapshot is gone", |view| {
+            let is_listed = view.snapshots.iter().any(|seen| &seen.id == snapshot);
+            Ok((!is_listed).then_some(()))
+        })
+        .await
+    }
+
     pub(super) async fn until_completed(&self, id: &SnapshotId) -> Outcome<SnapshotSeen> {
         self.eventually("the snapshot is completed", |view| {
             let seen = view.snapshots.iter().find(|seen| &seen.id == id);

@@ -147,3 +147,58 @@ pub(super) async fn an_unknown_volume_gives_no_snapshot(bench: &Bench<'_>) -> Ou
     bench.refused(create, &["InvalidVolume.NotFound"]).await?;
     Ok(())
 }
+
+pub(super) async fn a_deleted_snapshot_is_gone_and_what_stands_beside_it_stays(
+    bench: &Bench<'_>,
+) -> Outcome {
+    let (node, mount, volume) = bench.mounted("pruned").await?;
+    let text = "bytes that were kept twice";
+    bench.harness.write(&node, &format!("{}/file", place_of(&mount)), text).await?;
+    bench.must_shell(&node, Bench::unmount_action(&mount, &volume, Vec::new())).await?;
+    bench.detach(&mount, &volume).await?;
+    let first = bench.snapshot(&mount, &volume).await?;
+    bench.until_completed(&first).await?;
+    let second = bench.another_snapshot(&mount, &volume).await?;
+    bench.until_completed(&second).await?;
+    let (restored, copy) = bench.volume("pruned-copy", Some(first.clone())).await?;
+    bench.delete_snapshot(&mount, &first, &second).await?;
+    // Neither its volume, nor what was made from it, nor the other snapshot stands on it.
+    bench.attach(&restored, &copy).await?;
+    bench.must_shell(&node, Bench::mount_action(&restored, &copy)).await?;
+    let read = bench.harness.read(&node, &format!("{}/file", place_of(&restored))).await?;
+    ensure!(read.as_deref() == Some(text), "the volume made from it holds {read:?}");
+    bench.discard(&node, &restored, &copy).await?;
+    bench.delete(&mount, &volume).await?;
+    let (again, other) = bench.volume("pruned-again", Some(second.clone())).await?;
+    bench.attach(&again, &other).await?;
+    bench.must_shell(&node, Bench::mount_action(&again, &other)).await?;
+    let read = bench.harness.read(&node, &format!("{}/file", place_of(&again))).await?;
+    ensure!(read.as_deref() == Some(text), "the volume made from the other one holds {read:?}");
+    bench.discard(&node, &again, &other).await?;
+    let seen = bench.view().await?.snapshots.into_iter().find(|seen| seen.id == second);
+    let seen = seen.ok_or("the other snapshot went, too")?;
+    ensure!(seen.state == SnapshotState::Completed, "the other snapshot is {}", seen.state);
+    // Once more, it is as good as done, or not there.
+    match bench.ask(Bench::delete_snapshot_action(&mount, &first, &second)).await {
+        Ok(wucluster_core::ports::Receipt::AlreadyDone) => Ok(()),
+        Err(error) if error.code == "InvalidSnapshot.NotFound" => {
+            ensure!(error.class == ErrorClass::Ambiguous, "its class is {:?}", error.class);
+            Ok(())
+        }
+        other => Err(format!("deleting it again was answered {other:?}")),
+    }
+}
+
+pub(super) async fn an_unknown_snapshot_is_not_deleted(bench: &Bench<'_>) -> Outcome {
+    let mount = bench.mount("no-snapshot")?;
+    let (unknown, other) =
+        (SnapshotId::new("snap-0123456789abcdef0"), SnapshotId::new("snap-0123456789abcdef1"));
+    match bench.ask(Bench::delete_snapshot_action(&mount, &unknown, &other)).await {
+        Ok(wucluster_core::ports::Receipt::AlreadyDone) => Ok(()),
+        Err(error) if error.code == "InvalidSnapshot.NotFound" => {
+            ensure!(error.class == ErrorClass::Ambiguous, "its class is {:?}", error.class);
+            Ok(())
+        }
+        other => Err(format!("the answer is {other:?}")),
+    }
+}

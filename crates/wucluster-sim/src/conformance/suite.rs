@@ -64,6 +64,8 @@ const CASES: &[Case] = cases![
     snapshots::an_unknown_snapshot_restores_nothing,
     snapshots::a_volume_smaller_than_its_snapshot_is_refused,
     snapshots::an_unknown_volume_gives_no_snapshot,
+    snapshots::a_deleted_snapshot_is_gone_and_what_stands_beside_it_stays,
+    snapshots::an_unknown_snapshot_is_not_deleted,
     adoption::what_there_is_is_found_by_its_id,
     adoption::an_adopted_thing_has_its_mark_beside_its_tags,
     adoption::an_unknown_thing_is_not_adopted,

@@ -179,7 +179,8 @@ impl World {
             .instances
             .get(&InstanceId::new(id))
             .map(|found| &found.tags)
-            .or_else(|| self.volumes.get(&VolumeId::new(id)).map(|found| &found.tags));
+            .or_else(|| self.volumes.get(&VolumeId::new(id)).map(|found| &found.tags))
+            .or_else(|| self.snapshots.get(&SnapshotId::new(id)).map(|found| &found.tags));
         let Some(tags) = tags else { return };
         let node = by.subject.node();
         let problem = match Owner::of(tags) {

@@ -58,7 +58,7 @@ harms! {
     WrongNode "I6" "wrong-node"
         "A volume was attached to, or mounted in, another node than its own.";
     DeletedSnapshot "I10" "deleted-snapshot"
-        "A snapshot was deleted that is one of the last two, or the only one of what is on a volume.";
+        "A snapshot was deleted that holds the newest data of its mount, or alone what is on a volume.";
     Remade "I14" "remade"
         "A volume was made smaller, elsewhere, or of another file system than what it takes the place of.";
 }

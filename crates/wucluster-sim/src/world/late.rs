@@ -193,6 +193,9 @@ impl World {
             CloudAction::DeleteVolume { volume, .. } => {
                 self.volume_state(volume) == Some(VolumeState::Available)
             }
+            CloudAction::DeleteSnapshot { snapshot, .. } => {
+                self.snapshot_state(snapshot).is_some() && !self.imaged.contains(snapshot)
+            }
         }
     }
 }

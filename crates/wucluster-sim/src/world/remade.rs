@@ -3,20 +3,16 @@
 use wucluster_core::definition::Size;
 use wucluster_core::ids::{SnapshotId, VolumeId};
 use wucluster_core::observation::{SnapshotState, VolumeState};
-use wucluster_core::ports::{CloudError, Receipt};
+use wucluster_core::ports::{CloudError, ErrorClass, Receipt};
 use wucluster_core::tags::Tags;
 
-use super::harm::Cause;
 use super::harm_kind::HarmKind;
 use super::owner::{Maker, Owner};
 use super::requests::By;
 use super::snapshot::Snapshot;
 use super::state::World;
 use crate::content::Shape;
-use crate::error::refuse;
-
-/// So many of a mount's newest complete snapshots are never cleared away.
-const SNAPSHOTS_KEPT_MIN: usize = 2;
+use crate::error::{refuse, with_class};
 
 impl World {
     /// I14: judges a new volume by the size and the zone of what it takes the place of.
@@ -50,40 +46,58 @@ impl World {
         })
     }
 
-    /// Deletes a snapshot as a request would, and judges it (I10). No request of ours does so today.
+    /// Deletes a snapshot, or refuses, as EC2 does; and judges it (I10).
     ///
-    /// # Errors
-    /// When there is no such snapshot.
-    pub fn ask_delete_snapshot(&mut self, id: &SnapshotId) -> Result<Receipt, CloudError> {
+    /// Source: EC2 API reference, `DeleteSnapshot`; EBS user guide, "Delete an Amazon EBS snapshot": a pending one goes when
+    /// it completes.
+    pub(super) fn delete_snapshot(
+        &mut self,
+        by: &By<'_>,
+        id: &SnapshotId,
+    ) -> Result<Receipt, CloudError> {
         let Some(snapshot) = self.snapshots.get(id).filter(|found| found.is_listed) else {
             let message = format!("The snapshot '{id}' does not exist.");
-            return Err(refuse("InvalidSnapshot.NotFound", message));
+            let error = refuse("InvalidSnapshot.NotFound", message);
+            return Err(with_class(error, ErrorClass::Ambiguous));
         };
-        let owner = snapshot.owner.clone();
-        let subject = owner
-            .as_ref()
-            .map_or_else(|| wucluster_core::ids::Subject::Stranger(id.to_string()), Owner::subject);
-        if let Some(what) = self.keeps(snapshot) {
-            let (by, now) = (format!("delete the snapshot {id}"), self.now());
-            self.do_harm(HarmKind::DeletedSnapshot, subject, by, what, now);
+        if self.imaged.contains(id) {
+            let message = format!("The snapshot {id} is currently in use by an image");
+            return Err(refuse("InvalidSnapshot.InUse", message));
+        }
+        let what = self.keeps(snapshot);
+        self.judge_ownership(by, id.as_str());
+        if let Some(what) = what {
+            self.harm_by(by, HarmKind::DeletedSnapshot, what);
         }
         if let Some(snapshot) = self.snapshot_mut(id) {
-            snapshot.is_listed = false;
+            if snapshot.state == SnapshotState::Pending {
+                snapshot.is_going = true;
+            } else {
+                snapshot.is_listed = false;
+            }
         }
-        if let Some(owner) = owner {
-            self.touch(owner.node(), Cause::Cloud, &[]);
-        }
-        self.publish();
         Ok(Receipt::Accepted)
+    }
+
+    /// Makes an image of the account's of a snapshot, which cannot be deleted from then on.
+    pub fn register_image(&mut self, of: &SnapshotId) {
+        self.imaged.insert(of.clone());
     }
 
     /// Says for what a snapshot has to stay.
     fn keeps(&self, snapshot: &Snapshot) -> Option<String> {
         snapshot.owner.as_ref()?;
-        let is_of = |found: &&Snapshot| found.owner == snapshot.owner && found.is_usable();
-        let newer = self.snapshots.values().filter(is_of).filter(|it| it.number > snapshot.number);
-        if snapshot.is_usable() && newer.count() < SNAPSHOTS_KEPT_MIN {
-            return Some(format!("it is one of the last {SNAPSHOTS_KEPT_MIN} of its mount"));
+        // What holds nothing takes the place of no data.
+        let supersedes = |found: &&Snapshot| {
+            found.owner == snapshot.owner
+                && found.is_usable()
+                && found.number > snapshot.number
+                && (found.content.holds_data() || !snapshot.content.holds_data())
+        };
+        if snapshot.state == SnapshotState::Completed
+            && !self.snapshots.values().any(|it| supersedes(&it))
+        {
+            return Some("it is the newest complete one of its mount".to_owned());
         }
         let holds = |found: &Snapshot, volume: &super::volume::Volume| {
             found.state == SnapshotState::Completed

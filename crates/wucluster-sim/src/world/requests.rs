@@ -247,6 +247,9 @@ impl World {
             CloudAction::DeleteVolume { mount: _, volume, kept_by: _ } => {
                 self.delete_volume(&by, volume)
             }
+            CloudAction::DeleteSnapshot { mount: _, snapshot, kept_by: _ } => {
+                self.delete_snapshot(&by, snapshot)
+            }
         }
     }
 
@@ -266,6 +269,8 @@ impl World {
             | CloudAction::TagVolume { volume, .. }
             | CloudAction::CreateSnapshot { volume, .. }
             | CloudAction::DeleteVolume { volume, .. } => of_volume(volume),
+            // Snapshots are of no zone.
+            CloudAction::DeleteSnapshot { .. } => None,
             CloudAction::Adopt { id, .. } => match id {
                 AwaitedId::Instance(id) => of_instance(id),
                 AwaitedId::Volume(id) => of_volume(id),

@@ -40,6 +40,9 @@ pub(super) struct Snapshot {
     pub(super) message: Option<String>,
     pub(super) turn: u64,
     pub(super) is_listed: bool,
+    /// Whether it goes as soon as it is no longer pending.
+    #[serde(default)]
+    pub(super) is_going: bool,
     pub(super) published: Published<SnapshotSeen>,
 }
 
@@ -180,6 +183,7 @@ impl World {
             message: None,
             turn: 0,
             is_listed: true,
+            is_going: false,
             published: Published::new(self.now.after(hidden_for)),
         };
         self.snapshots.insert(id.clone(), snapshot);
@@ -216,6 +220,7 @@ impl World {
         } else {
             snapshot.state = SnapshotState::Completed;
         }
+        snapshot.is_listed &= !snapshot.is_going;
         let state = snapshot.state.clone();
         self.note(format!("snapshot {id} {state}"));
     }

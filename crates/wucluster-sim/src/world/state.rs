@@ -67,6 +67,9 @@ pub struct World {
     /// The generations that a person said to go back to.
     #[serde(default)]
     pub(super) returns: BTreeSet<u64>,
+    /// Snapshots that an image of the account's is made of: they cannot be deleted.
+    #[serde(default)]
+    pub(super) imaged: BTreeSet<SnapshotId>,
 }
 
 /// A thing whose listing has to be published anew.
@@ -105,6 +108,7 @@ impl World {
             is_cut: false,
             had_data: BTreeSet::new(),
             returns: BTreeSet::new(),
+            imaged: BTreeSet::new(),
         }
     }
 

@@ -31,7 +31,7 @@ pub(super) struct Traffic {
 }
 
 /// Names of the requests that change something.
-const MUTATING: [&str; 12] = [
+const MUTATING: [&str; 13] = [
     "RunInstances",
     "StartInstances",
     "TerminateInstances",
@@ -41,6 +41,7 @@ const MUTATING: [&str; 12] = [
     "CreateTags",
     "CreateSnapshot",
     "DeleteVolume",
+    "DeleteSnapshot",
     "mkfs",
     "mount",
     "umount",

@@ -19,8 +19,11 @@ pub(crate) fn iam_policy(session: &Session, args: &IamPolicyArgs) -> Result<Exit
         );
         return Err(Fault::usage(message).hint("policies are for `provider = \"aws\"`"));
     }
-    let scope =
-        PolicyScope { is_for_away: args.r#for == PolicyFor::Away, is_for_adopt: args.adopt };
+    let scope = PolicyScope {
+        is_for_away: args.r#for == PolicyFor::Away,
+        is_for_prune: args.r#for == PolicyFor::Prune,
+        is_for_adopt: args.adopt,
+    };
     let policy = policy(&definition, scope);
     output.json(&policy)?;
     let length = policy.to_string().chars().filter(|c| !c.is_whitespace()).count();

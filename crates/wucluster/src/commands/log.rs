@@ -1,6 +1,6 @@
 //! `log`: what one run did, and what keeps the data of what it deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use wucluster_core::action::{Action, CloudAction};
@@ -38,8 +38,7 @@ pub(crate) async fn log(session: &Session, args: &LogArgs) -> Result<Exit, Fault
     };
     let run = lease.run;
     let mut interrupts = Interrupts::listen()?;
-    let mut teller =
-        Teller { output, run, lines: lines(session, &store, run), deleted: BTreeMap::new() };
+    let mut teller = Teller::new(output, run, lines(session, &store, run));
     if !output.is_json {
         output.result(&head(&lease, output));
     }
@@ -117,10 +116,19 @@ struct Teller<'a> {
     run: u64,
     lines: Lines,
     /// What was asked to be deleted, with what keeps its data, until it is refused.
-    deleted: BTreeMap<Subject, (String, Option<SnapshotId>)>,
+    deleted: BTreeMap<(Subject, String), Option<SnapshotId>>,
+    /// Of whom which deletions are to be answered, in the order of asking.
+    due: BTreeMap<(Subject, String), VecDeque<String>>,
+    /// Which was answered last: a failure that answers nothing says that it had no effect.
+    answered: BTreeMap<(Subject, String), String>,
 }
 
-impl Teller<'_> {
+impl<'a> Teller<'a> {
+    fn new(output: &'a Output, run: u64, lines: Lines) -> Self {
+        let (deleted, due, answered) = Default::default();
+        Self { output, run, lines, deleted, due, answered }
+    }
+
     fn tell(&mut self, journal: &RunJournal) -> Result<(), Fault> {
         for event in &journal.events {
             self.keep(event);
@@ -140,20 +148,33 @@ impl Teller<'_> {
 
     fn keep(&mut self, event: &EngineEvent) {
         match &event.kind {
-            EventKind::Asked { action: Action::Cloud(action), .. } => {
+            EventKind::Asked { action: Action::Cloud(action), name, .. } => {
                 let (id, kept_by) = match action {
+                    CloudAction::DeleteSnapshot { snapshot, kept_by, .. } => {
+                        (snapshot.to_string(), Some(kept_by.clone()))
+                    }
                     CloudAction::DeleteVolume { volume, kept_by, .. } => {
                         (volume.to_string(), kept_by.clone())
                     }
                     CloudAction::TerminateInstance { instance, .. } => (instance.to_string(), None),
                     _ => return,
                 };
-                self.deleted.insert(action.subject(), (id, kept_by));
+                let asked = (action.subject(), name.clone());
+                self.due.entry(asked).or_default().push_back(id.clone());
+                self.deleted.insert((action.subject(), id), kept_by);
             }
-            EventKind::Failed { subject, name, .. }
-                if matches!(name.as_str(), "DeleteVolume" | "TerminateInstances") =>
-            {
-                self.deleted.remove(subject);
+            EventKind::Answered { subject, name, .. } => {
+                let key = (subject.clone(), name.clone());
+                if let Some(id) = self.due.get_mut(&key).and_then(VecDeque::pop_front) {
+                    self.answered.insert(key, id);
+                }
+            }
+            EventKind::Failed { subject, name, .. } => {
+                let key = (subject.clone(), name.clone());
+                let due = self.due.get_mut(&key).and_then(VecDeque::pop_front);
+                if let Some(id) = due.or_else(|| self.answered.remove(&key)) {
+                    self.deleted.remove(&(subject.clone(), id));
+                }
             }
             _ => {}
         }
@@ -170,7 +191,7 @@ impl Teller<'_> {
                 Column::new("ID"),
                 Column::new("KEPT SAFE BY"),
             ]);
-            for (subject, (id, kept_by)) in &self.deleted {
+            for ((subject, id), kept_by) in &self.deleted {
                 let kept = match (subject, kept_by) {
                     (_, Some(snapshot)) => snapshot.to_string(),
                     (Subject::Mount(_), None) => "nothing: it never held any data".to_owned(),

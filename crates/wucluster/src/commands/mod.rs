@@ -24,6 +24,7 @@ mod man;
 mod online;
 pub(crate) mod part;
 mod plan;
+mod prune;
 mod rehearse;
 mod removed;
 mod report;
@@ -36,6 +37,7 @@ mod status;
 mod wait;
 
 pub(crate) use log::took_over;
+pub(crate) use prune::{Fate, PruneRow};
 
 use std::future::Future;
 
@@ -90,6 +92,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Lease(args) => block_on(lease::lease(session, &args)),
         Command::Adopt(args) => block_on(adopt::adopt(session, &args)),
         Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),
+        Command::Prune(args) => block_on(prune::prune(session, &args)),
         Command::Ssh(args) => block_on(ssh::ssh(session, &args)),
         Command::Run(args) => block_on(run::run(session, &args)),
         #[cfg(feature = "local")]

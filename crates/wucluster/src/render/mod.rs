@@ -10,6 +10,7 @@ pub(crate) mod hold;
 pub(crate) mod look;
 pub(crate) mod plain;
 pub(crate) mod plan;
+pub(crate) mod prune;
 pub(crate) mod rehearsal;
 pub(crate) mod report;
 pub(crate) mod snapshot_list;

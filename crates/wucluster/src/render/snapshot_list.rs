@@ -2,12 +2,16 @@
 
 use serde::Serialize;
 use wucluster_core::ids::{MountKey, SnapshotId, VolumeId};
-use wucluster_core::observation::{MountObservation, SnapshotState};
+use wucluster_core::interlock::prune::Generation;
+use wucluster_core::observation::{MountObservation, SnapshotSeen, SnapshotState};
 use wucluster_core::time::Timestamp;
 
 use super::look::{Look, Tone};
 use super::table::{Cell, Column, Table};
 use super::words::{ago, date};
+
+/// How many mounts that a generation lacks are named.
+const NAMED_MAX: usize = 3;
 
 /// A snapshot, as the screen and `--json` show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,24 +42,78 @@ pub(crate) struct SnapshotRow {
 pub(crate) fn rows<'a>(mounts: impl IntoIterator<Item = &'a MountObservation>) -> Vec<SnapshotRow> {
     let mut rows = Vec::new();
     for mount in mounts {
-        let of_mount = mount.snapshots.iter().map(|snapshot| SnapshotRow {
-            mount: mount.key.clone(),
-            is_defined: mount.is_defined,
-            id: snapshot.id.clone(),
-            state: snapshot.state.clone(),
-            progress_percent: snapshot.progress_percent,
-            generation: snapshot.tags.generation(),
-            epoch: snapshot.tags.epoch().map(|epoch| epoch.number),
-            size_gib: snapshot.size.gib(),
-            taken_at: snapshot.started_at,
-            volume: snapshot.volume.clone(),
-        });
+        let of_mount = mount.snapshots.iter().map(|snapshot| row(mount, snapshot));
         let first = rows.len();
         rows.extend(of_mount);
         rows[first..]
             .sort_by(|a, b| (b.epoch, b.taken_at, &b.id).cmp(&(a.epoch, a.taken_at, &a.id)));
     }
     rows
+}
+
+/// Tells of one snapshot.
+pub(crate) fn row(mount: &MountObservation, snapshot: &SnapshotSeen) -> SnapshotRow {
+    SnapshotRow {
+        mount: mount.key.clone(),
+        is_defined: mount.is_defined,
+        id: snapshot.id.clone(),
+        state: snapshot.state.clone(),
+        progress_percent: snapshot.progress_percent,
+        generation: snapshot.tags.generation(),
+        epoch: snapshot.tags.epoch().map(|epoch| epoch.number),
+        size_gib: snapshot.size.gib(),
+        taken_at: snapshot.started_at,
+        volume: snapshot.volume.clone(),
+    }
+}
+
+/// Makes the table of generations.
+pub(crate) fn generations(all: &[Generation], now: Timestamp) -> Table {
+    let mut table = Table::new([
+        Column::new("GENERATION").right(),
+        Column::new("BEGUN"),
+        Column::new("MOUNTS").right(),
+        Column::new("").shrinks(),
+    ]);
+    for one in all {
+        let begun = one.begun_at.map_or_else(|| "-".to_owned(), |at| ago(at, now));
+        let (tone, words) = standing(one);
+        table.row([
+            Cell::new(one.number.to_string()),
+            Cell::new(begun),
+            Cell::new(format!("{} of {}", one.complete.len(), of_generation(one))),
+            Cell::toned(tone, words),
+        ]);
+    }
+    table
+}
+
+/// Counts the mounts that a generation would have if it were complete.
+pub(crate) fn of_generation(one: &Generation) -> usize {
+    one.complete.len() + one.pending.len() + one.failed.len() + one.missing.len()
+}
+
+fn standing(one: &Generation) -> (Tone, String) {
+    let list = |word: &str, mounts: &[MountKey]| {
+        let named = mounts.iter().take(NAMED_MAX).map(ToString::to_string);
+        let mut text = named.collect::<Vec<_>>().join(", ");
+        if mounts.len() > NAMED_MAX {
+            text.push_str(&format!(" and {} more", mounts.len() - NAMED_MAX));
+        }
+        (!mounts.is_empty()).then(|| format!("{word} {text}"))
+    };
+    let lacks = [
+        list("failed:", &one.failed),
+        list("pending:", &one.pending),
+        list("not of", &one.missing),
+    ];
+    let lacks: Vec<String> = lacks.into_iter().flatten().collect();
+    let tone = match (one.is_complete(), one.failed.is_empty()) {
+        (true, _) => return (Tone::Good, "complete".to_owned()),
+        (false, true) => Tone::Moving,
+        (false, false) => Tone::Bad,
+    };
+    (tone, lacks.join("; "))
 }
 
 /// Makes the table.

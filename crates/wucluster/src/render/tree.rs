@@ -222,6 +222,7 @@ pub(crate) fn in_words(note: &str) -> String {
         "CreateTags" => "being marked",
         "CreateSnapshot" => "a snapshot is being asked for",
         "DeleteVolume" => "its volume is being deleted",
+        "DeleteSnapshot" => "an old snapshot is being deleted",
         "mkfs" => "a file system is being made",
         "mount" => "being mounted",
         "umount" => "being unmounted",

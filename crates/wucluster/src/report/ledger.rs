@@ -11,7 +11,7 @@ use wucluster_engine::{EngineEvent, EventKind, Fact};
 
 use super::requests::{Ask, Came};
 
-/// A machine or a volume that was asked to be deleted.
+/// A machine, a volume or a snapshot that was asked to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Entry {
     /// Whose it was.
@@ -75,6 +75,11 @@ pub(super) fn entries(asks: &[Ask<'_>], events: &[EngineEvent]) -> Vec<Entry> {
             }
             Action::Cloud(CloudAction::DeleteVolume { volume, kept_by: None, .. }) => {
                 (volume.to_string(), Kept::NeverHeldData)
+            }
+            // An earlier run took the one that keeps the data: this one takes none.
+            Action::Cloud(CloudAction::DeleteSnapshot { snapshot, kept_by, .. }) => {
+                let kept_by = kept_by.to_string();
+                (snapshot.to_string(), Kept::Snapshot { snapshot: kept_by, taken_at: None })
             }
             Action::Cloud(CloudAction::TerminateInstance { instance, .. }) => {
                 (instance.to_string(), Kept::RootDisk)
