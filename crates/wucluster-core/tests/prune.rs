@@ -15,7 +15,9 @@ use wucluster_core::memory::{AwaitedId, Made, OpenRequest, SubjectMemory, Unsure
 use wucluster_core::observation::{SnapshotSeen, SnapshotState, VolumeState};
 use wucluster_core::phases::{Phase, PhaseEntry, Phases};
 use wucluster_core::policy::Consent;
-use wucluster_core::tags::{KEY_CONTENT, KEY_EPOCH, KEY_GENERATION, KEY_MOUNT, StoreMark, Tags};
+use wucluster_core::tags::{
+    KEY_BACK_TO, KEY_CONTENT, KEY_EPOCH, KEY_GENERATION, KEY_MOUNT, StoreMark, Tags,
+};
 use wucluster_core::time::Timestamp;
 
 /// A mount that was put away so many times, and of which the newest generation is kept.
@@ -138,6 +140,23 @@ fn what_a_mount_would_begin_from_in_a_kept_generation_stays() {
     assert_eq!(going(&world), ["home-3", "home-2", "home-1", "data-1"]);
     world.policy.generations_kept = 1;
     assert_eq!(going(&world).len(), 6, "as of generation 5 it is not needed");
+}
+
+#[test]
+fn what_a_return_that_was_cut_short_still_begins_from_stays() {
+    let mut world = World::new(GIBBON);
+    for epoch in 1..=5 {
+        world = world.snapshot("chief/home", &format!("snap-h{epoch}"), "completed", epoch);
+    }
+    world.policy.generations_kept = 1;
+    assert_eq!(going(&world), ["snap-h4", "snap-h3", "snap-h2", "snap-h1"]);
+    let mut world = world.volume("chief/data", "available", "6 live");
+    let volume = world.view.volumes.last_mut().unwrap();
+    volume.tags.set("wucluster:generation", "6");
+    volume.tags.set(KEY_BACK_TO, "2");
+    assert_eq!(world.with_context(Demand::Away, kept_generations), [5, 2]);
+    assert_eq!(stays(&world, "snap-h2"), Stays::Generation(2));
+    assert_eq!(going(&world), ["snap-h4", "snap-h3", "snap-h1"]);
 }
 
 #[test]

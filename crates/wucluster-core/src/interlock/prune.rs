@@ -75,14 +75,18 @@ impl Stays {
 }
 
 /// Lists the newest generations that are kept whole, the newest first: of all that there are of the cluster, whether or not
-/// the definition still has their mounts. One of which no snapshot is complete is none.
+/// the definition still has their mounts. One of which no snapshot is complete is none. Beside them those to which what
+/// lives went back: a launch that was cut short goes on from there.
 #[must_use]
 pub fn kept_generations(ctx: &Context<'_>) -> Vec<u64> {
     let snapshots = ctx.observation.mounts.iter().flat_map(|mount| &mount.snapshots);
     let complete = snapshots.filter(|seen| seen.state == SnapshotState::Completed);
     let all: BTreeSet<u64> = complete.filter_map(|seen| seen.tags.generation()).collect();
     let keep = usize::try_from(ctx.policy.generations_kept.max(1)).unwrap_or(usize::MAX);
-    all.into_iter().rev().take(keep).collect()
+    let volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
+    let went_back = volumes.filter_map(|volume| volume.tags.back_to());
+    let kept: BTreeSet<u64> = all.into_iter().rev().take(keep).chain(went_back).collect();
+    kept.into_iter().rev().collect()
 }
 
 /// Tells of every snapshot of the cluster whether it may go: mounts as the definition has them, then others, and of each

@@ -103,7 +103,7 @@ pub(crate) async fn prune(session: &Session, args: &PruneArgs) -> Result<Exit, F
         confirm::ask(session, &format!("deleting {}", sum(&going)))?;
     }
     let wanted: BTreeSet<SnapshotId> = going.iter().map(|row| row.snapshot.id.clone()).collect();
-    let purpose = Purpose { command: "prune".to_owned(), demand: None };
+    let purpose = Purpose { command: "prune".to_owned(), demand: None, only: Vec::new() };
     let taken = lock::take(session, &site, purpose).await?;
     let (tenure, records) = lock::begin(&site, taken).await?;
     let pruning = Pruning {
