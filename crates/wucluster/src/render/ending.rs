@@ -134,7 +134,7 @@ pub(crate) fn still_open(progress: Option<&Progress>, look: &Look) -> String {
         let is_mount = matches!(row.subject, Subject::Mount(_));
         Some((is_mount, row.state.clone(), row.wanted.clone(), fold::of_any(&node, &note(row))))
     };
-    for same in fold::together(&open, &kind, |_| fold::FOLDS_FROM) {
+    for same in fold::together(&open, kind, |_| fold::FOLDS_FROM) {
         let row = same[0];
         let wanted = row.wanted.as_deref().unwrap_or("-");
         let names: Vec<String> = same.iter().map(|row| row.subject.to_string()).collect();
