@@ -1,5 +1,5 @@
 # What one types. Each target says what it installs, and asks nothing.
-.PHONY: demo test lint bench docs build setup torture
+.PHONY: demo test lint bench docs build deb setup torture
 
 # The story on real machines: launch, put away, launch again, with the data.
 demo:
@@ -27,6 +27,10 @@ docs:
 
 build:
 	cargo build --package wucluster
+
+# The Debian package, with manual and completions; unpacked and looked at.
+deb:
+	@scripts/deb.sh
 
 # Debian packages that machines on this host need.
 setup:

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
+scripts/setup.sh bench
 echo "== building (release)"
 cargo build --release --quiet --package wucluster
 target=${CARGO_TARGET_DIR:-target}
@@ -35,18 +35,57 @@ echo "== states of the model"
 cargo test --quiet --package wucluster-rehearse --features ablation --test model -- \
     --nocapture no_invariant_is_broken_in_any_small_world | sed -n 's/^[0-9]* unique states/   &/p'
 
-echo "== start-up (median of 21 runs)"
-cp examples/demo.cluster.toml "$work/"
-start_up() {
-    local at from
-    for at in $(seq 21); do
-        from=$(now)
-        (cd "$work" && "$program" "$@" >/dev/null)
-        echo $(($(now) - from))
-    done | sort -n | sed -n 11p | awk '{ printf "%.1f ms\n", $1 / 1000 }'
+# definition FILE NAME COUNT MOUNT...: a simulated cluster of nodes that are alike.
+definition() {
+    local mount
+    printf '[cluster]\nname = "%s"\nprovider = "sim"\n[node.n]\ncount = %s\n' "$2" "$3" >"$1"
+    for mount in "${@:4}"; do printf 'mount.%s = { at = "/mnt/%s", size = "1 GiB" }\n' "$mount" "$mount" >>"$1"; done
 }
-echo "   --help $(start_up --help)"
-echo "   check  $(start_up check)"
+# start_up NAME BAR FOLDER ARGUMENT...: how long the program takes, from its start to its end.
+start_up() {
+    local name=$1 bar=$2
+    cd "$3"
+    hyperfine -N --style none --warmup 3 --runs 30 --ignore-failure --export-csv "$work/timed" "$program ${*:4}" 2>/dev/null
+    cd "$OLDPWD"
+    awk -F, -v name="$name" -v bar="$bar" 'NR == 2 { printf "   %-36s %6.1f ms, fastest %.1f%s\n", name, 1000 * $4, 1000 * $7, bar ? " (aim " bar ")" : "" }' "$work/timed"
+}
+echo "== start-up (median of 30 runs, whole processes)"
+mkdir "$work/small" "$work/many"
+cp examples/demo.cluster.toml "$work/small/"
+start_up --help '20 ms' "$work/small" --help
+start_up check '20 ms' "$work/small" check
+# Simulated time leaps: what nodes take to answer is not in it.
+(
+    export WUCLUSTER_SIM_SPEED=fast WUCLUSTER_STATE=$memory/looked-at
+    definition "$work/small/sim.cluster.toml" small 3 a b
+    definition "$work/many/many.cluster.toml" many 500 a b c d
+    cd "$work/small"
+    "$program" -f sim.cluster.toml launch --progress quiet
+    start_up 'status, 3 nodes x 2 mounts' '150 ms' . -f sim.cluster.toml status
+    export WUCLUSTER_STATE=$memory/many
+    start_up 'check, 500 nodes x 4 mounts' '' "$work/many" check
+    start_up 'status, 500 nodes x 4 mounts, away' '' "$work/many" status
+    start_up 'plan launched, 500 nodes x 4 mounts' '' "$work/many" plan launched
+)
+
+# What the live tree costs: the same 30 s of a launch with it and without, at the pace of a real cloud.
+echo "== the live tree of 500 nodes x 4 mounts, repainted 10 times a second for 30 s"
+watched() { # STATE PROGRESS ROWS COLUMNS
+    (
+        cd "$work/many"
+        export WUCLUSTER_SIM_SPEED=real WUCLUSTER_STATE=$memory/$1 TERM=xterm
+        script -qec "stty rows $3 columns $4; env time -o $work/used -f '%U %S' $program launch --timeout 30s --progress $2" /dev/null >/dev/null || true
+        awk '$1 ~ /^[0-9.]+$/ { print $1 + $2 }' "$work/used"
+    )
+}
+for size in '24 80' '40 120' '60 250'; do
+    # shellcheck disable=SC2086
+    with=$(watched "tty-${size% *}" tty $size)
+    # shellcheck disable=SC2086
+    without=$(watched "quiet-${size% *}" quiet $size)
+    awk -v size="${size#* } x ${size% *}" -v with="$with" -v without="$without" 'BEGIN {
+        printf "   %-9s %.2f s of a core with it, %.2f s without: it takes %.1f %% (aim 5 %%)\n", size, with, without, (with - without) / 0.3 }'
+done
 
 # The same simulated launch with its store on a disk, each object synced, and in memory: the difference is the disk's.
 # Simulated time leaps, so that next to nothing but the store takes real time.

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that machines on this host need, if any is missing, and says so.
 # With `test`: also those that the tests need, and moto, a server that speaks S3 and EC2, below target/.
+# With `bench`: also those that time the program.
+# With `deb`: only those that the Debian package of wucluster is built and looked at with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,13 +20,15 @@ needs=(
 purpose=${1:-}
 [ "$purpose" != test ] || needs+=(sshd:openssh-server mkfs.xfs:xfsprogs fuser:psmisc python3:python3 losetup:mount chromium:chromium)
 [ "$(id -u)" -eq 0 ] || needs+=(newuidmap:uidmap)
+[ "$purpose" != bench ] || needs+=(hyperfine:hyperfine time:time script:bsdutils)
+[ "$purpose" != deb ] || needs=(cc:gcc dpkg-shlibdeps:dpkg-dev xz:xz-utils man:man-db)
 
 # find_missing: sets `missing` to the packages of the programs that are not here.
 find_missing() {
     local need
     missing=()
     for need in "${needs[@]}"; do
-        PATH="$PATH:/usr/sbin:/sbin" command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
+        PATH="$PATH:/usr/sbin:/sbin" type -P "${need%%:*}" >/dev/null || missing+=("${need#*:}")
     done
     # Debian has what makes a virtual environment in a package of its own.
     [ "$purpose" != test ] || python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)

@@ -1,10 +1,12 @@
 //! What a demand would take from here: one wave, planned and never made.
 
+use std::collections::BTreeMap;
+
 use wucluster_core::action::{Action, CloudAction, ShellAction};
 use wucluster_core::definition::{ClusterDefinition, MachineDefinition};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
-use wucluster_core::interlock::Context;
+use wucluster_core::interlock::{Cleared, Context};
 use wucluster_core::memory::Memory;
 use wucluster_core::observation::Observation;
 use wucluster_core::plan::Plan;
@@ -51,11 +53,26 @@ pub(crate) fn forecast(
     planner::plan(&Context { definition, demand, observation, memory, policy: &policy, now })
 }
 
-/// Says what the first request about a node or mount would be, in a few words; `None` when there is
-/// none now.
-pub(crate) fn next(plan: &Plan, subject: &Subject) -> Option<String> {
-    let action = plan.actions.iter().find(|action| action.action().subject() == *subject)?;
-    Some(match action.action() {
+/// The first request about each node and mount, if there is one now.
+pub(crate) struct Firsts<'a>(BTreeMap<Subject, &'a Action>);
+
+impl<'a> Firsts<'a> {
+    /// Picks them out of a plan.
+    pub(crate) fn of(plan: &'a Plan) -> Self {
+        // The first of each: what is inserted later stays.
+        let firsts = plan.actions.iter().rev().map(Cleared::action);
+        Self(firsts.map(|action| (action.subject(), action)).collect())
+    }
+
+    /// Says in a few words what the first request about a node or mount would be; `None` when there is none now.
+    pub(crate) fn say(&self, subject: &Subject) -> Option<String> {
+        self.0.get(subject).map(|action| in_words(action))
+    }
+}
+
+/// Says what a request does.
+fn in_words(action: &Action) -> String {
+    match action {
         Action::Cloud(action) => match action {
             CloudAction::RunInstance { machine: wanted, .. } => machine(wanted),
             CloudAction::StartInstance { .. } => "to be started again".to_owned(),
@@ -82,7 +99,7 @@ pub(crate) fn next(plan: &Plan, subject: &Subject) -> Option<String> {
             ShellAction::Mount { at, .. } => format!("to be mounted at {at}"),
             ShellAction::Unmount { .. } => "to be unmounted".to_owned(),
         },
-    })
+    }
 }
 
 /// Describes a machine in a few words.

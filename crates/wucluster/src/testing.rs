@@ -29,6 +29,19 @@ count = 2
 mount.scratch = { at = "/mnt/scratch", size = "200 GiB" }
 "#;
 
+const MANY: &str = r#"
+[cluster]
+name = "large"
+provider = "sim"
+
+[node.n]
+count = 500
+mount.a = { at = "/mnt/a", size = "1 GiB" }
+mount.b = { at = "/mnt/b", size = "2 GiB" }
+mount.c = { at = "/mnt/c", size = "3 GiB" }
+mount.d = { at = "/mnt/d", size = "4 GiB", fs = "xfs" }
+"#;
+
 fn ago(seconds: i64) -> Option<Timestamp> {
     Some(Timestamp::from_millis(NOW.as_millis() - seconds * 1000))
 }
@@ -148,6 +161,19 @@ pub(crate) fn away() -> (ClusterDefinition, Observation) {
     let definition = definition();
     let snapshots = definition
         .mounts()
+        .map(|(key, mount)| snapshot(&definition, &key.to_string(), mount.size.gib(), 2))
+        .collect();
+    let cloud = CloudView { asked_at: NOW, snapshots, requests: 3, ..CloudView::default() };
+    let observation = Observation::assemble(&definition, &cloud, &NodeViews::new());
+    (definition, observation)
+}
+
+/// Returns 500 nodes with 4 mounts each, all away: mount `a` of all but one has a snapshot.
+pub(crate) fn many() -> (ClusterDefinition, Observation) {
+    let definition = ClusterDefinition::parse(MANY).unwrap();
+    let snapshots = definition
+        .mounts()
+        .filter(|(key, _)| key.mount.as_str() == "a" && key.node.as_str() != "n-3")
         .map(|(key, mount)| snapshot(&definition, &key.to_string(), mount.size.gib(), 2))
         .collect();
     let cloud = CloudView { asked_at: NOW, snapshots, requests: 3, ..CloudView::default() };

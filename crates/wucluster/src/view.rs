@@ -14,7 +14,7 @@ use wucluster_core::plan::{Plan, Row};
 use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 
-use crate::forecast::next;
+use crate::forecast::Firsts;
 use crate::history::{Driver, LastRun};
 use crate::render::words::short_span;
 
@@ -136,6 +136,7 @@ pub(crate) fn status(
     driver: Option<Driver>,
     now: Timestamp,
 ) -> Status {
+    let firsts = plan.map(Firsts::of);
     let blank = Plan {
         demand: Demand::Launched,
         scope: Scope::default(),
@@ -148,7 +149,7 @@ pub(crate) fn status(
         .unwrap_or(&blank)
         .rows(definition, observation)
         .into_iter()
-        .filter_map(|row| status_row(definition, observation, row, plan, now))
+        .filter_map(|row| status_row(definition, observation, row, firsts.as_ref(), now))
         .collect();
     let holds = holding(definition, observation, now);
     let nearest =
@@ -240,7 +241,7 @@ fn status_row(
     definition: &ClusterDefinition,
     observation: &Observation,
     row: Row,
-    plan: Option<&Plan>,
+    firsts: Option<&Firsts<'_>>,
     now: Timestamp,
 ) -> Option<StatusRow> {
     let (node, is_mount, is_uncertain, since, note) = match &row.subject {
@@ -258,12 +259,12 @@ fn status_row(
         }
         Subject::Cluster | Subject::Stranger(_) => return None,
     };
-    let wants = row.wanted.clone().filter(|_| plan.is_some() && !row.is_there);
+    let wants = row.wanted.clone().filter(|_| firsts.is_some() && !row.is_there);
     let note = match (&row.note, row.is_held, &wants) {
         (Some(held), true, _) => format!("! {held}"),
         (Some(more), false, None) if !note.is_empty() => format!("{note}; {more}"),
-        (waits, false, Some(_)) if note.is_empty() => plan
-            .and_then(|plan| next(plan, &row.subject))
+        (waits, false, Some(_)) if note.is_empty() => firsts
+            .and_then(|firsts| firsts.say(&row.subject))
             .or_else(|| waits.clone())
             .unwrap_or_default(),
         (_, _, _) => note,

@@ -10,6 +10,7 @@ use wucluster_core::scope::Scope;
 use wucluster_engine::Progress;
 
 use super::deletions::snapshots;
+use super::fold;
 use super::look::Look;
 use super::table::{Cell, Column, Table};
 use super::text::clean;
@@ -64,30 +65,48 @@ pub(crate) fn under_way(
         Table::new([Column::new(""), Column::new(""), Column::new(""), Column::new("").shrinks()])
             .untitled()
             .indent(2);
-    for row in progress.map_or(&[][..], |progress| &progress.rows) {
-        if let Some(future) = future(row) {
-            table.row([
-                Cell::new(row.subject.to_string()),
-                Cell::new(&row.state),
-                Cell::new(row.id.as_deref().unwrap_or("-")),
-                Cell::new(future),
-            ]);
-        }
-    }
+    let rows = progress.map_or(&[][..], |progress| &progress.rows);
+    let mut going: Vec<Going> = rows.iter().filter_map(Going::of).collect();
     for mount in observation.map_or(&[][..], |observation| &observation.mounts) {
         for snapshot in mount.snapshots.iter().filter(|one| one.state == SnapshotState::Pending) {
-            table.row([
-                Cell::new(mount.key.to_string()),
-                Cell::new("pending"),
-                Cell::new(snapshot.id.as_str()),
-                Cell::new("snapshot; will be complete"),
-            ]);
+            going.push(Going {
+                name: mount.key.to_string(),
+                state: "pending".to_owned(),
+                id: snapshot.id.to_string(),
+                future: "snapshot; will be complete",
+            });
         }
+    }
+    let kind = |one: &Going| Some((one.state.clone(), one.future));
+    for same in fold::together(&going, kind, |_| fold::FOLDS_FROM) {
+        let names: Vec<String> = same.iter().map(|one| one.name.clone()).collect();
+        let id = if let [one] = same.as_slice() { one.id.as_str() } else { "" };
+        let (state, future) = (same[0].state.as_str(), same[0].future);
+        table.row([fold::names(&names).as_str(), state, id, future].map(Cell::new));
     }
     if table.is_empty() {
         return String::new();
     }
     format!("By itself, without us:\n{}", table.render(look))
+}
+
+/// What goes on by itself.
+struct Going {
+    name: String,
+    state: String,
+    id: String,
+    future: &'static str,
+}
+
+impl Going {
+    fn of(row: &Row) -> Option<Self> {
+        Some(Self {
+            name: row.subject.to_string(),
+            state: row.state.clone(),
+            id: row.id.clone().unwrap_or_else(|| "-".to_owned()),
+            future: future(row)?,
+        })
+    }
 }
 
 /// Says what becomes of something that nobody drives any more; `None` when it stays as it is.
@@ -110,14 +129,26 @@ pub(crate) fn still_open(progress: Option<&Progress>, look: &Look) -> String {
     let mut table = Table::new([Column::new(""), Column::new(""), Column::new("").shrinks()])
         .untitled()
         .indent(2);
-    for row in
-        progress.map_or(&[][..], |progress| &progress.rows).iter().filter(|row| !row.is_there)
-    {
+    let rows = progress.map_or(&[][..], |progress| &progress.rows);
+    let open: Vec<&Row> = rows.iter().filter(|row| !row.is_there).collect();
+    let note = |row: &Row| row.note.as_deref().map(super::tree::in_words).unwrap_or_default();
+    let kind = |row: &&Row| {
+        let node = row.subject.node().map(ToString::to_string).unwrap_or_default();
+        let is_mount = matches!(row.subject, Subject::Mount(_));
+        Some((is_mount, row.state.clone(), row.wanted.clone(), fold::of_any(&node, &note(row))))
+    };
+    for same in fold::together(&open, kind, |_| fold::FOLDS_FROM) {
+        let row = same[0];
         let wanted = row.wanted.as_deref().unwrap_or("-");
+        let names: Vec<String> = same.iter().map(|row| row.subject.to_string()).collect();
+        let note = match same.as_slice() {
+            [_] => note(row),
+            _ => kind(row).map(|(_, _, _, note)| note).unwrap_or_default(),
+        };
         table.row([
-            Cell::new(row.subject.to_string()),
+            Cell::new(fold::names(&names)),
             Cell::new(format!("{} -> {wanted}", row.state)),
-            Cell::new(row.note.as_deref().map(super::tree::in_words).unwrap_or_default()),
+            Cell::new(note),
         ]);
     }
     table.render(look)
@@ -173,6 +204,28 @@ mod tests {
             tally(Some(&progress), 1),
             "Held 1, waiting for them 1, other 1 as demanded. Safe to repeat.\n"
         );
+    }
+
+    #[test]
+    fn what_many_have_in_common_is_told_once() {
+        let mut rows = vec![row("chief", "pending", "launched", "boots")];
+        for n in 1..=500 {
+            rows.push(row(&format!("n-{n}"), "pending", "launched", "boots"));
+            let waits = format!("waits for n-{n} to run");
+            rows.push(row(&format!("n-{n}/a"), "available", "mounted", &waits));
+            rows.push(row(&format!("n-{n}/b"), "creating", "mounted", "CreateVolume"));
+        }
+        let progress = Progress { rows, holds: Vec::new(), requests: 3 };
+        insta::assert_snapshot!(still_open(Some(&progress), &Look::plain(80)), @r"
+          chief and 500 more  pending -> launched   boots
+          n-1/a and 499 more  available -> mounted  waits for its node to run
+          n-1/b and 499 more  creating -> mounted   a volume is being asked for
+        ");
+        insta::assert_snapshot!(under_way(Some(&progress), None, &Look::plain(80)), @r"
+        By itself, without us:
+          chief and 500 more  pending     will be running, and paid for from now on
+          n-1/b and 499 more  creating    will be available
+        ");
     }
 
     #[test]

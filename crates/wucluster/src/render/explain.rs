@@ -18,7 +18,7 @@ use super::snapshot_list;
 use super::text::{clean, wrap};
 use super::tree::in_words;
 use super::words::{ago, count, date, moment};
-use crate::forecast::{machine, next};
+use crate::forecast::{Firsts, machine};
 
 /// Width of the column of words at the left.
 const INDENT: usize = 15;
@@ -328,7 +328,7 @@ fn next_step<'a>(plan: &'a Plan, subject: &Subject) -> (Vec<&'a Hold>, String) {
         .collect();
     let waits = plan.waits.iter().find(|wait| wait.subject == *subject);
     let short = plan.verdict.shortfalls().find(|short| short.subject == *subject);
-    let text = match (held.is_empty(), next(plan, subject), waits, short) {
+    let text = match (held.is_empty(), Firsts::of(plan).say(subject), waits, short) {
         (false, _, _, _) => format!("held on its way to {demand}"),
         (true, Some(next), _, _) => format!("on its way to {demand}: {next}"),
         (true, None, Some(wait), _) => format!("on its way to {demand}: {}", wait.what),

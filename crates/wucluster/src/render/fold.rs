@@ -1,6 +1,8 @@
 //! Nodes with their mounts, and which of them are alike, so that many need few lines.
 
-use wucluster_core::ids::Subject;
+use std::collections::BTreeMap;
+
+use wucluster_core::ids::{MountName, Subject};
 use wucluster_core::plan::Row;
 
 /// A node's row and those of its mounts.
@@ -23,8 +25,8 @@ impl<'a> Block<'a> {
         self.rows().all(|row| row.is_there && !row.is_held)
     }
 
-    /// Says whether the other differs in nothing but its number and its ids.
-    pub(crate) fn is_like(&self, other: &Self) -> bool {
+    /// Says whether the other differs in nothing but its number, its ids and what is said of it.
+    fn is_like(&self, other: &Self) -> bool {
         base(&self.name()) == base(&other.name())
             && self.mounts.len() == other.mounts.len()
             && self.rows().zip(other.rows()).all(|(one, two)| is_like(one, two))
@@ -49,45 +51,87 @@ pub(crate) fn blocks(rows: &[Row]) -> Vec<Block<'_>> {
     found
 }
 
-/// Puts neighbours that are alike together.
+/// Puts neighbours together that are where they are wanted, and alike.
 pub(crate) fn runs<'a>(blocks: &[Block<'a>]) -> Vec<Vec<Block<'a>>> {
     let mut found: Vec<Vec<Block<'a>>> = Vec::new();
     for block in blocks {
         match found.last_mut() {
-            Some(run) if run[0].is_like(block) => run.push(*block),
+            Some(run) if run[0].is_there() && run[0].is_like(block) => run.push(*block),
             _ => found.push(vec![*block]),
         }
     }
     found
 }
 
-fn is_like(one: &Row, two: &Row) -> bool {
-    let last = |row: &Row| match &row.subject {
-        Subject::Mount(key) => key.mount.to_string(),
-        Subject::Node(_) | Subject::Cluster | Subject::Stranger(_) => String::new(),
-    };
-    let held = one.is_held || two.is_held;
-    !held
-        && last(one) == last(two)
-        && (one.is_defined, &one.state, &one.wanted, one.is_there, one.size)
-            == (two.is_defined, &two.state, &two.wanted, two.is_there, two.size)
-        && (one.is_there || note(one) == note(two))
+/// How many must be alike before something that is done to each of them is told once.
+pub(crate) const FOLDS_FROM: usize = 4;
+
+/// Puts all of one kind together, where the first of them stands, if there are as many as it takes. What has no kind stays
+/// alone.
+pub(crate) fn together<'a, T, K: Ord>(
+    all: &'a [T],
+    kind: impl Fn(&'a T) -> Option<K>,
+    folds_from: impl Fn(&T) -> usize,
+) -> Vec<Vec<&'a T>> {
+    let mut places: BTreeMap<K, usize> = BTreeMap::new();
+    let mut kinds: Vec<Vec<&T>> = Vec::new();
+    // For each one where its kind is.
+    let mut found = Vec::new();
+    for one in all {
+        let place =
+            kind(one).map_or(kinds.len(), |kind| *places.entry(kind).or_insert(kinds.len()));
+        match kinds.get_mut(place) {
+            Some(same) => same.push(one),
+            None => kinds.push(vec![one]),
+        }
+        found.push((one, place));
+    }
+    let mut told = Vec::new();
+    for (one, place) in found {
+        let same = &mut kinds[place];
+        if same.is_empty() {
+            continue;
+        }
+        told.push(if same.len() < folds_from(one) { vec![one] } else { std::mem::take(same) });
+    }
+    told
 }
 
-/// A row's note without what tells it from its like: ids and its own node's name.
-fn note(row: &Row) -> String {
-    let words = row.note.as_deref().unwrap_or_default().split(' ');
-    let node = row.subject.node().map(ToString::to_string).unwrap_or_default();
-    words
-        .filter(|word| {
-            *word != node && !["i-", "vol-", "snap-"].iter().any(|id| word.starts_with(id))
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
+fn is_like(one: &Row, two: &Row) -> bool {
+    !(one.is_held || two.is_held)
+        && mount(one) == mount(two)
+        && (one.is_defined, &one.state, &one.wanted, one.is_there, one.size)
+            == (two.is_defined, &two.state, &two.wanted, two.is_there, two.size)
+}
+
+fn mount(row: &Row) -> Option<&MountName> {
+    match &row.subject {
+        Subject::Mount(key) => Some(&key.mount),
+        Subject::Node(_) | Subject::Cluster | Subject::Stranger(_) => None,
+    }
+}
+
+/// Says something about a node without its name and ids, so that what is alike reads alike:
+/// `from snap-0a3f52c1e8b7d9014` becomes `from its snapshot`.
+pub(crate) fn of_any(node: &str, words: &str) -> String {
+    let kinds = [("i-", "its machine"), ("vol-", "its volume"), ("snap-", "its snapshot")];
+    let word = |word: &str| {
+        if word == node {
+            return "its node".to_owned();
+        }
+        let end = word.find([',', ';', ':', ')']).unwrap_or(word.len());
+        let (id, rest) = word.split_at(end);
+        let known = kinds.iter().find(|(prefix, _)| {
+            id.strip_prefix(prefix)
+                .is_some_and(|id| id.len() >= 8 && id.bytes().all(|b| b.is_ascii_hexdigit()))
+        });
+        known.map_or_else(|| word.to_owned(), |(_, kind)| format!("{kind}{rest}"))
+    };
+    words.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns a node's name without its number.
-fn base(name: &str) -> &str {
+pub(crate) fn base(name: &str) -> &str {
     match name.rsplit_once('-') {
         Some((base, number)) if number.bytes().all(|b| b.is_ascii_digit()) => base,
         _ => name,
@@ -147,19 +191,20 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn neighbours_that_are_alike_are_put_together() {
-        let rows = [
+    fn neighbours_that_are_there_and_alike_are_put_together() {
+        let mut rows = vec![
             row("chief", "running", "running", ""),
             row("chief/home", "mounted", "mounted", ""),
-            row("worker-1", "running", "running", ""),
-            row("worker-1/scratch", "available", "mounted", "waits for worker-1 to run"),
-            row("worker-2", "running", "running", ""),
-            row("worker-2/scratch", "available", "mounted", "waits for worker-2 to run"),
-            row("worker-3", "pending", "running", ""),
         ];
+        for (name, state) in
+            [("1", "mounted"), ("2", "mounted"), ("3", "attached"), ("4", "attached")]
+        {
+            rows.push(row(&format!("worker-{name}"), "running", "running", ""));
+            rows.push(row(&format!("worker-{name}/scratch"), state, "mounted", ""));
+        }
         let runs = runs(&blocks(&rows));
         let lengths: Vec<usize> = runs.iter().map(Vec::len).collect();
-        assert_eq!(lengths, [1, 2, 1]);
+        assert_eq!(lengths, [1, 2, 1, 1]);
     }
 
     #[test]
@@ -171,5 +216,24 @@ pub(crate) mod tests {
         assert_eq!(all(&["worker-1", "worker-2", "worker-3"]), "worker-1 to -3");
         assert_eq!(all(&["worker-1", "worker-3", "worker-7"]), "worker-1, -3, -7");
         assert_eq!(all(&["w-1", "w-3", "w-5", "w-7"]), "w-1 and 3 more");
+    }
+
+    #[test]
+    fn what_is_alike_stands_where_its_first_one_does() {
+        let words = ["a1", "b1", "a2", "c1", "b2", "a3", "-", "b3", "-"];
+        let kind = |word: &&'static str| word.chars().next().filter(|letter| *letter != '-');
+        let told = together(&words, kind, |word| if word.starts_with('b') { 4 } else { 3 });
+        let told: Vec<String> =
+            told.iter().map(|same| same.iter().map(|word| **word).collect::<String>()).collect();
+        assert_eq!(told, ["a1a2a3", "b1", "c1", "b2", "-", "b3", "-"]);
+    }
+
+    #[test]
+    fn names_and_ids_become_what_they_are_of() {
+        let of_any = |words| of_any("n-1", words);
+        assert_eq!(of_any("from snap-0a3f52c1e8b7d9014"), "from its snapshot");
+        assert_eq!(of_any("snap-00000000000000002, complete"), "its snapshot, complete");
+        assert_eq!(of_any("waits for n-1 to run"), "waits for its node to run");
+        assert_eq!(of_any("waits for i-like to run"), "waits for i-like to run");
     }
 }

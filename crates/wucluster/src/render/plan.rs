@@ -20,7 +20,7 @@ use super::text::{sentence, sides};
 use super::words::{ago, count, span};
 use crate::commands::part;
 use crate::deletions::Deletion;
-use crate::forecast::next;
+use crate::forecast::Firsts;
 
 /// Everything that the screen shows.
 #[derive(Debug, Clone, Copy)]
@@ -157,53 +157,124 @@ fn table(forecast: &Forecast<'_>, rows: &[Row]) -> (Table, bool) {
     ])
     .untitled()
     .indent(2);
-    let blocks = fold::blocks(rows);
-    let runs: Vec<Vec<Block<'_>>> = if forecast.is_unfolded {
-        blocks.iter().map(|block| vec![*block]).collect()
-    } else {
-        fold::runs(&blocks)
-    };
-    let at: BTreeMap<Subject, &str> = forecast
-        .definition
-        .mounts()
-        .map(|(key, mount)| (Subject::Mount(key), mount.at.as_str()))
-        .collect();
+    let known = Known::of(forecast);
+    let entries: Vec<Entry> =
+        fold::blocks(rows).iter().map(|block| Entry::new(forecast, &known, block)).collect();
+    let kind = |entry: &'_ Entry| (!forecast.is_unfolded).then(|| entry.kind()).flatten();
     let mut is_folded = false;
-    for run in &runs {
-        if let [_, _, ..] = run.as_slice()
-            && run[0].is_there()
-        {
-            folded(run, &mut table);
-            is_folded = true;
-            continue;
-        }
-        for block in run {
-            for row in block.rows() {
-                line(forecast, row, &at, &mut table);
+    for same in fold::together(&entries, kind, Entry::folds_from) {
+        if let [entry] = same.as_slice() {
+            for line in &entry.lines {
+                table.row(line.cells(&line.name, &line.size, &line.id, &line.note));
             }
+        } else {
+            folded(&same, &mut table);
+            is_folded = true;
         }
     }
     (table, is_folded)
 }
 
-fn folded(run: &[Block<'_>], table: &mut Table) {
-    let names: Vec<String> = run.iter().map(Block::name).collect();
-    let mounts = if run[0].mounts.is_empty() { "" } else { "mounts too" };
-    let (mark, tone) = Sign::There.mark();
-    table.row([
-        Cell::toned(tone, format!("{mark} {}", fold::names(&names))),
-        Cell::default(),
-        Cell::new(&run[0].node.state),
-        Cell::new(mounts),
-    ]);
+/// Writes several nodes that are alike as one.
+fn folded(same: &[&Entry], table: &mut Table) {
+    let names: Vec<String> = same.iter().map(|entry| entry.node.clone()).collect();
+    let names = fold::names(&names);
+    let [node, mounts @ ..] = same[0].lines.as_slice() else { return };
+    if same[0].is_there() {
+        let note = if mounts.is_empty() { "" } else { "mounts too" };
+        table.row(node.cells(&names, "", note, ""));
+        return;
+    }
+    let note = fold::of_any(&same[0].node, &node.note);
+    table.row(node.cells(&names, &count(same.len(), "node"), "", &note));
+    for line in mounts {
+        let note = fold::of_any(&same[0].node, &line.note);
+        table.row(line.cells(&line.name, &format!("{} each", line.size), "", &note));
+    }
 }
 
-fn line(forecast: &Forecast<'_>, row: &Row, at: &BTreeMap<Subject, &str>, table: &mut Table) {
+/// What is looked up for each row.
+struct Known<'a> {
+    firsts: Firsts<'a>,
+    deletions: BTreeMap<&'a Subject, &'a Deletion>,
+    places: BTreeMap<Subject, &'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn of(forecast: &Forecast<'a>) -> Self {
+        let mounts = forecast.definition.mounts();
+        Self {
+            firsts: Firsts::of(forecast.plan),
+            deletions: forecast.deletions.iter().map(|one| (&one.subject, one)).collect(),
+            places: mounts.map(|(key, mount)| (Subject::Mount(key), mount.at.as_str())).collect(),
+        }
+    }
+}
+
+/// A node with its mounts, as the table has them.
+struct Entry {
+    node: String,
+    lines: Vec<Line>,
+}
+
+/// What nodes have in common that are alike: all but their numbers and ids.
+type Kind = (String, Vec<(Sign, String, String, String, String)>);
+
+impl Entry {
+    fn new(forecast: &Forecast<'_>, known: &Known<'_>, block: &Block<'_>) -> Self {
+        let lines = block.rows().map(|row| line(forecast, known, row)).collect();
+        Self { node: block.name(), lines }
+    }
+
+    /// Returns what it may have in common with others; `None` where something is held, which is told of each.
+    fn kind(&self) -> Option<Kind> {
+        if self.lines.iter().any(|line| line.sign == Sign::Held) {
+            return None;
+        }
+        let lines = self.lines.iter().map(|line| {
+            let name = if line.is_mount { line.name.clone() } else { String::new() };
+            let note = fold::of_any(&self.node, &line.note);
+            (line.sign, name, line.size.clone(), line.state.clone(), note)
+        });
+        Some((fold::base(&self.node).to_owned(), lines.collect()))
+    }
+
+    fn is_there(&self) -> bool {
+        self.lines.iter().all(|line| line.sign == Sign::There)
+    }
+
+    /// Returns how many of its kind it takes to fold them: what is done to a few is listed one by one.
+    fn folds_from(&self) -> usize {
+        if self.is_there() { 2 } else { fold::FOLDS_FROM }
+    }
+}
+
+/// A row, before it is known whether it stands for others too.
+struct Line {
+    sign: Sign,
+    is_mount: bool,
+    name: String,
+    size: String,
+    state: String,
+    id: String,
+    note: String,
+}
+
+impl Line {
+    fn cells(&self, name: &str, size: &str, id: &str, note: &str) -> [Cell; 5] {
+        let (mark, tone) = self.sign.mark();
+        let name =
+            if self.is_mount { format!("{mark}   {name}") } else { format!("{mark} {name}") };
+        let [size, state, id, note] = [size, &self.state, id, note].map(Cell::new);
+        [Cell::toned(tone, name), size, state, id, note]
+    }
+}
+
+fn line(forecast: &Forecast<'_>, known: &Known<'_>, row: &Row) -> Line {
     let sign = sign(row);
-    let (mark, tone) = sign.mark();
-    let name = match &row.subject {
-        Subject::Mount(key) => format!("{mark}   {}", key.mount),
-        subject => format!("{mark} {subject}"),
+    let (is_mount, name) = match &row.subject {
+        Subject::Mount(key) => (true, key.mount.to_string()),
+        subject => (false, subject.to_string()),
     };
     let state = match (&row.wanted, sign) {
         (Some(wanted), Sign::Make | Sign::MoveOn) if *wanted != row.state => {
@@ -211,27 +282,29 @@ fn line(forecast: &Forecast<'_>, row: &Row, at: &BTreeMap<Subject, &str>, table:
         }
         _ => row.state.clone(),
     };
-    let deletion = forecast.deletions.iter().find(|one| one.subject == row.subject);
-    let place = at.get(&row.subject).map(|at| (*at).to_owned());
-    let note = match (sign, deletion) {
+    let place = known.places.get(&row.subject).map(|at| (*at).to_owned());
+    let note = match (sign, known.deletions.get(&row.subject)) {
         (Sign::Held, _) => row.note.clone().unwrap_or_default(),
         (Sign::Delete, Some(deletion)) => kept(&deletion.kept, forecast.now),
         (Sign::There, _) => place.filter(|_| row.state == "mounted").unwrap_or_default(),
-        (Sign::Make | Sign::MoveOn | Sign::Delete, _) => next(forecast.plan, &row.subject)
+        (Sign::Make | Sign::MoveOn | Sign::Delete, _) => known
+            .firsts
+            .say(&row.subject)
             .or_else(|| row.note.clone())
             .or(place)
             .unwrap_or_default(),
     };
     // What is made anew has no id yet; the snapshot that it begins from is in the note.
     let id = row.id.clone().filter(|_| sign != Sign::Make).unwrap_or_default();
-    let name = if row.is_defined { name } else { format!("{name} (not defined)") };
-    table.row([
-        Cell::toned(tone, name),
-        Cell::new(row.size.map_or_else(String::new, |size| size.to_string())),
-        Cell::new(state),
-        Cell::new(id),
-        Cell::new(note),
-    ]);
+    Line {
+        sign,
+        is_mount,
+        name: if row.is_defined { name } else { format!("{name} (not defined)") },
+        size: row.size.map_or_else(String::new, |size| size.to_string()),
+        state,
+        id,
+        note,
+    }
 }
 
 fn sign(row: &Row) -> Sign {
@@ -329,6 +402,13 @@ mod tests {
     #[test]
     fn launching_what_is_away() {
         insta::assert_snapshot!(show(&testing::away(), Demand::Launched, 100));
+    }
+
+    #[test]
+    fn launching_many_that_are_alike() {
+        let text = show(&testing::many(), Demand::Launched, 80);
+        assert!(text.lines().count() < 24, "{text}");
+        insta::assert_snapshot!(text);
     }
 
     #[test]

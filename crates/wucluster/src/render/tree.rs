@@ -65,7 +65,8 @@ pub(crate) fn tree(scene: &Scene<'_>, look: &Look) -> Vec<String> {
     // Of all that may be shown, so that columns do not jump when something folds.
     let longest = scene.rows.iter().map(|row| match &row.subject {
         Subject::Mount(key) => width(key.mount.as_str()) + 2,
-        subject => width(&subject.to_string()),
+        Subject::Node(name) => width(name.as_str()),
+        subject @ (Subject::Cluster | Subject::Stranger(_)) => width(&subject.to_string()),
     });
     let names = body.iter().map(|line| width(&line.name)).chain(longest);
     let name_width = names.max().unwrap_or(0).clamp(8, 30);
@@ -101,19 +102,21 @@ fn header(scene: &Scene<'_>, look: &Look, columns: usize) -> String {
 
 /// Chooses the lines that fit: what is there already folds first, and nothing goes unsaid.
 fn folded(scene: &Scene<'_>, room: usize) -> (Vec<Line>, Option<String>) {
-    let blocks = fold::blocks(scene.rows);
-    let all: Vec<Line> =
-        blocks.iter().flat_map(|block| block.rows().map(|row| line(scene, row, false))).collect();
-    if all.len() <= room {
-        return (all, None);
+    // Of thousands of rows only those are written that are shown: this is done ten times a second.
+    if scene.rows.len() <= room {
+        return (scene.rows.iter().map(|row| line(scene, row, false)).collect(), None);
     }
-    let runs = fold::runs(&blocks);
-    let shorter: Vec<Line> = runs
-        .iter()
-        .flat_map(|run| if run[0].is_there() { vec![there(run)] } else { full(scene, run) })
-        .collect();
-    if shorter.len() <= room {
-        return (shorter, None);
+    let runs = fold::runs(&fold::blocks(scene.rows));
+    let height = |run: &Vec<Block<'_>>| match run[0].is_there() {
+        true => 1,
+        false => run.iter().map(|block| 1 + block.mounts.len()).sum::<usize>(),
+    };
+    if runs.iter().map(height).sum::<usize>() <= room {
+        let lines = runs.iter().flat_map(|run| match run[0].is_there() {
+            true => vec![there(run)],
+            false => full(scene, run),
+        });
+        return (lines.collect(), None);
     }
     let (done, open): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run[0].is_there());
     let done: usize = done.iter().map(|run| run.len()).sum();
