@@ -309,13 +309,10 @@ impl Run {
     ) {
         let CloudAction::DeleteSnapshot { snapshot: id, .. } = request else { return };
         let (subject, name) = (request.subject(), request.name().to_owned());
-        let error = match answer {
-            Ok(_) => {
-                tell(EventKind::Answered { subject, name, made: None });
-                self.answered.insert(id.clone());
-                return;
-            }
-            Err(error) => error,
+        let Err(error) = answer else {
+            tell(EventKind::Answered { subject, name, made: None });
+            self.answered.insert(id.clone());
+            return;
         };
         let times = self.asked.get(id).map_or(1, |(_, times)| *times);
         let kind = EventKind::Failed { subject, name, error: error.to_string(), times };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{Lab, node};
 use wucluster_core::action::{CloudAction, ShellAction};
 use wucluster_core::definition::{FilesystemKind, Hook, Size};
-use wucluster_core::ids::MountKey;
+use wucluster_core::ids::{MountKey, SnapshotId};
 use wucluster_core::observation::{
     AttachmentState, Contents, GapKind, InstanceState, ProbeRequest, SnapshotState, VolumeState,
 };

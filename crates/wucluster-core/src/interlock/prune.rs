@@ -13,7 +13,7 @@ use crate::interlock::{Cleared, clear};
 use crate::observation::{
     MountObservation, Observation, SnapshotSeen, SnapshotState, VolumeSeen, VolumeState,
 };
-use crate::phases::Phase;
+use crate::phases::{Phase, Phases};
 use crate::plan::WaitOn;
 use crate::policy::Guard;
 use crate::tags::{ContentMark, KEY_EPOCH};
@@ -314,7 +314,7 @@ fn needed_by(
     if is_stranger || elsewhere.any(is_its) {
         return Some(format!("it was taken of {}, which has another name now", snapshot.volume));
     }
-    let phases = ctx.memory.phases.iter().flat_map(|phases| phases.iter());
+    let phases = ctx.memory.phases.iter().flat_map(Phases::iter);
     for entry in phases.filter(|entry| entry.phase != Phase::Gone) {
         if entry.kept_by.as_ref() == Some(&snapshot.id) {
             return Some(format!("it keeps {}, whose deletion was begun", entry.volume));
