@@ -61,7 +61,7 @@ impl Desk {
         let clock = self.sim.begin_operator();
         let taking = Taking {
             operator: Operator::default(),
-            purpose: Purpose { command: command.to_owned(), demand: None },
+            purpose: Purpose { command: command.to_owned(), demand: None, only: Vec::new() },
             nonce: format!("{command} {:?}", clock.now()),
             patience: Duration::ZERO,
             is_gone: &|_| true,

@@ -66,6 +66,8 @@ pub fn is_true(world: &World, hold: &Hold) -> bool {
         Interlock::SnapshotFailed => {
             seen.snapshots().filter(|one| one.state == SnapshotState::Error).count() >= 3
         }
+        // No demand deletes a snapshot.
+        Interlock::SnapshotNeeded => false,
         Interlock::DataMissing => seen.is_data_missing(),
         Interlock::NotBlank => {
             seen.volumes().any(|volume| {

@@ -250,7 +250,7 @@ impl World {
                 self.harm_by(by, HarmKind::BlankDespiteData, what);
             }
             (None, None) if then.is_none() && self.had_data.contains(&owner) => {
-                self.judge_forgotten(by, &owner)
+                self.judge_forgotten(by, &owner);
             }
             (Some(from), Some(newest)) if from != &newest.id => {
                 let source = self.snapshots.get(from);
