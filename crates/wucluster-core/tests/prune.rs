@@ -30,6 +30,9 @@ fn put_away(times: u64) -> World {
     world
 }
 
+/// No snapshot goes.
+const NOTHING: [&str; 0] = [];
+
 /// Which snapshots go.
 fn going(world: &World) -> Vec<String> {
     world.with_context(Demand::Away, |ctx| {
@@ -218,7 +221,7 @@ fn nothing_goes_before_the_newest_is_complete() {
     ] {
         let mut world = put_away(3);
         snapshot(&mut world, "snap-3").state = SnapshotState::from(state.to_owned());
-        assert_eq!(going(&world), [String::new(); 0], "{state}");
+        assert_eq!(going(&world), NOTHING, "{state}");
         match interlock {
             Some(interlock) => assert_held(&world, "snap-1", "snap-2", interlock),
             None => assert_waits(&world, "snap-1", "snap-2"),
@@ -286,13 +289,13 @@ fn what_holds_nothing_takes_the_place_of_no_data() {
 fn what_covers_a_volume_stays() {
     // The same volume, snapshotted three times; a late listing shows it at the first of these.
     let world = put_away(3).volume("chief/home", "available", "1 sealed");
-    assert_eq!(going(&world), [String::new(); 0]);
+    assert_eq!(going(&world), NOTHING);
     assert!(
         matches!(stays(&world, "snap-1"), Stays::Needed(why) if why.contains("vol-chief-home"))
     );
     assert_held(&world, "snap-1", "snap-3", Interlock::SnapshotNeeded);
     let world = put_away(3).volume("chief/home", "available", "dreaming");
-    assert_eq!(going(&world), [String::new(); 0], "what it covers cannot be told");
+    assert_eq!(going(&world), NOTHING, "what it covers cannot be told");
     let world = put_away(3).volume("chief/home", "in-use", "4 live");
     assert_eq!(going(&world), ["snap-2", "snap-1"]);
 }
@@ -301,7 +304,7 @@ fn what_covers_a_volume_stays() {
 fn what_was_taken_of_a_volume_that_lost_its_name_stays() {
     let mut world = put_away(3).volume("chief/home", "available", "9 live");
     world.view.volumes[0].tags.remove(wucluster_core::tags::KEY_NODE);
-    assert_eq!(going(&world), [String::new(); 0]);
+    assert_eq!(going(&world), NOTHING);
     world.view.volumes.clear();
     assert_eq!(going(&world).len(), 2);
 }
@@ -396,7 +399,7 @@ fn what_belongs_to_another_store_stays_and_holds_its_node() {
     assert_eq!(going(&world), ["snap-2", "snap-1"]);
     let seen = snapshot(&mut world, "snap-1");
     seen.tags = std::mem::take(&mut seen.tags).kept_in(Some(&other));
-    assert_eq!(going(&world), [String::new(); 0]);
+    assert_eq!(going(&world), NOTHING);
     assert_held(&world, "snap-2", "snap-3", Interlock::OtherStore);
 }
 
@@ -420,7 +423,7 @@ fn a_yes_covers_what_it_names_and_two_looks_clear_it() {
     assert!(needs_second_look(&world.observe(), &action));
     let first = world.with_context(Demand::Away, |ctx| clear(ctx, action).unwrap());
     world.with_context(Demand::Away, |ctx| {
-        assert!(first.clone().renew(ctx).is_err(), "the same look")
+        assert!(first.clone().renew(ctx).is_err(), "the same look");
     });
     world.view.asked_at = Timestamp::from_millis(NOW.as_millis() + 1);
     world.with_context(Demand::Away, |ctx| assert!(first.clone().renew(ctx).is_ok()));

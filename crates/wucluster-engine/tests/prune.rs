@@ -232,7 +232,7 @@ fn a_lost_answer_is_looked_for_and_not_asked_again() {
                 _ => Fault::DelayedEffect { span: Duration::from_secs(3), is_answered: true },
             };
             desk.sim.with(|world| {
-                world.set_faults(Faults::none().with_chance_at("DeleteSnapshot", 1.0, fault))
+                world.set_faults(Faults::none().with_chance_at("DeleteSnapshot", 1.0, fault));
             });
             let (pruned, events) = desk.prune(1).await;
             assert!(pruned.is_whole(), "{name}: {pruned:?}");
