@@ -12,7 +12,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use support::moto::{Moto, ZONE};
 use support::nodes::Nodes;
-use wucluster_aws::AwsCloud;
 use wucluster_core::action::NodeAddress;
 use wucluster_core::definition::MachineDefinition;
 use wucluster_core::ids::ClusterName;
@@ -36,7 +35,6 @@ const DIVERGENCES: &[(&str, &str)] = &[
 ];
 
 struct OnMoto {
-    cloud: AwsCloud,
     nodes: Nodes,
     cluster: ClusterName,
 }
@@ -44,7 +42,7 @@ struct OnMoto {
 #[async_trait]
 impl Harness for OnMoto {
     fn cloud(&self) -> &dyn Cloud {
-        &self.cloud
+        &self.nodes
     }
 
     fn shell(&self) -> &dyn NodeShell {
@@ -93,7 +91,7 @@ async fn the_suite_passes_but_for_what_moto_does_otherwise() {
     let moto = Moto::begin();
     let cluster = ClusterName::new("conformance").unwrap();
     let nodes = Nodes::new(moto.cloud(), &cluster);
-    let report = conformance::run(&OnMoto { cloud: moto.cloud(), nodes, cluster }).await;
+    let report = conformance::run(&OnMoto { nodes, cluster }).await;
     println!("{report}");
     let failed: Vec<&str> = report.failed.iter().map(|(name, _)| *name).collect();
     let expected: Vec<&str> = DIVERGENCES.iter().map(|(name, _)| *name).collect();

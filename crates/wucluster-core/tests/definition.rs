@@ -391,6 +391,19 @@ fn the_digest_changes_with_the_meaning_only() {
 }
 
 #[test]
+fn a_list_of_snapshots_has_one_for_each_node() {
+    let cluster = parse(
+        "[cluster]\nname = \"a\"\n[node.worker]\ncount = 3\n\
+         mount.m = { at = \"/mnt/m\", size = \"1 GiB\", from = [\"snap-1\", \"\", \"snap-3\"] }\n",
+    );
+    let from: Vec<Option<&str>> = cluster
+        .mounts()
+        .map(|(_, mount)| mount.from.as_ref().map(wucluster_core::ids::SnapshotId::as_str))
+        .collect();
+    assert_eq!(from, [Some("snap-1"), None, Some("snap-3")]);
+}
+
+#[test]
 fn the_largest_cluster_is_expanded() {
     let text = "[cluster]\nname = \"a\"\n[node.worker]\ncount = 10000\nmount.m = { at = \"/mnt/m\", size = \"1 GiB\" }\n";
     let cluster = parse(text);

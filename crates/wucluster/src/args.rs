@@ -174,6 +174,9 @@ pub(crate) enum Command {
     /// Deletes snapshots that newer ones supersede; never the newest of a mount
     #[command(after_help = topics::PRUNE)]
     Prune(PruneArgs),
+    /// Writes the definition of a second cluster that begins from this one's snapshots
+    #[command(after_help = topics::FORK)]
+    Fork(ForkArgs),
     /// Opens a shell on a node, or runs one command there
     #[command(after_help = topics::SSH)]
     Ssh(SshArgs),
@@ -421,6 +424,20 @@ pub(crate) enum LeaseCommand {
     /// Takes it from somebody who is silent for 90 s, and gives it back
     #[command(after_help = topics::LEASE_TAKE)]
     Take,
+}
+
+/// What `fork` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ForkArgs {
+    /// The name of the second cluster
+    #[arg(value_name = "NEW")]
+    pub(crate) name: String,
+    /// The generation to begin from; `wucluster snapshots` lists them [default: the newest]
+    #[arg(long, value_name = "N")]
+    pub(crate) generation: Option<u64>,
+    /// The file to write; `-` prints the definition [default: NEW/NEW.cluster.toml]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// What `snapshots` takes.

@@ -113,6 +113,19 @@ Examples:
 Looks, and changes nothing; it may be used while another command drives the cluster.
 Exit codes: 0, 3 with --is: it is not so, 6 not permitted.";
 
+pub(crate) const FORK: &str = "\
+Examples:
+  wucluster fork trial           from the newest generation
+  wucluster fork trial --generation 3
+  wucluster fork trial -o - | less
+
+The second cluster has a name, machines and volumes of its own, and begins from the snapshots of the \
+first, which goes on as it is; neither sees what the other writes from then on. Nothing is asked of \
+the cloud but a look: launch it with `wucluster -f NEW/NEW.cluster.toml launch`. What a mount that is up \
+has written since its last snapshot is not in it.
+Exit codes: 0 written, 2 definition error, no such generation, or the file is there already, 4 a snapshot \
+of it is not complete, 6 not permitted.";
+
 pub(crate) const WAIT: &str = "\
 Examples:
   wucluster wait launched --timeout 20m && ./begin.sh

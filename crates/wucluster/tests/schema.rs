@@ -93,6 +93,7 @@ fn what_is_printed_as_json_is_as_its_schema_says() {
         ("report --json", "report"),
         ("report 1 --json", "report"),
         ("snapshots --json", "snapshots"),
+        ("fork trial --json", "fork"),
         ("prune --json", "prune"),
         ("prune --dry-run --json", "prune"),
         ("explain chief/home --json", "explain"),

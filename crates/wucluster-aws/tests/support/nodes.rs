@@ -7,15 +7,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use wucluster_aws::AwsCloud;
-use wucluster_core::action::{NodeAddress, ShellAction};
+use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
 use wucluster_core::definition::Hook;
-use wucluster_core::ids::{ClusterName, InstanceId, VolumeId};
+use wucluster_core::ids::{ClusterName, InstanceId, SnapshotId, VolumeId};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{
-    AttachmentState, CheckResult, CloudView, Contents, DeviceSeen, Gap, GapKind, InstanceState,
-    MountSeen, NodeProbe, ProbeRequest,
+    AttachmentState, CheckResult, CloudView, Contents, DeviceSeen, Found, Gap, GapKind,
+    InstanceState, MountSeen, NodeProbe, ProbeRequest,
 };
-use wucluster_core::ports::{Cloud as _, NodeShell, ShellError, ShellReceipt};
+use wucluster_core::ports::{
+    Cloud, CloudError, CloudLimits, NodeShell, Receipt, RequestBudget, ShellError, ShellReceipt,
+};
 use wucluster_core::time::Timestamp;
 
 /// All nodes of a cluster.
@@ -28,6 +30,8 @@ pub struct Nodes {
 #[derive(Default)]
 struct Inner {
     disks: BTreeMap<VolumeId, Disk>,
+    /// What each snapshot held when it was first seen.
+    kept: BTreeMap<SnapshotId, Disk>,
     /// Where disks are mounted, with the instance that has them.
     mounts: BTreeMap<VolumeId, (InstanceId, MountSeen)>,
 }
@@ -50,7 +54,7 @@ impl Nodes {
 
     /// Looks at what is attached to a running node; takes up new disks, and lets go of mounts whose disk is gone.
     async fn attached(&self, node: &NodeAddress) -> Result<BTreeMap<VolumeId, u64>, String> {
-        let view = self.cloud.observe(&self.cluster).await.map_err(|error| error.to_string())?;
+        let view = self.observe(&self.cluster).await.map_err(|error| error.to_string())?;
         let runs = view
             .instances
             .iter()
@@ -83,9 +87,19 @@ impl Nodes {
         }
         let from = view.volumes.iter().find(|seen| &seen.id == volume);
         let from = from.and_then(|seen| seen.from_snapshot.clone());
-        let source = view.snapshots.iter().find(|seen| Some(&seen.id) == from.as_ref());
-        let disk = source.and_then(|seen| inner.disks.get(&seen.volume)).cloned();
+        let disk = from.and_then(|from| inner.kept.get(&from)).cloned();
         inner.disks.insert(volume.clone(), disk.unwrap_or_default());
+    }
+
+    /// Keeps what snapshots hold that are seen for the first time: they may be deleted before anything is made of them.
+    fn learn(&self, view: &CloudView) {
+        let mut inner = self.inner();
+        for seen in &view.snapshots {
+            let disk = inner.disks.get(&seen.volume).cloned();
+            if let Some(disk) = disk {
+                inner.kept.entry(seen.id.clone()).or_insert(disk);
+            }
+        }
     }
 
     pub async fn write(&self, node: &NodeAddress, path: &str, data: &str) -> Result<(), String> {
@@ -177,6 +191,32 @@ impl Inner {
 /// Says whether a hook says yes; `exit N` is all that is understood.
 fn passes(hook: &Hook) -> bool {
     hook.run.strip_prefix("exit ").is_none_or(|status| status == "0")
+}
+
+/// The cloud itself, with the nodes looking on.
+#[async_trait]
+impl Cloud for Nodes {
+    async fn observe(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
+        let view = self.cloud.observe(cluster).await?;
+        self.learn(&view);
+        Ok(view)
+    }
+
+    async fn find(&self, id: &str) -> Result<Option<Found>, CloudError> {
+        self.cloud.find(id).await
+    }
+
+    async fn issue(&self, actions: &[Cleared<CloudAction>]) -> Vec<Result<Receipt, CloudError>> {
+        Cloud::issue(&self.cloud, actions).await
+    }
+
+    fn limits(&self) -> CloudLimits {
+        self.cloud.limits()
+    }
+
+    fn budget(&self, request: &str) -> Option<RequestBudget> {
+        self.cloud.budget(request)
+    }
 }
 
 #[async_trait]

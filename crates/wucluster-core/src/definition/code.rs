@@ -120,6 +120,8 @@ codes! {
     TagForm = "E0140",
     /// A store is neither a bucket nor a folder.
     StoreForm = "E0141",
+    /// A list of snapshots has not one for each node of its group.
+    FromCount = "E0142",
     /// A group has no nodes now.
     GroupWithoutNodes = "W0201",
     /// The cluster has no nodes.

@@ -45,14 +45,18 @@ fn folder_name() -> Result<ClusterName, Fault> {
     })
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Fault> {
+/// Writes a file that is not there yet.
+///
+/// # Errors
+/// A usage fault when it is there already: it stays as it is.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Fault> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error
             .kind()
         {
             ErrorKind::AlreadyExists => {
                 Fault::usage(format!("{} is there already and stays as it is", path.display()))
-                    .hint("give the new one another name: `wucluster init NAME`")
+                    .hint("give the new one another name")
             }
             _ => Fault::file("write", path, &error),
         })?;

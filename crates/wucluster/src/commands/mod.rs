@@ -8,6 +8,7 @@ mod confirm;
 mod doctor;
 mod drive;
 mod explain;
+mod fork;
 mod generation;
 mod help;
 mod history;
@@ -92,6 +93,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Lease(args) => block_on(lease::lease(session, &args)),
         Command::Adopt(args) => block_on(adopt::adopt(session, &args)),
         Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),
+        Command::Fork(args) => block_on(fork::fork(session, &args)),
         Command::Prune(args) => block_on(prune::prune(session, &args)),
         Command::Ssh(args) => block_on(ssh::ssh(session, &args)),
         Command::Run(args) => block_on(run::run(session, &args)),

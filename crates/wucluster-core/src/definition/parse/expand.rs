@@ -94,24 +94,24 @@ fn nodes(draft: &ClusterDraft, sink: &mut Sink) -> Option<IndexMap<NodeName, Nod
     let mut owner: BTreeMap<NodeName, &GroupDraft> = BTreeMap::new();
     let mut complete = true;
     for group in &draft.groups {
-        let mut mounts = IndexMap::new();
         for mount in &group.mounts {
-            match mount.finish(&draft.mount_defaults) {
-                Some(mount) => {
-                    mounts.insert(mount.name.clone(), mount);
-                }
-                None => complete = false,
-            }
+            complete &= mount.check_count(group.count, sink);
+            complete &= mount.finish(&draft.mount_defaults, 0).is_some();
         }
-        let node = |name: NodeName| NodeDefinition {
+        let mounts = |number: usize| {
+            let mounts = group.mounts.iter();
+            let mounts = mounts.filter_map(|mount| mount.finish(&draft.mount_defaults, number));
+            mounts.map(|mount| (mount.name.clone(), mount)).collect()
+        };
+        let node = |name: NodeName, number: usize| NodeDefinition {
             name,
             group: group.name.clone(),
             machine: group.machine(&draft.defaults),
-            mounts: mounts.clone(),
+            mounts: mounts(number),
             hooks: group.hooks(&draft.defaults),
             line: group.line,
         };
-        for name in names(group) {
+        for (number, name) in names(group).enumerate() {
             let name = match name {
                 Ok(name) => name,
                 Err(error) => {
@@ -125,7 +125,7 @@ fn nodes(draft: &ClusterDraft, sink: &mut Sink) -> Option<IndexMap<NodeName, Nod
                 complete = false;
                 break;
             }
-            nodes.insert(name.clone(), node(name));
+            nodes.insert(name.clone(), node(name, number));
         }
     }
     complete.then_some(nodes)

@@ -57,8 +57,16 @@ pub(super) struct MountDraft {
     name: MountName,
     at: Option<Place>,
     settings: MountSettings,
-    from: Option<SnapshotId>,
+    from: Option<Begin>,
     line: usize,
+}
+
+/// What a mount begins from: one snapshot on all nodes of its group, or one on each.
+#[derive(Debug)]
+enum Begin {
+    All(SnapshotId),
+    /// In the order of the nodes; `None`: blank.
+    Each(Vec<Option<SnapshotId>>, Range<usize>),
 }
 
 /// A mount point with its place in the file.
@@ -69,9 +77,34 @@ struct Place {
 }
 
 impl MountDraft {
-    /// Returns the finished mount, if all that it needs is there.
-    pub(super) fn finish(&self, defaults: &MountSettings) -> Option<MountDefinition> {
+    /// Passes a mount whose snapshots are as many as the nodes of its group.
+    pub(super) fn check_count(&self, count: Option<u32>, sink: &mut Sink) -> bool {
+        let Some(Begin::Each(list, span)) = &self.from else { return true };
+        let nodes = usize::try_from(count.unwrap_or(1)).unwrap_or(usize::MAX);
+        if list.len() == nodes {
+            return true;
+        }
+        let message = format!("`from` of mount `{}` has not one snapshot for each node", self.name);
+        let label = format!("{} for {nodes}", list.len());
+        sink.push(
+            Diagnostic::new(Code::FromCount, message)
+                .at(span.clone(), label)
+                .help("write `\"\"` for a node that begins blank; a single snapshot needs no list"),
+        );
+        false
+    }
+
+    /// Returns the finished mount of the node with that number in its group, from 0 on, if all that it needs is there.
+    pub(super) fn finish(
+        &self,
+        defaults: &MountSettings,
+        number: usize,
+    ) -> Option<MountDefinition> {
         let own = &self.settings;
+        let from = self.from.as_ref().and_then(|from| match from {
+            Begin::All(snapshot) => Some(snapshot.clone()),
+            Begin::Each(list, _) => list.get(number).cloned().flatten(),
+        });
         Some(MountDefinition {
             name: self.name.clone(),
             at: self.at.as_ref()?.path.clone(),
@@ -86,7 +119,7 @@ impl MountDraft {
             owner: own.owner.as_ref().or(defaults.owner.as_ref()).cloned(),
             group: own.group.as_ref().or(defaults.group.as_ref()).cloned(),
             mode: own.mode.or(defaults.mode),
-            from: self.from.clone(),
+            from,
             ebs: ec2::volume_or(&own.ebs, &defaults.ebs),
             line: self.line,
         })
@@ -163,9 +196,24 @@ fn read(
     if !settings.has_size && !defaults.has_size {
         section.missing(source, "size", "size = \"40 GiB\"", sink);
     }
-    let from = section.field("from").and_then(|field| value::snapshot(&field, sink));
+    let from = section.field("from").and_then(|field| begin(&field, sink));
     let line = source.line(section.key.start);
     Some(MountDraft { name: name.ok()?, at, settings, from, line })
+}
+
+/// Reads what a mount begins from: a snapshot, or a list of them.
+fn begin(field: &Field<'_, '_>, sink: &mut Sink) -> Option<Begin> {
+    let Some(items) = field.items() else {
+        return value::snapshot(field, sink).map(Begin::All);
+    };
+    let mut list = Vec::with_capacity(items.len());
+    for item in items {
+        list.push(match item.value.as_str() {
+            Some("") => None,
+            _ => Some(value::snapshot(&item, sink)?),
+        });
+    }
+    Some(Begin::Each(list, field.span.clone()))
 }
 
 /// Makes the diagnostic for a name that breaks the rule for names.
