@@ -97,6 +97,15 @@ impl Output {
         self.result(&next_lines(&commands, self.out.width));
     }
 
+    /// Writes a command for another definition than this one's, likewise.
+    pub(crate) fn next_for(&self, file: &std::path::Path, command: &str) {
+        if self.is_json || self.is_quiet || !self.is_out_terminal {
+            return;
+        }
+        let file = quoted(&file.display().to_string());
+        self.result(&next_lines(&[format!("wucluster -f {file} {command}")], self.out.width));
+    }
+
     /// Writes a warning.
     pub(crate) fn warn(&self, text: impl Display) {
         let word = self.err.paint(Tone::Moving, "warning");

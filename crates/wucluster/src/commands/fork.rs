@@ -139,7 +139,7 @@ pub(crate) async fn fork(session: &Session, args: &ForkArgs) -> Result<Exit, Fau
         "Until it was put away once it needs these snapshots: `prune` of {} may take those of old generations.\n",
         definition.name
     ));
-    output.next(&[&format!("-f {} launch", path.display())]);
+    output.next_for(&path, "launch");
     Ok(Exit::Done)
 }
 

@@ -23,10 +23,11 @@ pub(crate) fn list(
     let mut table = Table::new([
         Column::new("DELETES"),
         Column::new(""),
-        Column::new("GENERATION").right(),
+        // With the whole word no id would fit beside the other in 80 columns.
+        Column::new("GEN").right(),
         Column::new("SIZE").right().yields(),
         Column::new("TAKEN").yields(),
-        Column::new("KEPT SAFE BY").shrinks(),
+        Column::new("KEPT SAFE BY").drops(),
     ])
     .indent(2);
     let mut before = None;
@@ -154,10 +155,10 @@ mod tests {
         prune deletes 3 snapshots (60 GiB) of gibbon.
         Generations 5, 4 and 3 stay whole, and what each mount would begin from in them.
 
-          DELETES                    GENERATION    SIZE  TAKEN   KEPT SAFE BY
-          chief/home        snap-c2           2  20 GiB  1h ago  snap-c5
-                            snap-c1           1  20 GiB  1h ago  snap-c5
-          worker-1/scratch  snap-w1           1  20 GiB  1h ago  snap-w5
+          DELETES                    GEN    SIZE  TAKEN   KEPT SAFE BY
+          chief/home        snap-c2    2  20 GiB  1h ago  snap-c5
+                            snap-c1    1  20 GiB  1h ago  snap-c5
+          worker-1/scratch  snap-w1    1  20 GiB  1h ago  snap-w5
 
         Stays: 3 snapshots (60 GiB).
         ");
