@@ -19,5 +19,6 @@ pub mod planner;
 pub mod policy;
 pub mod ports;
 pub mod scope;
+pub mod shell;
 pub mod tags;
 pub mod time;

@@ -8,6 +8,7 @@ use glob::Pattern;
 use crate::demand::Demand;
 use crate::ids::{MountKey, NodeName, Subject};
 use crate::observation::{MountObservation, NodeObservation, Observation};
+use crate::shell::quoted;
 
 /// Nodes or mounts, by names with `*`, `?` and `[...]`: `worker-*` with all their mounts, or `*/scratch`.
 ///
@@ -106,6 +107,12 @@ impl Scope {
         self.is_whole() || self.parts.iter().any(named)
     }
 
+    /// Says whether a mount is named, by itself or with its node, or all are.
+    #[must_use]
+    pub fn has_mount(&self, key: &MountKey) -> bool {
+        self.is_whole() || self.parts.iter().any(|part| part.has_mount(key))
+    }
+
     /// Returns what a demand wants of a node; `None`: nothing.
     #[must_use]
     pub fn of_node(
@@ -157,12 +164,6 @@ impl Scope {
         }
         command
     }
-}
-
-/// Quotes a word for a shell, where it has signs that a shell would take for its own.
-fn quoted(word: &str) -> String {
-    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-_./".contains(sign);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{word}'") }
 }
 
 #[cfg(test)]

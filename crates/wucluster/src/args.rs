@@ -443,17 +443,17 @@ pub(crate) struct ForkArgs {
 /// What `snapshots` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SnapshotsArgs {
-    /// Only those of this node or mount
+    /// Only those of this node or mount; `*` and `?` stand for anything
     #[arg(value_name = "NODE[/MOUNT]")]
-    pub(crate) subject: Option<String>,
+    pub(crate) part: Option<Part>,
 }
 
 /// What `prune` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PruneArgs {
-    /// Only those of this node or mount
+    /// Only those of this node or mount; `*` and `?` stand for anything
     #[arg(value_name = "NODE[/MOUNT]")]
-    pub(crate) subject: Option<String>,
+    pub(crate) part: Option<Part>,
     /// How many of the newest generations stay whole, of those that there are
     #[arg(long, value_name = "N", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]

@@ -7,6 +7,7 @@ use std::process;
 use anstream::ColorChoice;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use wucluster_core::shell::quoted;
 
 use crate::args::{ColorWhen, Globals};
 use crate::fault::Fault;
@@ -177,25 +178,4 @@ fn is_utf8() -> bool {
         let value = value.to_ascii_lowercase();
         value.contains("utf-8") || value.contains("utf8")
     })
-}
-
-/// Quotes a word for a shell where that is needed.
-fn quoted(word: &str) -> String {
-    let is_plain =
-        |c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '+' | ':' | '@' | '%');
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell_where_that_is_needed() {
-        assert_eq!(quoted("a/b.cluster.toml"), "a/b.cluster.toml");
-        assert_eq!(quoted("my cluster's.toml"), r"'my cluster'\''s.toml'");
-    }
 }

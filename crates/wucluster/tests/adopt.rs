@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics")]
 
+mod support;
+
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
+
+use support::{program, words};
 
 /// A folder with a definition and a simulated cloud of its own.
 struct Place {
@@ -23,25 +27,15 @@ impl Place {
 
     fn run(&self, line: &str) -> Output {
         let stores = self.folder.path().to_str().unwrap();
-        Command::new(env!("CARGO_BIN_EXE_wucluster"))
-            .args(line.replace('@', stores).split(' '))
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("WUCLUSTER_STATE", self.folder.path().join("state"))
-            .env("WUCLUSTER_SIM_SPEED", "fast")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        let line = line.replace('@', stores);
+        program(self.folder.path(), "fast").args(line.split(' ')).output().unwrap()
     }
 
     /// Runs a command that ends with this code, and returns all that it printed.
     #[track_caller]
     fn ends(&self, code: i32, line: &str) -> String {
         let output = self.run(line);
-        let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        let text = String::from_utf8_lossy(&text).into_owned();
+        let text = words(&output);
         assert_eq!(output.status.code(), Some(code), "{line}: {text}");
         text
     }

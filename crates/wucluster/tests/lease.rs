@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
+mod support;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use support::{program, words};
 use wucluster_core::ids::ClusterName;
 use wucluster_sim::World;
 
@@ -52,16 +55,8 @@ impl Place {
     }
 
     fn command(&self, speed: &str, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wucluster"));
-        command
-            .args(line.split(' '))
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("WUCLUSTER_STATE", self.folder.path().join("state"))
-            .env("WUCLUSTER_SIM_SPEED", speed)
-            .stdin(Stdio::null());
+        let mut command = program(self.folder.path(), speed);
+        command.args(line.split(' '));
         command
     }
 
@@ -172,11 +167,6 @@ impl Drop for Started {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn words(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics")]
 
+mod support;
+
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use serde_json::Value;
+use support::{program, words};
 
 /// A folder with a definition and a simulated cloud of its own.
 struct Place {
@@ -30,26 +33,14 @@ impl Place {
     }
 
     fn run(&self, line: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wucluster"))
-            .args(line)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("WUCLUSTER_STATE", self.folder.path().join("state"))
-            .env("WUCLUSTER_SIM_SPEED", "fast")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        program(self.folder.path(), "fast").args(line).output().unwrap()
     }
 
     /// Runs a command that ends with this code, and returns all that it printed.
     #[track_caller]
     fn ends(&self, code: i32, line: &str) -> String {
-        let words: Vec<&str> = line.split(' ').collect();
-        let output = self.run(&words);
-        let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-        let text = String::from_utf8_lossy(&text).into_owned();
+        let output = self.run(&line.split(' ').collect::<Vec<_>>());
+        let text = words(&output);
         assert_eq!(output.status.code(), Some(code), "{line}: {text}");
         text
     }
@@ -160,7 +151,17 @@ fn what_left_the_definition_and_what_is_of_another_store() {
         &place.ends(0, "prune --dry-run --keep 1"),
         &["worker/scratch", "deletes 4 snapshots"],
     );
-    assert_tells(&place.ends(2, "prune chief/nothing"), &["no node or mount `chief/nothing`"]);
+    // Also by its node alone, of which nothing is left but snapshots.
+    for name in ["worker", "worker/scratch", "w*/s*"] {
+        let told = place.ends(0, &format!("prune --dry-run --keep 1 {name}"));
+        assert_tells(&told, &["deletes 2 snapshots"]);
+        let told = place.json(&format!("snapshots --json {name}"));
+        assert_eq!(told["snapshots"].as_array().unwrap().len(), 3, "{told}");
+    }
+    assert_tells(
+        &place.ends(2, "prune chief/nothing"),
+        &["there is nothing named like `chief/nothing` in this cluster", "worker/scratch"],
+    );
     let other = place.folder.path().join("other");
     let held = place.ends(4, &format!("prune --keep 1 --yes --store {}", other.display()));
     assert_tells(&held, &["nothing to prune", "held[other-store]", "wucluster adopt"]);

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics")]
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+use support::{program, words};
 
 /// A folder with a cluster that was launched, and put away but for `chief/home`, which a process keeps.
 struct Place {
@@ -27,18 +31,7 @@ impl Place {
     }
 
     fn run(&self, line: &str) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_wucluster"))
-            .args(line.split(' '))
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("TZ", "UTC")
-            .env("WUCLUSTER_STATE", self.folder.path().join("state"))
-            .env("WUCLUSTER_SIM_SPEED", "fast")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        program(self.folder.path(), "fast").args(line.split(' ')).output().unwrap()
     }
 
     /// Runs a command that has to do what it says, and returns what it printed.
@@ -72,11 +65,6 @@ impl Place {
         assert!(output.status.success(), "{told}");
         (String::from_utf8_lossy(&output.stdout).into_owned(), told)
     }
-}
-
-fn words(output: &Output) -> String {
-    let text = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Returns what a page logged to its console, as the browser's log has it.

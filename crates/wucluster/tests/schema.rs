@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use jsonschema::Validator;
 use serde_json::Value;
+use support::program;
 use wucluster_core::definition::ClusterDefinition;
 
 /// A folder with a definition and a state of its own.
@@ -25,16 +27,7 @@ impl Place {
 
     /// Runs a command; returns what it printed, and its exit code.
     fn run(&self, line: &str) -> (String, i32) {
-        let output = Command::new(env!("CARGO_BIN_EXE_wucluster"))
-            .args(line.split(' '))
-            .current_dir(self.0.path())
-            .env_clear()
-            .env("HOME", self.0.path())
-            .env("WUCLUSTER_STATE", self.0.path().join("state"))
-            .env("WUCLUSTER_SIM_SPEED", "fast")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+        let output = program(self.0.path(), "fast").args(line.split(' ')).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         (text, output.status.code().unwrap_or(-1))
     }

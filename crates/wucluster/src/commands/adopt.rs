@@ -8,7 +8,7 @@ use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::adopt::{OfAnother, by_store};
 use wucluster_core::observation::Found;
-use wucluster_engine::store::lease::{LeaseEnd, Purpose};
+use wucluster_engine::store::lease::Purpose;
 use wucluster_engine::store::{Tenure, identity};
 use wucluster_engine::{AdoptError, Adopted, Adoption, EngineEvent, EventKind};
 
@@ -110,7 +110,7 @@ async fn take_over(
     let result = site.engine().take_over(&adoption, &mut counts(&mut asked)).await;
     let is_whole =
         result.as_ref().is_ok_and(|adopted| adopted.failed.is_empty() && adopted.left.is_empty());
-    end(site, &tenure, is_whole, asked).await;
+    lock::end(site, &tenure, outcome(is_whole), asked).await;
     let adopted = result.map_err(fault_of)?;
     tell(session, definition, &tenure, &adopted)
 }
@@ -206,7 +206,7 @@ async fn by_hand(
     let adoption = Adoption { definition, tenure: &tenure, records: &records };
     let mut asked = 0;
     let result = site.engine().adopt(&adoption, &found, subject, &mut counts(&mut asked)).await;
-    end(site, &tenure, result.is_ok(), asked).await;
+    lock::end(site, &tenure, outcome(result.is_ok()), asked).await;
     match result {
         Err(AdoptError::Held(hold)) => {
             output.aside(&holds(&[*hold], &output.err));
@@ -238,15 +238,13 @@ fn purpose() -> Purpose {
     Purpose { command: "adopt".to_owned(), demand: None, only: Vec::new() }
 }
 
+const fn outcome(is_whole: bool) -> &'static str {
+    if is_whole { "adopted" } else { "failed" }
+}
+
 /// Counts what is asked of the cloud; looks are not told.
 fn counts(asked: &mut u64) -> impl FnMut(&EngineEvent) + Send {
     |event| *asked += u64::from(matches!(event.kind, EventKind::Asked { .. }))
-}
-
-/// Gives the lease back. If that fails, whoever comes next sees that this process is gone.
-async fn end(site: &Site, tenure: &Tenure, is_whole: bool, requests: u64) {
-    let outcome = if is_whole { "adopted" } else { "failed" }.to_owned();
-    let _ = tenure.end(&LeaseEnd { outcome, at: site.now(), requests }).await;
 }
 
 fn fault_of(error: AdoptError) -> Fault {

@@ -50,8 +50,7 @@ pub(crate) fn confirm(
 /// # Errors
 /// [`Exit::Declined`] when the answer is no, or nobody can be asked.
 pub(crate) fn ask(session: &Session, what: &str) -> Result<(), Fault> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() || !std::io::stderr().is_terminal() {
+    if !is_somebody_there() {
         return Err(Fault::new(
             Exit::Declined,
             format!("{what} needs a yes, and there is no terminal to ask on; nothing was done"),
@@ -62,6 +61,11 @@ pub(crate) fn ask(session: &Session, what: &str) -> Result<(), Fault> {
         true => Ok(()),
         false => Err(Fault::new(Exit::Declined, "declined; nothing was done")),
     }
+}
+
+/// Says whether somebody can be asked.
+pub(crate) fn is_somebody_there() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// Puts a question to a person, and says whether the answer is a yes.

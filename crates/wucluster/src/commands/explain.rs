@@ -125,7 +125,7 @@ fn document<'a>(
 ///
 /// # Errors
 /// A usage fault that lists what there is.
-pub(crate) fn subject_named(observation: &Observation, name: &str) -> Result<Subject, Fault> {
+fn subject_named(observation: &Observation, name: &str) -> Result<Subject, Fault> {
     let mounts: Vec<&MountKey> = observation.mounts.iter().map(|mount| &mount.key).collect();
     let found = match name.split_once('/') {
         Some(_) => mounts

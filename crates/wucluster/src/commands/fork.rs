@@ -7,22 +7,19 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use toml_edit::{Array, DocumentMut, Item, Value};
 use wucluster_core::definition::{ClusterDefinition, Size};
-use wucluster_core::demand::Demand;
 use wucluster_core::ids::{ClusterName, MountKey, MountName, SnapshotId};
-use wucluster_core::interlock::Context;
-use wucluster_core::interlock::data::{Source, source};
-use wucluster_core::observation::{Observation, SnapshotSeen};
-use wucluster_core::policy::Policy;
+use wucluster_core::interlock::data::Source;
 use wucluster_core::time::Timestamp;
 
+use super::Session;
+use super::generation::{self, Then};
 use super::init::write;
-use super::{Session, generation};
 use crate::args::ForkArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::input::{self, SUFFIX, find};
-use crate::render::look::{Look, Tone};
+use crate::render::look::Look;
 use crate::render::table::{Cell, Column, Table};
 use crate::render::words::{ago, count};
 use crate::site::Site;
@@ -51,9 +48,9 @@ struct Begins {
     taken_at: Option<Timestamp>,
     /// Whether the mount has a volume now, which may hold what is in no snapshot.
     is_up: bool,
-    /// What the definition has it begin from while it has no data.
+    /// The same, or the base or the blank volume that the definition has in its place.
     #[serde(skip)]
-    base: Option<SnapshotId>,
+    source: Source,
     /// The size that its snapshot takes, if that is more than the definition has.
     #[serde(skip)]
     size: Option<Size>,
@@ -86,7 +83,9 @@ pub(crate) async fn fork(session: &Session, args: &ForkArgs) -> Result<Exit, Fau
             .hint("each put-away takes one of each mount")
         })?,
     };
-    let begins = begin(&definition, &observation, generation, site.now())?;
+    let now = site.now();
+    let begins =
+        begin(&Then { definition: &definition, observation: &observation, generation, now })?;
     let file = input::read(find(session.globals.file.as_deref())?)?;
     let text = forked(&file.text, &definition, &name, &begins)
         .and_then(|text| checked(text, &name, &begins))
@@ -122,7 +121,7 @@ pub(crate) async fn fork(session: &Session, args: &ForkArgs) -> Result<Exit, Fau
         })?;
         return Ok(Exit::Done);
     }
-    output.result(&screen(&definition, &begins, site.now(), &output.out));
+    output.result(&screen(&begins, now, &output.out));
     output.result(&format!(
         "{} is written: {name} begins from generation {generation} of {}.\n",
         path.display(),
@@ -143,48 +142,27 @@ pub(crate) async fn fork(session: &Session, args: &ForkArgs) -> Result<Exit, Fau
     Ok(Exit::Done)
 }
 
-/// Finds what each mount held in a generation.
+/// Finds what each mount begins from.
 ///
 /// # Errors
 /// [`Exit::Held`] where that is not complete.
-fn begin(
-    definition: &ClusterDefinition,
-    observation: &Observation,
-    generation: u64,
-    now: Timestamp,
-) -> Result<Vec<Begins>, Fault> {
-    let policy = Policy { generation: Some(generation), ..Policy::default() };
-    let context = Context {
-        definition,
-        demand: Demand::Launched,
-        observation,
-        memory: &wucluster_core::memory::Memory::default(),
-        policy: &policy,
-        now,
-    };
+fn begin(then: &Then<'_>) -> Result<Vec<Begins>, Fault> {
     let mut all = Vec::new();
-    for (key, defined) in definition.mounts() {
-        let seen: Option<SnapshotSeen> = match source(&context, &key) {
-            Ok(Source::Own(seen)) => Some(seen),
-            Ok(Source::Base(_) | Source::Blank) => None,
-            Err(refusal) => {
-                let why = match refusal.into_hold() {
-                    Ok(hold) => hold.why.join("; "),
-                    Err(wait) => wait.what,
-                };
-                return Err(Fault::new(Exit::Held, format!("{key}: {why}; nothing was written"))
-                    .hint("choose another generation: `wucluster snapshots` lists them"));
-            }
-        };
-        let is_up = observation.mount(&key).is_some_and(|mount| !mount.volumes.is_empty());
+    for (key, defined) in then.definition.mounts() {
+        let source = then.held(&key).map_err(|why| {
+            Fault::new(Exit::Held, format!("{key}: {why}; nothing was written"))
+                .hint("choose another generation: `wucluster snapshots` lists them")
+        })?;
+        let seen = if let Source::Own(seen) = &source { Some(seen) } else { None };
+        let volumes = then.observation.mount(&key).map(|mount| &mount.volumes);
         all.push(Begins {
-            from: seen.as_ref().map(|seen| seen.id.clone()),
-            generation: seen.as_ref().and_then(|seen| seen.tags.generation()),
-            taken_at: seen.as_ref().and_then(|seen| seen.started_at),
-            is_up,
-            base: defined.from.clone(),
+            from: seen.map(|seen| seen.id.clone()),
+            generation: seen.and_then(|seen| seen.tags.generation()),
+            taken_at: seen.and_then(|seen| seen.started_at),
+            is_up: volumes.is_some_and(|volumes| !volumes.is_empty()),
             size: seen.map(|seen| seen.size).filter(|size| *size > defined.size),
             mount: key,
+            source,
         });
     }
     Ok(all)
@@ -234,10 +212,8 @@ fn from(nodes: &[&Begins]) -> Option<Value> {
     if let [one] = nodes {
         return one.from.as_ref().map(|id| id.as_str().into());
     }
-    let list: Array = nodes
-        .iter()
-        .map(|one| one.from.as_ref().or(one.base.as_ref()).map_or("", SnapshotId::as_str))
-        .collect();
+    let list: Array =
+        nodes.iter().map(|one| one.source.snapshot().map_or("", SnapshotId::as_str)).collect();
     Some(list.into())
 }
 
@@ -275,12 +251,7 @@ fn checked(text: String, name: &ClusterName, begins: &[Begins]) -> Result<String
     }
 }
 
-fn screen(
-    definition: &ClusterDefinition,
-    begins: &[Begins],
-    now: Timestamp,
-    look: &Look,
-) -> String {
+fn screen(begins: &[Begins], now: Timestamp, look: &Look) -> String {
     let mut table = Table::new([
         Column::new(""),
         Column::new("BEGINS FROM"),
@@ -289,19 +260,9 @@ fn screen(
     ])
     .indent(2);
     for one in begins {
-        let (from, of) = match (&one.from, one.generation) {
-            (Some(id), of) => (
-                Cell::new(id.as_str()),
-                of.map_or_else(String::new, |of| format!("generation {of}")),
-            ),
-            (None, _) => {
-                let base = definition.mount(&one.mount).and_then(|mount| mount.from.as_ref());
-                let what = base.map_or_else(|| "blank".to_owned(), ToString::to_string);
-                (Cell::toned(Tone::Moving, what), "no snapshot is so old".to_owned())
-            }
-        };
+        let [from, of] = generation::begins_from(&one.source);
         let taken = one.taken_at.map_or_else(String::new, |at| ago(at, now));
-        table.row([Cell::new(one.mount.to_string()), from, Cell::new(of), Cell::new(taken)]);
+        table.row([Cell::new(one.mount.to_string()), from, of, Cell::new(taken)]);
     }
     format!("{}\n", table.render(look))
 }
@@ -333,7 +294,11 @@ from = "snap-9"
             generation: Some(2),
             taken_at: None,
             is_up: false,
-            base: mount.starts_with("worker").then(|| SnapshotId::new("snap-9")),
+            source: match (from, mount.starts_with("worker")) {
+                (Some(id), _) => Source::Base(SnapshotId::new(id)),
+                (None, true) => Source::Base(SnapshotId::new("snap-9")),
+                (None, false) => Source::Blank,
+            },
             size: gib.map(Size::from_gib),
         }
     }

@@ -1,17 +1,17 @@
 //! `--generation`: goes back to what the cluster held at an earlier put-away.
 
-use std::collections::BTreeSet;
-
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, Subject};
 use wucluster_core::interlock::Context;
 use wucluster_core::interlock::data::{Source, source};
+use wucluster_core::interlock::prune::generations;
 use wucluster_core::memory::Memory;
 use wucluster_core::observation::{MountObservation, Observation, SnapshotSeen};
 use wucluster_core::policy::Policy;
 use wucluster_core::scope::Scope;
 use wucluster_core::tags::ContentMark;
+use wucluster_core::time::Timestamp;
 
 use super::{Session, confirm};
 use crate::exit::Exit;
@@ -24,8 +24,8 @@ use crate::site::Site;
 /// What one mount goes back to.
 struct Return<'a> {
     key: &'a MountKey,
-    /// What it begins from; `None`: it has no snapshot that is so old, or none that is whole.
-    from: Option<SnapshotSeen>,
+    /// What it begins from, or why that is not to be had now.
+    from: Result<Source, String>,
     /// Its newest snapshot, if that is a later one.
     leaves: Option<&'a SnapshotSeen>,
 }
@@ -42,13 +42,13 @@ pub(crate) fn upward_only(demand: Demand) -> Fault {
 /// # Errors
 /// A usage fault that lists the generations there are.
 pub(crate) fn exists(generation: u64, observation: &Observation) -> Result<(), Fault> {
-    let snapshots = observation.mounts.iter().flat_map(|mount| &mount.snapshots);
-    let known: BTreeSet<u64> = snapshots.filter_map(|seen| seen.tags.generation()).collect();
+    let known: Vec<u64> =
+        generations(observation, |_| true).into_iter().map(|one| one.number).collect();
     if known.contains(&generation) {
         return Ok(());
     }
     let fault = Fault::usage(format!("there is no generation {generation}; nothing was asked"));
-    let names: Vec<String> = known.iter().rev().map(ToString::to_string).collect();
+    let names: Vec<String> = known.iter().map(ToString::to_string).collect();
     Err(match names.as_slice() {
         [] => fault.hint("each put-away makes one; this cluster has no snapshot so far"),
         names => fault.hint(format!("there are {}; see `wucluster snapshots`", names.join(", "))),
@@ -93,12 +93,9 @@ pub(crate) async fn confirm(
             scope.command(Demand::Away)
         )));
     }
-    let memory = site.remembered(|text| session.output.warn(text)).await;
-    let is_away = |mount: &&&MountObservation| mount.volumes.is_empty();
-    let returns = mounts.iter().filter(is_away);
-    let returns =
-        returns.map(|mount| of(mount, definition, &observation, &memory, generation, site));
-    let returns: Vec<Return<'_>> = returns.collect::<Result<_, _>>()?;
+    let away = mounts.iter().filter(|mount| mount.volumes.is_empty());
+    let then = Then { definition, observation: &observation, generation, now: site.now() };
+    let returns: Vec<Return<'_>> = away.map(|mount| then.returns(mount)).collect();
     let left = returns.iter().filter(|one| one.leaves.is_some()).count();
     if left == 0 {
         return Ok(());
@@ -113,39 +110,64 @@ pub(crate) async fn confirm(
     confirm::ask(session, &format!("leaving newer data of {} behind", count(left, "mount")))
 }
 
-fn of<'a>(
-    mount: &'a MountObservation,
-    definition: &ClusterDefinition,
-    observation: &'a Observation,
-    memory: &Memory,
-    generation: u64,
-    site: &Site,
-) -> Result<Return<'a>, Fault> {
-    let policy = Policy { generation: Some(generation), ..Policy::default() };
-    let context = Context {
-        definition,
-        demand: Demand::Launched,
-        observation,
-        memory,
-        policy: &policy,
-        now: site.now(),
-    };
-    let from = match source(&context, &mount.key) {
-        Ok(Source::Own(seen)) => Some(seen),
-        Ok(Source::Base(_) | Source::Blank) => None,
-        // It is not whole yet, or not at all: the drive tells, and goes on with the others.
-        Err(_) => None,
-    };
-    let holds_data = |seen: &&SnapshotSeen| seen.tags.content() != Some(ContentMark::Blank);
-    let newest = mount
-        .snapshots
-        .iter()
-        .filter(holds_data)
-        .max_by_key(|seen| seen.tags.epoch().map(|epoch| epoch.number));
-    let epoch = |seen: &SnapshotSeen| seen.tags.epoch().map(|epoch| epoch.number);
-    let is_later =
-        |newest: &&SnapshotSeen| from.as_ref().is_none_or(|from| epoch(newest) > epoch(from));
-    Ok(Return { key: &mount.key, leaves: newest.filter(is_later), from })
+/// A look at a cluster, for what it held in a generation.
+pub(crate) struct Then<'a> {
+    /// The cluster.
+    pub(crate) definition: &'a ClusterDefinition,
+    /// What was seen.
+    pub(crate) observation: &'a Observation,
+    /// Which generation.
+    pub(crate) generation: u64,
+    /// The time.
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Then<'a> {
+    /// Finds what a mount held.
+    ///
+    /// # Errors
+    /// Why it is not to be had: it is not complete yet, or failed.
+    pub(crate) fn held(&self, key: &MountKey) -> Result<Source, String> {
+        let policy = Policy { generation: Some(self.generation), ..Policy::default() };
+        let context = Context {
+            definition: self.definition,
+            demand: Demand::Launched,
+            observation: self.observation,
+            memory: &Memory::default(),
+            policy: &policy,
+            now: self.now,
+        };
+        source(&context, key).map_err(|refusal| match refusal.into_hold() {
+            Ok(hold) => hold.why.join("; "),
+            Err(wait) => wait.what,
+        })
+    }
+
+    fn returns(&self, mount: &'a MountObservation) -> Return<'a> {
+        let from = self.held(&mount.key);
+        let epoch = |seen: &SnapshotSeen| seen.tags.epoch().map(|epoch| epoch.number);
+        let holds_data = |seen: &&SnapshotSeen| seen.tags.content() != Some(ContentMark::Blank);
+        let newest = mount.snapshots.iter().filter(holds_data).max_by_key(|seen| epoch(seen));
+        let is_later = |newest: &&SnapshotSeen| match &from {
+            Ok(Source::Own(from)) => epoch(newest) > epoch(from),
+            Ok(Source::Base(_) | Source::Blank) | Err(_) => true,
+        };
+        Return { key: &mount.key, leaves: newest.filter(is_later), from }
+    }
+}
+
+/// Tells what a mount begins from, and of which generation that is.
+pub(crate) fn begins_from(source: &Source) -> [Cell; 2] {
+    let older = || Cell::new("no snapshot is so old");
+    match source {
+        Source::Own(seen) => [Cell::new(seen.id.as_str()), Cell::new(named(seen))],
+        Source::Base(id) => [Cell::toned(Tone::Moving, id.as_str()), older()],
+        Source::Blank => [Cell::toned(Tone::Bad, "blank"), older()],
+    }
+}
+
+fn named(seen: &SnapshotSeen) -> String {
+    seen.tags.generation().map_or_else(String::new, |of| format!("generation {of}"))
 }
 
 fn screen(
@@ -156,9 +178,6 @@ fn screen(
     look: &crate::render::look::Look,
 ) -> String {
     let now = site.now();
-    let of = |seen: &SnapshotSeen| {
-        seen.tags.generation().map_or_else(String::new, |of| format!("generation {of}"))
-    };
     let taken = |seen: &SnapshotSeen| {
         seen.started_at.map_or_else(String::new, |at| format!(", {}", ago(at, now)))
     };
@@ -170,11 +189,12 @@ fn screen(
     ])
     .indent(2);
     for one in returns {
-        let (from, age) = match &one.from {
-            Some(seen) => (Cell::new(seen.id.as_str()), Cell::new(of(seen))),
-            None => (Cell::toned(Tone::Bad, "no snapshot is so old"), Cell::default()),
+        let [from, age] = match &one.from {
+            Ok(source) => begins_from(source),
+            // The drive waits for it or is held, and goes on with the others.
+            Err(why) => [Cell::toned(Tone::Bad, "nothing yet"), Cell::new(why)],
         };
-        let leaves = one.leaves.map_or_else(String::new, |seen| of(seen) + &taken(seen));
+        let leaves = one.leaves.map_or_else(String::new, |seen| named(seen) + &taken(seen));
         table.row([Cell::new(one.key.to_string()), from, age, Cell::toned(Tone::Moving, leaves)]);
     }
     format!(

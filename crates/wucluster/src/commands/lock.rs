@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wucluster_core::ports::Clock as _;
 use wucluster_engine::store::Tenure;
-use wucluster_engine::store::lease::{self, LeaseError, Newest, Purpose, Taken, Taking};
+use wucluster_engine::store::lease::{self, LeaseEnd, LeaseError, Newest, Purpose, Taken, Taking};
 use wucluster_engine::{Records, SystemClock};
 
 use super::Session;
@@ -70,6 +70,12 @@ pub(crate) async fn begin(site: &Site, taken: Taken) -> Result<(Tenure, Records)
     left.records.begin(site.clock());
     let tenure = Tenure::begin(taken, &left, Arc::new(SystemClock), site.now()).await?;
     Ok((tenure, left.records))
+}
+
+/// Gives the lease back. If that fails, whoever comes next sees that this process is gone.
+pub(crate) async fn end(site: &Site, tenure: &Tenure, outcome: &str, requests: u64) {
+    let end = LeaseEnd { outcome: outcome.to_owned(), at: site.now(), requests };
+    let _ = tenure.end(&end).await;
 }
 
 /// Takes the lease for a purpose, waiting for others as long as `patience` says.

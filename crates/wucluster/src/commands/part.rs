@@ -59,8 +59,8 @@ pub(crate) fn names_something(
     } else {
         nodes.iter().map(ToString::to_string).collect()
     };
-    let what = if observation.is_some() { "there is" } else { "the definition has" };
-    let fault = Fault::usage(format!("`--only {part}`: {what} nothing of that name"));
+    let place = if observation.is_some() { "this cluster" } else { "the definition" };
+    let fault = Fault::usage(format!("there is nothing named like `{part}` in {place}"));
     let more = if names.len() > NAMES_MAX { ", ..." } else { "" };
     let names: Vec<String> = names.into_iter().take(NAMES_MAX).collect();
     Err(if names.is_empty() {

@@ -4,20 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use wucluster_core::definition::ClusterDefinition;
-use wucluster_core::ids::{ClusterName, MountKey, SnapshotId, Subject};
+use wucluster_core::ids::{ClusterName, SnapshotId};
 use wucluster_core::interlock::prune::{Stays, fates, kept_generations};
 use wucluster_core::interlock::{Context, Hold, Refusal};
 use wucluster_core::observation::Observation;
 use wucluster_core::policy::Consent;
 use wucluster_core::ports::ErrorClass;
+use wucluster_core::scope::Scope;
 use wucluster_core::tags::StoreMark;
 use wucluster_core::time::Timestamp;
-use wucluster_engine::store::lease::{LeaseEnd, Purpose};
-use wucluster_engine::store::{Tenure, identity};
+use wucluster_engine::store::identity;
+use wucluster_engine::store::lease::Purpose;
 use wucluster_engine::{PruneError, Pruned, Pruning};
 
-use super::explain::subject_named;
-use super::{Session, confirm, lock};
+use super::{Session, confirm, lock, part};
 use crate::args::PruneArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -87,8 +87,9 @@ pub(crate) async fn prune(session: &Session, args: &PruneArgs) -> Result<Exit, F
         lock::glance(session, &site, "prune").await?;
     }
     let observation = site.look_at_cloud(&definition).await?;
-    let only = args.subject.as_deref().map(|name| subject_named(&observation, name)).transpose()?;
-    let mut listed = look(&site, &definition, &observation, args.keep, only.as_ref()).await?;
+    let scope = Scope::of(args.part.iter().cloned().collect());
+    part::names_something(&scope, &definition, Some(&observation))?;
+    let mut listed = look(&site, &definition, &observation, args.keep, &scope).await?;
     let told = Told { session, definition: &definition, args, read_at: observation.cloud_asked_at };
     let going: Vec<&PruneRow> = listed.rows.iter().filter(|row| row.fate == Fate::Goes).collect();
     if args.dry_run || going.is_empty() {
@@ -114,7 +115,9 @@ pub(crate) async fn prune(session: &Session, args: &PruneArgs) -> Result<Exit, F
         keep: args.keep,
     };
     let result = site.engine().prune(&pruning, &tenure, &wanted, &mut |_| ()).await;
-    end(&site, &tenure, &result).await;
+    let is_whole = result.as_ref().is_ok_and(Pruned::is_whole);
+    let requests = result.as_ref().map_or(0, |pruned| pruned.requests);
+    lock::end(&site, &tenure, if is_whole { "pruned" } else { "failed" }, requests).await;
     let pruned = result.map_err(|error| match error {
         PruneError::Cloud(error) => Fault::from(error),
         PruneError::Dismissed(dismissed) => dismissed.into(),
@@ -129,7 +132,7 @@ async fn look(
     definition: &ClusterDefinition,
     observation: &Observation,
     keep: u64,
-    only: Option<&Subject>,
+    scope: &Scope,
 ) -> Result<Listed, Fault> {
     let left = site.store.left().await?;
     let own = identity::read(site.store.objects().as_ref()).await?;
@@ -137,18 +140,13 @@ async fn look(
     let own = own.unwrap_or_else(|| StoreMark::new("", 0, ""));
     let (records, phases) = (&left.records, &left.log.phases);
     let pruning = Pruning { definition, records, phases, store: &own, keep };
-    let is_meant = |key: &MountKey| match only {
-        None | Some(Subject::Cluster | Subject::Stranger(_)) => true,
-        Some(Subject::Node(node)) => key.node == *node,
-        Some(Subject::Mount(mount)) => key == mount,
-    };
-    let judge = |ctx: &Context<'_>| list(ctx, is_meant);
+    let judge = |ctx: &Context<'_>| list(ctx, scope);
     Ok(pruning.judge(&site.engine(), observation, Consent::Everything, judge))
 }
 
-fn list(ctx: &Context<'_>, is_meant: impl Fn(&MountKey) -> bool) -> Listed {
+fn list(ctx: &Context<'_>, scope: &Scope) -> Listed {
     let mut listed = Listed { kept: kept_generations(ctx), rows: Vec::new(), holds: Vec::new() };
-    for fate in fates(ctx).into_iter().filter(|fate| is_meant(&fate.mount.key)) {
+    for fate in fates(ctx).into_iter().filter(|fate| scope.has_mount(&fate.mount.key)) {
         if let Some(Stays::Refused(refusal)) = &fate.stays
             && let Refusal::First(_, hold) | Refusal::Hold(hold) = &**refusal
             && !listed.holds.contains(hold)
@@ -185,14 +183,6 @@ fn note(listed: &mut Listed, pruned: &Pruned) {
             listed.holds.push(hold.clone());
         }
     }
-}
-
-/// Gives the lease back. If that fails, whoever comes next sees that this process is gone.
-async fn end(site: &Site, tenure: &Tenure, result: &Result<Pruned, PruneError>) {
-    let is_whole = result.as_ref().is_ok_and(Pruned::is_whole);
-    let outcome = if is_whole { "pruned" } else { "failed" }.to_owned();
-    let requests = result.as_ref().map_or(0, |pruned| pruned.requests);
-    let _ = tenure.end(&LeaseEnd { outcome, at: site.now(), requests }).await;
 }
 
 /// How the command tells what it did.

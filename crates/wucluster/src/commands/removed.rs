@@ -1,7 +1,6 @@
 //! What has left the definition and still runs: it is put away only after a question that names it.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal as _;
 
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
@@ -28,8 +27,10 @@ pub(crate) fn of(demand: Demand, scope: &Scope, observation: &Observation) -> Ve
 /// Says whether anybody can be asked. `--yes` is no answer: a count that was lowered by mistake would put nodes away that
 /// nobody named.
 pub(crate) fn can_ask(session: &Session) -> bool {
-    let is_terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    is_terminal && !session.output.is_quiet && !session.output.is_json && !session.globals.yes
+    confirm::is_somebody_there()
+        && !session.output.is_quiet
+        && !session.output.is_json
+        && !session.globals.yes
 }
 
 /// Asks whether what has left the definition is to be put away, and returns the ids that the yes covers; `None`: no.
@@ -57,10 +58,8 @@ pub(crate) fn ask(
 /// Says that what has left the definition stays, and which command puts it away.
 pub(crate) fn stays(list: &[Deletion], output: &Output) -> String {
     let names = names(list);
-    let mut command = Demand::Away.command();
-    for name in &names {
-        command.push_str(&format!(" --only {name}"));
-    }
+    let named = Scope::of(names.iter().filter_map(|name| name.parse().ok()).collect());
+    let command = named.command(Demand::Away);
     let text = format!(
         "Not in the definition any more, and left as it is: {}.\nTo put it away:  {} {command}\n",
         names.join(", "),

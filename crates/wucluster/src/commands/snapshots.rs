@@ -1,12 +1,12 @@
 //! `snapshots`: lists what keeps the cluster's data.
 
 use serde::Serialize;
-use wucluster_core::ids::{ClusterName, MountKey, Subject};
+use wucluster_core::ids::{ClusterName, MountKey};
 use wucluster_core::interlock::prune::{Generation, generations};
+use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 
-use super::Session;
-use super::explain::subject_named;
+use super::{Session, part};
 use crate::args::SnapshotsArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -56,12 +56,9 @@ pub(crate) async fn snapshots(session: &Session, args: &SnapshotsArgs) -> Result
     let definition = session.definition()?;
     let site = Site::open(session, &definition, &Dirs::find()?)?;
     let observation = site.look_at_cloud(&definition).await?;
-    let only = args.subject.as_deref().map(|name| subject_named(&observation, name)).transpose()?;
-    let is_meant = |key: &MountKey| match &only {
-        None | Some(Subject::Cluster | Subject::Stranger(_)) => true,
-        Some(Subject::Node(node)) => key.node == *node,
-        Some(Subject::Mount(mount)) => key == mount,
-    };
+    let scope = Scope::of(args.part.iter().cloned().collect());
+    part::names_something(&scope, &definition, Some(&observation))?;
+    let is_meant = |key: &MountKey| scope.has_mount(key);
     let rows = rows(observation.mounts.iter().filter(|mount| is_meant(&mount.key)));
     let all = generations(&observation, is_meant);
     if output.is_json {
