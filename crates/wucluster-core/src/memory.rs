@@ -22,6 +22,8 @@ pub struct Memory {
     pub subjects: BTreeMap<Subject, SubjectMemory>,
     /// Per mount, the highest write epoch under which data was ever seen, from the cluster's store.
     pub data_epochs: BTreeMap<MountKey, u64>,
+    /// Renamings that were begun and not seen to be whole: from the new name to the former one.
+    pub renames: BTreeMap<Subject, Subject>,
     /// Per mount, the highest write epoch that was ever asked to be sealed, whatever came of it.
     pub sealed_epochs: BTreeMap<MountKey, u64>,
     /// Serial numbers of volumes whose node has carried out an unmount of this drive, and of which no mount was

@@ -28,6 +28,8 @@ pub const KEY_EPOCH: &str = "wucluster:epoch";
 pub const KEY_GENERATION: &str = "wucluster:generation";
 /// Tag key of the generation that a volume was made to go back to; volumes that begin from the newest data have none.
 pub const KEY_BACK_TO: &str = "wucluster:back-to";
+/// Tag key of the name that a thing had before it was renamed, such as `chief/data`.
+pub const KEY_WAS: &str = "wucluster:was";
 /// Tag key of what is known about the content: `blank` or `data`.
 pub const KEY_CONTENT: &str = "wucluster:content";
 /// Tag key of the file system that was made, such as `ext4 UUID`.

@@ -324,6 +324,36 @@ fn topics() -> Vec<(&'static str, Vec<String>)> {
             ),
         ),
         (
+            "former_names",
+            [
+                with(
+                    mount,
+                    &[
+                        "was = \"Old\"",
+                        "was = \"a/b/c\"",
+                        "was = 3",
+                        "was = [\"n/a\", \"n/b\"]",
+                        "was = [\"a\"]",
+                        "was = \"m\"",
+                        "was = \"n/m\"",
+                    ],
+                ),
+                with(
+                    node,
+                    &[
+                        "was = \"Old\"",
+                        "was = \"a/b\"",
+                        "was = \"n\"",
+                        "was = \"o\"\n[node.p]\nwas = \"o\"",
+                        "count = 2\nmount.m = { at = \"/m\", size = \"1 GiB\", was = \"o/m\" }",
+                        "mount.m = { at = \"/m\", size = \"1 GiB\", was = \"a\" }\n\
+                         mount.o = { at = \"/o\", size = \"1 GiB\", was = \"a\" }",
+                    ],
+                ),
+            ]
+            .concat(),
+        ),
+        (
             "owners_modes_and_snapshots",
             with(
                 mount,

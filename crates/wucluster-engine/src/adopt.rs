@@ -23,10 +23,10 @@ use crate::store::{Dismissed, Tenure};
 /// How often it is looked whether all has come over before what is left is told.
 ///
 /// Source: with the pause between looks, longer than listings of EC2 are late as a rule.
-const ROUNDS: u32 = 10;
+pub(crate) const ROUNDS: u32 = 10;
 
 /// Pause between two looks, where the cloud itself asks for none that is longer.
-const PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const PAUSE: Duration = Duration::from_secs(2);
 
 /// What came of an adoption.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,7 +70,17 @@ impl Adoption<'_> {
         observation: &Observation,
         judge: impl FnOnce(&Context<'_>) -> T,
     ) -> T {
-        let mut memory: Memory = self.records.memory(engine.clock.now(), &engine.cloud.limits());
+        self.with_records(engine, self.records, observation, judge)
+    }
+
+    pub(crate) fn with_records<T>(
+        &self,
+        engine: &Engine<'_>,
+        records: &Records,
+        observation: &Observation,
+        judge: impl FnOnce(&Context<'_>) -> T,
+    ) -> T {
+        let mut memory: Memory = records.memory(engine.clock.now(), &engine.cloud.limits());
         memory.store = Some(self.tenure.store().clone());
         memory.phases = Some(self.tenure.phases().clone());
         judge(&Context {
@@ -193,7 +203,7 @@ impl Engine<'_> {
         }
     }
 
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         adoption: &Adoption<'_>,
         cleared: Vec<Cleared<Action>>,
@@ -231,15 +241,16 @@ impl Engine<'_> {
         Ok((taken, failed))
     }
 
-    fn note(
+    pub(crate) fn note(
         &self,
         adoption: &Adoption<'_>,
         emit: &mut (dyn FnMut(&EngineEvent) + Send),
         kind: EventKind,
-    ) {
+    ) -> EngineEvent {
         let event = EngineEvent { at: self.clock.now(), kind };
         adoption.tenure.tell(&event);
         emit(&event);
+        event
     }
 }
 

@@ -7,8 +7,10 @@ use futures_util::future::join_all;
 use wucluster_core::action::NodeAddress;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
-use wucluster_core::interlock::Hold;
-use wucluster_core::observation::{Gap, GapKind, InstanceState, NodeView, NodeViews, Observation};
+use wucluster_core::interlock::{Hold, rename};
+use wucluster_core::observation::{
+    CloudView, Gap, GapKind, InstanceState, NodeView, NodeViews, Observation,
+};
 use wucluster_core::planner::{Ask, probe_request};
 use wucluster_core::policy::Policy;
 use wucluster_core::ports::{Clock, Cloud, CloudError, NodeShell};
@@ -123,6 +125,31 @@ impl<'a> Engine<'a> {
         patience: Duration,
     ) -> Result<Observation, CloudError> {
         let view = self.cloud.observe(&definition.name).await?;
+        Ok(self.ask_nodes(definition, view, ask, patience).await)
+    }
+
+    /// Looks as [`Engine::look`] does, and shows it as it will be once what the definition renames has its new name, for plans.
+    ///
+    /// # Errors
+    /// [`CloudError`] when the cloud cannot be looked at. A silent node is no error: it is a gap.
+    pub async fn look_as_renamed(
+        &self,
+        definition: &ClusterDefinition,
+        ask: Ask,
+        patience: Duration,
+    ) -> Result<Observation, CloudError> {
+        let view = self.cloud.observe(&definition.name).await?;
+        let view = rename::as_renamed(definition, view);
+        Ok(self.ask_nodes(definition, view, ask, patience).await)
+    }
+
+    async fn ask_nodes(
+        &self,
+        definition: &ClusterDefinition,
+        view: CloudView,
+        ask: Ask,
+        patience: Duration,
+    ) -> Observation {
         let mut answers = NodeViews::new();
         // The second round asks what the first showed to be worth asking: readiness checks need to
         // know that everything is mounted.
@@ -161,6 +188,6 @@ impl<'a> Engine<'a> {
             }
             answers.extend(join_all(asked).await);
         }
-        Ok(Observation::assemble(definition, &view, &answers))
+        Observation::assemble(definition, &view, &answers)
     }
 }

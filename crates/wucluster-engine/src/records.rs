@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::action::{Action, CloudAction};
+use wucluster_core::definition::Rename;
 use wucluster_core::ids::{InstanceId, MountKey, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId, Made, Memory, OpenRequest, Unsure};
 use wucluster_core::ports::{Clock, CloudLimits, Uptime};
@@ -157,6 +158,20 @@ pub enum Fact {
         /// The machine.
         instance: InstanceId,
     },
+    /// What had one name is about to come to another: what is known of its data is known of both from now on.
+    Renaming {
+        /// The former name.
+        from: Subject,
+        /// The new one.
+        to: Subject,
+    },
+    /// All that had the former name has the new one: what was known of the former is forgotten.
+    Renamed {
+        /// The former name.
+        from: Subject,
+        /// The new one.
+        to: Subject,
+    },
     /// Data was seen under a write epoch.
     DataSeen {
         /// The mount.
@@ -184,6 +199,8 @@ pub struct Records {
     pub data_epochs: BTreeMap<MountKey, u64>,
     /// Per mount, the highest write epoch that was ever asked to be sealed.
     sealed_epochs: BTreeMap<MountKey, u64>,
+    /// Renamings that were begun and not seen to be whole: from the new name to the former one.
+    renames: BTreeMap<Subject, Subject>,
     /// Volumes that were made blank, and on which something was found, with their mounts.
     strange: BTreeMap<VolumeId, MountKey>,
     /// Per subject, the creation whose outcome is open, and when it was asked for.
@@ -353,11 +370,42 @@ impl Records {
                 let known = self.sealed_epochs.entry(mount.clone()).or_insert(0);
                 *known = (*known).max(*epoch);
             }
+            Fact::Renaming { from, to } => self.renaming(from, to),
+            Fact::Renamed { from, to } => self.renamed(from, to),
             Fact::DataSeen { mount, epoch } => {
                 let known = self.data_epochs.entry(mount.clone()).or_insert(0);
                 *known = (*known).max(*epoch);
             }
         }
+    }
+
+    fn renaming(&mut self, from: &Subject, to: &Subject) {
+        self.renames.insert(to.clone(), from.clone());
+        let (Subject::Mount(from), Subject::Mount(to)) = (from, to) else { return };
+        for epochs in [&mut self.data_epochs, &mut self.sealed_epochs] {
+            if let Some(epoch) = epochs.get(from).copied() {
+                let known = epochs.entry(to.clone()).or_insert(0);
+                *known = (*known).max(epoch);
+            }
+        }
+    }
+
+    fn renamed(&mut self, from: &Subject, to: &Subject) {
+        self.renames.remove(to);
+        self.made.remove(from);
+        let (Subject::Mount(from), Subject::Mount(to)) = (from, to) else { return };
+        self.data_epochs.remove(from);
+        self.sealed_epochs.remove(from);
+        let strange = self.strange.values_mut();
+        let attached = self.attached.values_mut().map(|(mount, _)| mount);
+        for mount in strange.chain(attached).filter(|mount| *mount == from) {
+            *mount = to.clone();
+        }
+    }
+
+    /// Lists the renamings that were begun and not seen to be whole.
+    pub(crate) fn renames(&self) -> impl Iterator<Item = Rename> {
+        self.renames.iter().map(|(to, from)| Rename { from: from.clone(), to: to.clone() })
     }
 
     /// Dates everything by a clock that was set, by so many milliseconds forward or back.
@@ -384,6 +432,10 @@ impl Records {
         let sealed = self.sealed_epochs.iter().map(move |(mount, epoch)| Record {
             at,
             fact: Fact::Sealing { mount: mount.clone(), epoch: *epoch },
+        });
+        let renames = self.renames.iter().map(move |(to, from)| Record {
+            at,
+            fact: Fact::Renaming { from: from.clone(), to: to.clone() },
         });
         let strange = self.strange.iter().map(move |(volume, mount)| Record {
             at,
@@ -439,6 +491,7 @@ impl Records {
         began
             .chain(data)
             .chain(sealed)
+            .chain(renames)
             .chain(strange)
             .chain(living)
             .chain(ended)
@@ -482,6 +535,7 @@ impl Records {
         let mut memory = Memory {
             data_epochs: self.data_epochs.clone(),
             sealed_epochs: self.sealed_epochs.clone(),
+            renames: self.renames.clone(),
             strange: self.strange.keys().cloned().collect(),
             living: self.living.clone(),
             ended: self.ended.clone(),

@@ -2,19 +2,16 @@
 //! was first is held from then on; and what was made by hand comes to a node or mount.
 #![allow(clippy::unwrap_used, reason = "a test panics")]
 
-use std::sync::Arc;
+mod desk;
+
 use std::time::Duration;
 
+use desk::{Desk, assert_unharmed, key, reads, write};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::{MountKey, Subject};
+use wucluster_core::ids::Subject;
 use wucluster_core::interlock::Interlock;
-use wucluster_core::policy::{Consent, Policy};
-use wucluster_core::ports::{Clock as _, Cloud as _};
-use wucluster_engine::store::lease::{self, LeaseEnd, Operator, Purpose, Taking};
-use wucluster_engine::store::objects::{MemoryObjects, Objects};
-use wucluster_engine::store::{Tenure, identity, journal};
-use wucluster_engine::{AdoptError, Adopted, Adoption, Engine, Outcome, Pursuit, Records, Stop};
+use wucluster_engine::{AdoptError, Adopted};
 use wucluster_sim::{Human, Sim, World};
 
 const CLUSTER: &str = r#"
@@ -33,112 +30,6 @@ fn definition(more: &str) -> ClusterDefinition {
     ClusterDefinition::parse(&format!("{CLUSTER}{more}")).unwrap()
 }
 
-fn key(text: &str) -> MountKey {
-    MountKey::try_from(text.to_owned()).unwrap()
-}
-
-/// An operator with a store of its own.
-struct Desk<'a> {
-    sim: &'a Sim,
-    objects: Arc<MemoryObjects>,
-}
-
-impl<'a> Desk<'a> {
-    fn new(sim: &'a Sim) -> Self {
-        Self { sim, objects: Arc::default() }
-    }
-
-    async fn tenure(&self, purpose: &str, adopts: Option<u64>) -> (Tenure, Records) {
-        let clock = self.sim.begin_operator();
-        let taking = Taking {
-            operator: Operator::default(),
-            purpose: Purpose { command: purpose.to_owned(), demand: None, only: Vec::new() },
-            nonce: format!("{purpose} {:?} {:p}", clock.now(), Arc::as_ptr(&self.objects)),
-            patience: Duration::ZERO,
-            is_gone: &|_| true,
-            calendar: &clock,
-        };
-        let objects = Arc::clone(&self.objects) as Arc<dyn Objects>;
-        let taken = lease::take(&objects, &clock, &taking, &mut |_| ()).await.unwrap();
-        if let Some(seen) = adopts {
-            taken.adopt(seen).await.unwrap();
-        }
-        let mut left = journal::left(objects.as_ref()).await.unwrap();
-        left.records.begin(&clock);
-        let tenure = Tenure::begin(taken, &left, Arc::new(clock.clone()), clock.now()).await;
-        (tenure.unwrap(), left.records)
-    }
-
-    async fn drive(&self, definition: &ClusterDefinition, demand: Demand) -> Outcome {
-        let (tenure, records) = self.tenure(&demand.command(), None).await;
-        let (cloud, shell, clock) = (self.sim.cloud(), self.sim.shell(), self.sim.clock());
-        let pursuit = Pursuit {
-            definition: definition.clone(),
-            demand,
-            policy: Policy { consent: Consent::Everything, ..Policy::default() },
-            timeout: Some(Duration::from_secs(3600)),
-            wait: Duration::ZERO,
-            records,
-            tenure: Some(Arc::new(tenure)),
-        };
-        let engine = Engine::new(&cloud, &shell, &clock);
-        engine.pursue(pursuit, Stop::never(), &mut |_| ()).await.outcome
-    }
-
-    /// Which rules hold a drive; none when it ends as it was demanded.
-    async fn held(&self, definition: &ClusterDefinition, demand: Demand) -> Vec<Interlock> {
-        match self.drive(definition, demand).await {
-            Outcome::Reached => Vec::new(),
-            Outcome::Held(holds) => holds.iter().map(|hold| hold.interlock).collect(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn take_over(&self, definition: &ClusterDefinition) -> Adopted {
-        let (cloud, shell, clock) = (self.sim.cloud(), self.sim.shell(), self.sim.clock());
-        let engine = Engine::new(&cloud, &shell, &clock);
-        let own = identity::read(self.objects.as_ref()).await.unwrap();
-        let others = engine.of_others(definition, own.as_ref()).await.unwrap();
-        let seen = others.iter().filter_map(|one| one.store.as_ref()).map(|mark| mark.adoptions);
-        let seen = seen.max().unwrap_or(0);
-        let (tenure, records) = self.tenure("adopt", Some(seen)).await;
-        let adoption = Adoption { definition, tenure: &tenure, records: &records };
-        let adopted = engine.take_over(&adoption, &mut |_| ()).await.unwrap();
-        let end = LeaseEnd { outcome: "adopted".to_owned(), at: clock.now(), requests: 0 };
-        tenure.end(&end).await.unwrap();
-        adopted
-    }
-
-    async fn adopt(
-        &self,
-        definition: &ClusterDefinition,
-        id: &str,
-        subject: &Subject,
-    ) -> Result<(), AdoptError> {
-        let (cloud, shell, clock) = (self.sim.cloud(), self.sim.shell(), self.sim.clock());
-        let engine = Engine::new(&cloud, &shell, &clock);
-        let found = cloud.find(id).await.unwrap().unwrap();
-        let (tenure, records) = self.tenure("adopt", None).await;
-        let adoption = Adoption { definition, tenure: &tenure, records: &records };
-        let done = engine.adopt(&adoption, &found, subject, &mut |_| ()).await;
-        let end = LeaseEnd { outcome: "adopted".to_owned(), at: clock.now(), requests: 0 };
-        tenure.end(&end).await.unwrap();
-        done
-    }
-}
-
-fn write(sim: &Sim, file: &str) {
-    sim.with(|world| world.write(&key("chief/home"), file, file)).unwrap();
-}
-
-fn reads(sim: &Sim, mount: &str, file: &str) -> Option<String> {
-    sim.with(|world| world.read(&key(mount), file)).unwrap()
-}
-
-fn assert_unharmed(sim: &Sim) {
-    sim.peek(|world| assert!(world.harm().is_empty(), "{:#?}", world.harm()));
-}
-
 #[test]
 fn whoever_comes_second_is_held_until_the_cluster_is_adopted() {
     wucluster_sim::run(async {
@@ -146,7 +37,7 @@ fn whoever_comes_second_is_held_until_the_cluster_is_adopted() {
         let cluster = definition("");
         let (ann, bob) = (Desk::new(&sim), Desk::new(&sim));
         assert_eq!(ann.held(&cluster, Demand::Launched).await, []);
-        write(&sim, "ann's");
+        write(&sim, "chief/home", "ann's");
         let before = sim.peek(World::mutating_calls);
         assert_eq!(bob.held(&cluster, Demand::Launched).await, [], "what is there is there");
         let held = bob.held(&cluster, Demand::Away).await;
@@ -212,7 +103,7 @@ fn a_snapshot_that_a_person_took_becomes_a_mount_s() {
         let sim = Sim::new(World::new(4));
         let (cluster, ann) = (definition(""), Desk::new(&sim));
         assert_eq!(ann.held(&cluster, Demand::Launched).await, []);
-        write(&sim, "old");
+        write(&sim, "chief/home", "old");
         assert_eq!(ann.held(&cluster, Demand::Unmounted).await, []);
         sim.with(|world| world.human(&Human::TakeSnapshot(key("chief/home")))).unwrap();
         tokio::time::sleep(Duration::from_secs(600)).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use wucluster_core::action::NodeAddress;
 use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::ids::NodeName;
+use wucluster_core::interlock::rename;
 use wucluster_core::memory::Memory;
 use wucluster_core::observation::{InstanceState, NodeObservation, NodeViews, Observation};
 use wucluster_core::planner::Ask;
@@ -167,6 +168,28 @@ impl Site {
         let mut view = self.cloud().observe(&definition.name).await?;
         view.asked_at = asked_at;
         Ok(Observation::assemble(definition, &view, &NodeViews::new()))
+    }
+
+    /// Looks at the cloud only, and shows it as it will be once what the definition renames has its new name.
+    pub(crate) async fn look_at_cloud_as_renamed(
+        &self,
+        definition: &ClusterDefinition,
+    ) -> Result<Observation, Fault> {
+        let asked_at = self.now();
+        let mut view = self.cloud().observe(&definition.name).await?;
+        view.asked_at = asked_at;
+        let view = rename::as_renamed(definition, view);
+        Ok(Observation::assemble(definition, &view, &NodeViews::new()))
+    }
+
+    /// Looks as [`Site::look`] does, and shows it as it will be once what the definition renames has its new name.
+    pub(crate) async fn look_as_renamed(
+        &self,
+        definition: &ClusterDefinition,
+        ask: Ask,
+        patience: Duration,
+    ) -> Result<Observation, Fault> {
+        Ok(self.engine().look_as_renamed(definition, ask, patience).await?)
     }
 
     /// Finds out what the last run was and who drives now; what cannot be read is told by `warn`.

@@ -122,6 +122,14 @@ codes! {
     StoreForm = "E0141",
     /// A list of snapshots has not one for each node of its group.
     FromCount = "E0142",
+    /// A former name is neither a node's nor a mount's, or of the wrong kind.
+    WasForm = "E0143",
+    /// A list of former names has not one for each node of its group, or one name is to be of several nodes.
+    WasCount = "E0144",
+    /// What is called by a former name is defined under that name still.
+    WasDefined = "E0145",
+    /// Two nodes or mounts have the same former name.
+    WasTwice = "E0146",
     /// A group has no nodes now.
     GroupWithoutNodes = "W0201",
     /// The cluster has no nodes.

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
 use super::{ClusterDefinition, EbsVolume, Ec2Machine, Hook, MountDefinition, NodeDefinition};
-use crate::ids::SnapshotId;
+use crate::ids::{NodeName, SnapshotId};
 
 impl ClusterDefinition {
     /// Returns the SHA-256 of the definition's meaning. Unit: 64 lower-case hexadecimal digits.
@@ -69,6 +69,7 @@ impl CanonicalForm {
     fn node(&mut self, node: &NodeDefinition) {
         self.text("node", node.name.as_str());
         self.text("group", &node.group);
+        self.set("was", node.was.as_ref().map(NodeName::as_str));
         self.optional("image", node.machine.image.as_deref());
         self.optional("type", node.machine.instance_type.as_deref());
         self.number("memory", node.machine.memory_mib);
@@ -94,6 +95,7 @@ impl CanonicalForm {
         self.optional("group", mount.group.as_deref());
         self.number("mode", mount.mode);
         self.optional("from", mount.from.as_ref().map(SnapshotId::as_str));
+        self.set("was", mount.was.as_ref().map(ToString::to_string).as_deref());
         let EbsVolume { kind, iops, throughput, initialization_rate, encrypted, kms_key } =
             &mount.ebs;
         self.set("volume-type", kind.as_deref());

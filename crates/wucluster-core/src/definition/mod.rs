@@ -27,7 +27,7 @@ pub use parse::decode;
 pub use size::Size;
 pub use template::template;
 
-use crate::ids::{ClusterName, MountKey, MountName, NodeName, SnapshotId};
+use crate::ids::{ClusterName, MountKey, MountName, NodeName, SnapshotId, Subject};
 
 /// A cluster as its definition file describes it; exists whether or not anything runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +56,23 @@ impl ClusterDefinition {
         self.nodes.get(&key.node)?.mounts.get(&key.mount)
     }
 
+    /// Lists which names the definition says to have been others before: of nodes, and of mounts, those of renamed nodes
+    /// included. Whether anything has such a name still is told by a look.
+    pub fn renames(&self) -> impl Iterator<Item = Rename> {
+        self.nodes.values().flat_map(|node| {
+            let of_node = node.was.as_ref().map(|was| Rename {
+                from: Subject::Node(was.clone()),
+                to: Subject::Node(node.name.clone()),
+            });
+            let of_mounts = node.mounts.values().filter_map(|mount| {
+                let to = MountKey { node: node.name.clone(), mount: mount.name.clone() };
+                let from = Subject::Mount(mount.was.clone()?);
+                Some(Rename { from, to: Subject::Mount(to) })
+            });
+            of_node.into_iter().chain(of_mounts)
+        })
+    }
+
     /// Lists all mounts in the order of the file.
     pub fn mounts(&self) -> impl Iterator<Item = (MountKey, &MountDefinition)> {
         self.nodes.values().flat_map(|node| {
@@ -64,6 +81,15 @@ impl ClusterDefinition {
             })
         })
     }
+}
+
+/// A node or mount that had another name before.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rename {
+    /// The former name.
+    pub from: Subject,
+    /// The name that it has now.
+    pub to: Subject,
 }
 
 /// The cloud that a cluster lives in.
@@ -95,6 +121,8 @@ pub struct NodeDefinition {
     pub name: NodeName,
     /// The name of the `[node.GROUP]` table that it comes from.
     pub group: String,
+    /// The name that it had before, if the definition says so.
+    pub was: Option<NodeName>,
     /// What machine it runs on.
     pub machine: MachineDefinition,
     /// Its mounts in the order of the file.
@@ -142,6 +170,8 @@ pub struct MountDefinition {
     pub mode: Option<u32>,
     /// The snapshot to begin from while the mount has no data of its own.
     pub from: Option<SnapshotId>,
+    /// The name that it had before, of this node or of another, if the definition says so, or says it of its node.
+    pub was: Option<MountKey>,
     /// What EBS must know beside that.
     pub ebs: EbsVolume,
     /// The line of the file where the mount is defined. Unit: lines, the first is 1.

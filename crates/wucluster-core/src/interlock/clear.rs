@@ -1,6 +1,8 @@
 //! The gate: every request passes here or comes back with its reason.
 
-use super::{Cleared, Hold, Interlock, Refusal, adopt, data, halt, order, ownership, prune};
+use super::{
+    Cleared, Hold, Interlock, Refusal, adopt, data, halt, order, ownership, prune, rename,
+};
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
 use crate::demand::Demand;
@@ -124,6 +126,7 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
     match request {
         CloudAction::RunInstance { node, .. } => {
             enough_is_known(ctx, Subject::Node(node.clone()))?;
+            rename::nothing_left_behind(ctx, &Subject::Node(node.clone()))?;
             let living = ctx.observation.node(node).map_or(&[][..], |seen| &seen.instances);
             if living.is_empty() || !ctx.is_on(Interlock::IdentityConflict) {
                 Ok(())
@@ -233,6 +236,7 @@ fn create_volume(
     from: Option<&crate::ids::SnapshotId>,
 ) -> Result<(), Refusal> {
     enough_is_known(ctx, Subject::Mount(key.clone()))?;
+    rename::nothing_left_behind(ctx, &Subject::Mount(key.clone()))?;
     let existing = ctx.observation.mount(key).map_or(&[][..], |mount| &mount.volumes);
     if !existing.is_empty() && ctx.is_on(Interlock::IdentityConflict) {
         return Err(ownership::volume_conflict(key, existing));

@@ -14,6 +14,7 @@ pub mod order;
 pub mod ownership;
 pub mod prune;
 mod refusal;
+pub mod rename;
 
 pub use clear::{Context, clear};
 pub use cleared::{Cleared, Request, needs_second_look};

@@ -6,7 +6,7 @@ use wucluster_core::ids::{ClusterName, InstanceId, NodeName, SnapshotId, VolumeI
 use wucluster_core::memory::AwaitedId;
 use wucluster_core::observation::{Found, VolumeState};
 use wucluster_core::ports::{CloudError, Receipt};
-use wucluster_core::tags::Tags;
+use wucluster_core::tags::{KEY_WAS, Tags};
 
 use super::owner::Owner;
 use super::requests::By;
@@ -63,30 +63,73 @@ impl World {
         })?;
         let all = before.clone().with(tags);
         self.check_tags(&all)?;
-        // What has a name keeps it: nobody may take it for another's.
+        // What has a name keeps it, nobody may take it for another's: unless a person renamed it, which it then tells.
         let (is, becomes) = (Owner::of(before), Owner::of(&all));
-        if is.is_some() && is != becomes {
-            let what = format!("{id} had another name before");
-            self.harm_by(by, HarmKind::TouchedForeign, what);
+        if let Some(is) = is.as_ref().filter(|is| becomes.as_ref() != Some(is)) {
+            let was = is.subject().to_string();
+            let is_same_cluster =
+                becomes.as_ref().is_some_and(|becomes| becomes.cluster == is.cluster);
+            if all.get(KEY_WAS) != Some(was.as_str()) || !is_same_cluster {
+                let what = format!("{id} had another name before");
+                self.harm_by(by, HarmKind::TouchedForeign, what);
+            } else if self.is_taken(becomes.as_ref(), &was) {
+                let what = format!("{id} was renamed to what has data of its own");
+                self.harm_by(by, HarmKind::TouchedForeign, what);
+            }
         }
         match id {
             AwaitedId::Instance(id) => {
                 if let Some(found) = self.instance_mut(id) {
-                    (found.tags, found.owner) = (all, becomes);
+                    (found.tags, found.owner) = (all, becomes.clone());
                 }
             }
             AwaitedId::Volume(id) => {
                 if let Some(found) = self.volume_mut(id) {
-                    (found.tags, found.owner) = (all, becomes);
+                    (found.tags, found.owner) = (all, becomes.clone());
                 }
             }
             AwaitedId::Snapshot(id) => {
                 if let Some(found) = self.snapshot_mut(id) {
-                    (found.tags, found.owner) = (all, becomes);
+                    (found.tags, found.owner) = (all, becomes.clone());
                 }
             }
         }
+        if let (Some(is), Some(becomes)) = (is, becomes) {
+            self.data_comes_along(&is, becomes);
+        }
         Ok(Receipt::Accepted)
+    }
+
+    /// Says whether a name has something that did not come to it from a former one.
+    fn is_taken(&self, becomes: Option<&Owner>, was: &str) -> bool {
+        let is_other =
+            |owner: Option<&Owner>, tags: &Tags| owner == becomes && tags.get(KEY_WAS) != Some(was);
+        let volumes = self.volumes.values().filter(|found| found.state != VolumeState::Deleted);
+        let snapshots = self.snapshots.values().filter(|found| found.is_listed);
+        let machines = self.instances.values().filter(|found| !found.is_terminated());
+        volumes.map(|found| (found.owner.as_ref(), &found.tags)).any(|(o, t)| is_other(o, t))
+            || snapshots
+                .map(|found| (found.owner.as_ref(), &found.tags))
+                .any(|(o, t)| is_other(o, t))
+            || machines
+                .map(|found| (found.owner.as_ref(), &found.tags))
+                .any(|(o, t)| is_other(o, t))
+    }
+
+    /// Whoever has a former name's things has its data; the former name has none once nothing of it is left.
+    fn data_comes_along(&mut self, is: &Owner, becomes: Owner) {
+        if *is == becomes || !self.had_data.contains(is) {
+            return;
+        }
+        self.had_data.insert(becomes);
+        let volumes = self.volumes.values().filter(|found| found.state != VolumeState::Deleted);
+        let snapshots = self.snapshots.values().filter(|found| found.is_listed);
+        let mut owners = volumes
+            .map(|found| found.owner.as_ref())
+            .chain(snapshots.map(|found| found.owner.as_ref()));
+        if !owners.any(|owner| owner == Some(is)) {
+            self.had_data.remove(is);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use wucluster_engine::store::Dismissed;
 use wucluster_engine::store::lease::Purpose;
 use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper};
 
-use super::{Session, admission, confirm, generation, lock, part, plan, removed};
+use super::{Session, admission, confirm, generation, lock, part, plan, removed, renamed};
 use crate::args::{DriveArgs, PlanArgs, ProgressKind};
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -44,7 +44,6 @@ pub(crate) async fn drive(
         let args = PlanArgs { state: demand, exit_code: false, all: false, only, generation };
         return plan::plan(session, &args).await;
     }
-    let output = &session.output;
     let definition = session.definition()?;
     if let Some(stranger) = args.lose.iter().find(|key| definition.mount(key).is_none()) {
         return Err(Fault::usage(format!("`--lose {stranger}` names no mount of the definition")));
@@ -54,26 +53,57 @@ pub(crate) async fn drive(
     }
     let dirs = Dirs::find()?;
     let site = Site::open(session, &definition, &dirs)?;
-    let mut scope = part::scope(&site, &definition, &args.only, demand).await?;
+    drive_on(session, &site, &definition, &dirs, demand, args).await
+}
+
+/// Drives a cluster whose clouds and store are open.
+async fn drive_on(
+    session: &Session,
+    site: &Site,
+    definition: &ClusterDefinition,
+    dirs: &Dirs,
+    demand: Demand,
+    args: &DriveArgs,
+) -> Result<Exit, Fault> {
+    let output = &session.output;
+    let mut scope = part::scope(site, definition, &args.only, demand).await?;
     let command = scope.command(demand);
-    lock::glance(session, &site, &command).await?;
+    lock::glance(session, site, &command).await?;
     let mut records = site.store.left().await?.records;
     records.begin(site.clock());
     let mut consent = BTreeSet::new();
     if demand == Demand::Away {
-        let observation = site.look_at_cloud(&definition).await?;
-        let verdict = demand.verdict_in(&scope, &definition, &observation, site.now());
+        let observation = site.look_at_cloud(definition).await?;
+        let verdict = demand.verdict_in(&scope, definition, &observation, site.now());
         if verdict.is_met() && !records.expect_more(site.now(), &site.cloud().limits()) {
-            return Ok(already_away(session, &definition, &scope, &observation));
+            return Ok(already_away(session, definition, &scope, &observation));
         }
         consent = confirm::confirm(session, &definition.name, &scope, &observation, site.now())?;
     }
     if let Some(generation) = args.generation {
-        generation::confirm(session, &site, &definition, &scope, generation).await?;
+        generation::confirm(session, site, definition, &scope, generation).await?;
+    }
+    let has_renames = demand.is_upward() && definition.renames().next().is_some();
+    if has_renames {
+        let observation = site.look_at_cloud(definition).await?;
+        let list = renamed::of(definition, &observation);
+        if !list.is_empty() && !output.is_quiet && !output.is_json {
+            output.aside(&renamed::text(&list));
+        }
+        let moved = renamed::to_be_separated(definition, &observation, &scope);
+        if !moved.is_empty() {
+            let only = moved.iter().filter_map(|key| key.to_string().parse().ok()).collect();
+            let first = DriveArgs { only, lose: Vec::new(), dry_run: false, generation: None };
+            let exit = drive_on(session, site, definition, dirs, Demand::Separated, &first);
+            let exit = Box::pin(exit).await?;
+            if exit != Exit::Done {
+                return Ok(exit);
+            }
+        }
     }
     let asks_about_removed = demand.is_upward() && removed::can_ask(session);
     if asks_about_removed {
-        let observation = site.look_at_cloud(&definition).await?;
+        let observation = site.look_at_cloud_as_renamed(definition).await?;
         let list = removed::of(demand, &scope, &observation);
         if !list.is_empty()
             && let Some(ids) = removed::ask(session, &list, &observation, site.now())?
@@ -84,7 +114,7 @@ pub(crate) async fn drive(
     }
     let mut interrupts = Interrupts::listen()?;
     if demand.is_upward() {
-        get_ready(&site, &definition, &dirs, output, &mut interrupts).await?;
+        get_ready(site, definition, dirs, output, &mut interrupts).await?;
     }
     let is_silent = output.is_quiet
         || output.is_json
@@ -93,14 +123,28 @@ pub(crate) async fn drive(
         output.aside(&format!("simulated: nothing is real, and {}\n", account.pace()));
     }
     let purpose = Purpose { command: command.clone(), demand: Some(demand), only: scope.words() };
-    let taken = lock::take(session, &site, purpose).await?;
+    let taken = lock::take(session, site, purpose).await?;
     let run = taken.run();
-    let (tenure, records) = lock::begin(&site, taken).await?;
-    let about = About::new(&definition, &scope, demand, run, site.now(), session.globals.verbose);
+    let mut has_asked = false;
+    let (tenure, mut records) = lock::begin(site, taken).await?;
+    if has_renames {
+        let engine = site.engine();
+        match renamed::rename(session, engine, definition, &scope, &tenure, records).await {
+            Ok((known, asked)) => {
+                records = known;
+                has_asked = asked > 0;
+            }
+            Err(fault) => {
+                lock::end(site, &tenure, "held", 0).await;
+                return Err(fault);
+            }
+        }
+    }
+    let about = About::new(definition, &scope, demand, run, site.now(), session.globals.verbose);
     let record = Arc::new(Mutex::new(Record {
         reporter: Reporter::new(&session.globals, output, about),
         output: output.clone(),
-        has_asked: false,
+        has_asked,
     }));
     let pursuit = Pursuit {
         definition: definition.clone(),
@@ -118,14 +162,14 @@ pub(crate) async fn drive(
         tenure: Some(Arc::new(tenure)),
     };
     let begun = site.now();
-    let ending = pursue(&site, pursuit, &record, &mut interrupts).await;
+    let ending = pursue(site, pursuit, &record, &mut interrupts).await;
     let mut again = command;
     if let Some(generation) = args.generation {
         again.push_str(&format!(" --generation {generation}"));
     }
     let finished = Finished {
         session,
-        definition: &definition,
+        definition,
         scope: &scope,
         name: part::named(&definition.name, &scope),
         demand,
@@ -134,7 +178,7 @@ pub(crate) async fn drive(
         run,
         took: site.now().since(begun),
     };
-    let exit = finished.tell(&site, &ending, &record)?;
+    let exit = finished.tell(site, &ending, &record)?;
     if let (Some(observation), false, false) = (&ending.observation, asks_about_removed, is_silent)
     {
         let removed = removed::of(demand, &scope, observation);

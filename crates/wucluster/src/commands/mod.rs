@@ -28,6 +28,7 @@ mod plan;
 mod prune;
 mod rehearse;
 mod removed;
+mod renamed;
 mod report;
 mod run;
 mod schema;

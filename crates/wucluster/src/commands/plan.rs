@@ -6,7 +6,7 @@ use serde::Serialize;
 use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::demand::{Demand, Verdict};
 use wucluster_core::ids::{ClusterName, MountKey, Subject};
-use wucluster_core::interlock::Hold;
+use wucluster_core::interlock::{Hold, rename};
 use wucluster_core::observation::{Observation, Stranger};
 use wucluster_core::plan::{Plan, Row, Wait};
 use wucluster_core::planner::Ask;
@@ -14,6 +14,7 @@ use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 use wucluster_rehearse::forecast::{Estimate, NoEstimate, estimate};
 
+use super::renamed::{self, Renaming};
 use super::{Session, generation, part, removed};
 use crate::args::PlanArgs;
 use crate::deletions::{Deletion, deletions};
@@ -39,6 +40,8 @@ struct Document<'a> {
     waits: &'a [Wait],
     holds: &'a [Hold],
     deletions: &'a [Deletion],
+    /// What is renamed before anything else.
+    renames: &'a [Renaming],
     strangers: &'a [Stranger],
     /// `null` where there is nothing to do, or none can be made.
     estimate: Option<&'a Estimate>,
@@ -62,7 +65,14 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     if args.generation.is_some() && !args.state.is_upward() {
         return Err(generation::upward_only(args.state));
     }
-    let observation = site.look(&definition, Ask::For(args.state), PATIENCE).await?;
+    let has_renames = args.state.is_upward() && definition.renames().next().is_some();
+    let (observation, renames) = if has_renames {
+        let now = site.look_at_cloud(&definition).await?;
+        let then = site.look_as_renamed(&definition, Ask::For(args.state), PATIENCE).await?;
+        (then, renamed::of(&definition, &now))
+    } else {
+        (site.look(&definition, Ask::For(args.state), PATIENCE).await?, Vec::new())
+    };
     let scope = Scope::of(args.only.clone());
     let seen = (!args.state.is_upward()).then_some(&observation);
     part::names_something(&scope, &definition, seen)?;
@@ -70,13 +80,20 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
         generation::exists(generation, &observation)?;
     }
     let now = site.now();
-    let memory = site.remembered(|text| output.warn(text)).await;
+    let mut memory = site.remembered(|text| output.warn(text)).await;
+    if has_renames {
+        rename::remember_as_renamed(&definition, &mut memory);
+    }
     let removed = removed::of(args.state, &scope, &observation);
     let wish = Wish { demand: args.state, scope, generation: args.generation };
     let made = forecast(&definition, wish, &observation, &memory, now);
     let guess = guess(&definition, &made, &observation, memory.data_epochs);
     let list = deletions(args.state, &made.scope, &observation);
-    let exit = if args.exit_code && !made.is_met() { Exit::Differs } else { Exit::Done };
+    let exit = if args.exit_code && (!made.is_met() || !renames.is_empty()) {
+        Exit::Differs
+    } else {
+        Exit::Done
+    };
     if output.is_json {
         output.json(&Document {
             schema: "wucluster/plan/1",
@@ -100,6 +117,7 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
             waits: &made.waits,
             holds: &made.holds,
             deletions: &list,
+            renames: &renames,
             strangers: &observation.strangers,
             estimate: guess.as_ref().and_then(|guess| guess.as_ref().ok()),
             no_estimate: guess
@@ -111,6 +129,9 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     }
     if output.is_quiet && args.exit_code {
         return Ok(exit);
+    }
+    if !renames.is_empty() {
+        output.result(&format!("{}\n", renamed::text(&renames)));
     }
     let shown = Forecast {
         definition: &definition,
@@ -125,7 +146,7 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     if !removed.is_empty() {
         output.result(&removed::stays(&removed, output));
     }
-    if !made.is_met() {
+    if !made.is_met() || !renames.is_empty() {
         let mut command = made.scope.command(args.state);
         if let Some(generation) = args.generation {
             command.push_str(&format!(" --generation {generation}"));

@@ -1,12 +1,13 @@
 //! From drafts of groups to the nodes of the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use indexmap::IndexMap;
 
 use super::cluster::ClusterDraft;
 use super::group::{GroupDraft, NODES_MAX};
-use super::mount::invalid_name;
+use super::mount::{Before, MountDraft, invalid_name};
 use super::section::Sink;
 use crate::definition::code::Code;
 use crate::definition::diagnostic::Diagnostic;
@@ -96,21 +97,32 @@ fn nodes(draft: &ClusterDraft, sink: &mut Sink) -> Option<IndexMap<NodeName, Nod
     for group in &draft.groups {
         for mount in &group.mounts {
             complete &= mount.check_count(group.count, sink);
-            complete &= mount.finish(&draft.mount_defaults, 0).is_some();
+            complete &= mount.check_former_count(group.count, sink);
         }
-        let mounts = |number: usize| {
+        let mounts = |number: usize, before: Before<'_>| {
             let mounts = group.mounts.iter();
-            let mounts = mounts.filter_map(|mount| mount.finish(&draft.mount_defaults, number));
-            mounts.map(|mount| (mount.name.clone(), mount)).collect()
+            let mounts =
+                mounts.filter_map(|mount| mount.finish(&draft.mount_defaults, number, before));
+            mounts.map(|mount| (mount.name.clone(), mount)).collect::<IndexMap<_, _>>()
         };
-        let node = |name: NodeName, number: usize| NodeDefinition {
-            name,
-            group: group.name.clone(),
-            machine: group.machine(&draft.defaults),
-            mounts: mounts(number),
-            hooks: group.hooks(&draft.defaults),
-            line: group.line,
+        let former = group.was.as_ref().map(|(was, _)| was.as_str());
+        let node = |name: NodeName, number: usize| {
+            let was = former.and_then(|former| numbered(former, group.count, number).ok());
+            let before = Before { node: was.as_ref().unwrap_or(&name), is_renamed: was.is_some() };
+            NodeDefinition {
+                group: group.name.clone(),
+                machine: group.machine(&draft.defaults),
+                mounts: mounts(number, before),
+                hooks: group.hooks(&draft.defaults),
+                line: group.line,
+                was,
+                name,
+            }
         };
+        let is_whole = |name: &NodeName| mounts(0, Before { node: name, is_renamed: false });
+        if let Ok(name) = NodeName::new(group.name.as_str()) {
+            complete &= is_whole(&name).len() == group.mounts.len();
+        }
         for (number, name) in names(group).enumerate() {
             let name = match name {
                 Ok(name) => name,
@@ -128,15 +140,71 @@ fn nodes(draft: &ClusterDraft, sink: &mut Sink) -> Option<IndexMap<NodeName, Nod
             nodes.insert(name.clone(), node(name, number));
         }
     }
+    complete &= complete && former_names_are_free(draft, &nodes, sink);
     complete.then_some(nodes)
 }
 
 /// Returns the names of a group's nodes: its own, or with `-1`, `-2` … where it has a count.
 fn names(group: &GroupDraft) -> impl Iterator<Item = Result<NodeName, InvalidName>> {
-    let single = group.count.is_none().then(|| NodeName::new(group.name.as_str()));
-    let numbered = (1..=group.count.unwrap_or(0))
-        .map(|number| NodeName::new(format!("{}-{number}", group.name)));
-    single.into_iter().chain(numbered)
+    let count = group.count.unwrap_or(1) as usize;
+    (0..count).map(|number| numbered(&group.name, group.count, number))
+}
+
+/// Returns the name of the node with that number in its group, from 0 on.
+fn numbered(group: &str, count: Option<u32>, number: usize) -> Result<NodeName, InvalidName> {
+    match count {
+        None => NodeName::new(group),
+        Some(_) => NodeName::new(format!("{group}-{}", number + 1)),
+    }
+}
+
+/// Passes nodes whose former names are nobody's now, and nobody else's former ones.
+fn former_names_are_free(
+    draft: &ClusterDraft,
+    nodes: &IndexMap<NodeName, NodeDefinition>,
+    sink: &mut Sink,
+) -> bool {
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    // Each once: of a group with a thousand nodes the first tells enough.
+    let mut told: BTreeSet<usize> = BTreeSet::new();
+    let mut refuse = |span: Option<Range<usize>>, code, message: String, label, help: &str| {
+        let Some(span) = span else { return };
+        if told.insert(span.start) {
+            sink.push(Diagnostic::new(code, message).at(span, label).help(help.to_owned()));
+        }
+    };
+    let mut are_free = true;
+    for node in nodes.values() {
+        let group = draft.groups.iter().find(|group| group.name == node.group);
+        let group_span =
+            || group.and_then(|group| group.was.as_ref()).map(|(_, span)| span.clone());
+        let mut judge = |from: String, is_defined: bool, span: Option<Range<usize>>| {
+            if is_defined {
+                let message = format!("`{from}` is still defined, so nothing else was called so");
+                let help = "take the old one out of the definition, or take `was` out: then this one begins anew";
+                refuse(span, Code::WasDefined, message, "it has that name now", help);
+                are_free = false;
+            } else if !seen.insert(from.clone()) {
+                let message = format!("two nodes or mounts say that they were `{from}`");
+                let help = "what was there can become only one of them";
+                refuse(span, Code::WasTwice, message, "the second one", help);
+                are_free = false;
+            }
+        };
+        if let Some(was) = &node.was {
+            judge(was.to_string(), nodes.contains_key(was), group_span());
+        }
+        for mount in node.mounts.values() {
+            let Some(was) = &mount.was else { continue };
+            let is_defined =
+                nodes.get(&was.node).is_some_and(|node| node.mounts.contains_key(&was.mount));
+            let draft =
+                group.and_then(|group| group.mounts.iter().find(|it| it.name() == &mount.name));
+            let span = draft.and_then(MountDraft::former_span).or_else(group_span);
+            judge(was.to_string(), is_defined, span);
+        }
+    }
+    are_free
 }
 
 fn long_name(group: &GroupDraft, error: &InvalidName) -> Diagnostic {

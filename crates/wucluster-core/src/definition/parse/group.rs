@@ -10,6 +10,7 @@ use super::section::{Field, Section, Sink};
 use super::source::Source;
 use super::value;
 use crate::definition::code::Code;
+use crate::definition::diagnostic::shown;
 use crate::definition::{Hook, MachineDefinition, NodeHooks};
 use crate::ids::NodeName;
 
@@ -56,6 +57,8 @@ pub(super) struct GroupDraft {
     pub(super) count: Option<u32>,
     /// Where the count stands.
     pub(super) count_span: Option<Range<usize>>,
+    /// What it was called before, and where that stands.
+    pub(super) was: Option<(String, Range<usize>)>,
     /// The line of its name.
     pub(super) line: usize,
     /// Its mounts.
@@ -107,6 +110,7 @@ pub(super) fn read(
     let count_field = section.field("count");
     let count_span = count_field.as_ref().map(|field| field.span.clone());
     let count = count_field.map(|field| count(&field, sink));
+    let was = section.field("was").and_then(|field| former(&field, sink));
     let settings = GroupSettings::read(&section, sink);
     let mounts = mount::read_all(source, &section, mount_defaults, sink);
     has_name.ok()?;
@@ -120,10 +124,25 @@ pub(super) fn read(
         key: field.key.clone(),
         count,
         count_span,
+        was,
         line,
         mounts,
         settings,
     })
+}
+
+/// Reads what a group was called before.
+fn former(field: &Field<'_, '_>, sink: &mut Sink) -> Option<(String, Range<usize>)> {
+    let text = field.string(sink)?;
+    match NodeName::new(text) {
+        Ok(_) => Some((text.to_owned(), field.span.clone())),
+        Err(error) => {
+            let message = format!("`{}` is not a node group's former name", shown(text));
+            let diagnostic = field.error(Code::WasForm, message, error.reason);
+            sink.push(diagnostic.help("write the name that its table had: `[node.NAME]`"));
+            None
+        }
+    }
 }
 
 fn count(field: &Field<'_, '_>, sink: &mut Sink) -> Option<u32> {

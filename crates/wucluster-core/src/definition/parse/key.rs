@@ -81,6 +81,7 @@ impl Kind {
             ],
             Self::Group => &[
                 "count",
+                "was",
                 "image",
                 "type",
                 "memory",
@@ -107,6 +108,7 @@ impl Kind {
                 "group",
                 "mode",
                 "from",
+                "was",
                 "volume-type",
                 "iops",
                 "throughput",
@@ -194,6 +196,9 @@ impl Kind {
                 ("user", "owner"),
                 ("permissions", "mode"),
                 ("snapshot", "from"),
+                ("renamed", "was"),
+                ("formerly", "was"),
+                ("moved", "was"),
                 ("volume_type", "volume-type"),
                 ("encrypt", "encrypted"),
                 ("kms", "kms-key"),
@@ -302,7 +307,7 @@ fn misplaced_help(here: Kind, key: &str, there: Kind) -> String {
         (Kind::Defaults, "count") => {
             "each node group has its own count: `[node.NAME]`, then `count = 3`".to_owned()
         }
-        (Kind::DefaultsMount, "at" | "from") => {
+        (Kind::DefaultsMount, "at" | "from" | "was") => {
             format!("each mount has its own `{key}`: `[node.NAME.mount.NAME]`")
         }
         _ => format!("`{key}` belongs to {}", there.header()),

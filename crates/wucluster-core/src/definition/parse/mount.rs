@@ -13,7 +13,7 @@ use crate::definition::code::Code;
 use crate::definition::diagnostic::{Diagnostic, shown};
 use crate::definition::mount_point::{MountPointFault, check_mount_point};
 use crate::definition::{EbsVolume, FilesystemKind, MountDefinition, Size};
-use crate::ids::{MountName, SnapshotId};
+use crate::ids::{MountKey, MountName, NodeName, SnapshotId};
 
 /// Most mounts of one node.
 ///
@@ -58,6 +58,8 @@ pub(super) struct MountDraft {
     at: Option<Place>,
     settings: MountSettings,
     from: Option<Begin>,
+    was: Option<Was>,
+    was_span: Option<Range<usize>>,
     line: usize,
 }
 
@@ -67,6 +69,15 @@ enum Begin {
     All(SnapshotId),
     /// In the order of the nodes; `None`: blank.
     Each(Vec<Option<SnapshotId>>, Range<usize>),
+}
+
+/// What a mount was called before.
+#[derive(Debug)]
+enum Was {
+    /// Another name on the same node, whatever that one was called.
+    Name(MountName),
+    /// In the order of the nodes; `None`: this one had no other name.
+    Keys(Vec<Option<MountKey>>, Range<usize>),
 }
 
 /// A mount point with its place in the file.
@@ -94,13 +105,50 @@ impl MountDraft {
         false
     }
 
-    /// Returns the finished mount of the node with that number in its group, from 0 on, if all that it needs is there.
+    /// Passes a mount whose former names on other nodes are as many as the nodes of its group.
+    pub(super) fn check_former_count(&self, count: Option<u32>, sink: &mut Sink) -> bool {
+        let Some(Was::Keys(list, span)) = &self.was else { return true };
+        let nodes = usize::try_from(count.unwrap_or(1)).unwrap_or(usize::MAX);
+        if list.len() == nodes {
+            return true;
+        }
+        let message =
+            format!("`was` of mount `{}` has not one former name for each node", self.name);
+        let label = format!("{} for {nodes}", list.len());
+        sink.push(
+            Diagnostic::new(Code::WasCount, message).at(span.clone(), label).help(
+                "write a list with one `NODE/MOUNT` for each node of the group, `\"\"` for one that had no other name",
+            ),
+        );
+        false
+    }
+
+    /// Returns its name.
+    pub(super) fn name(&self) -> &MountName {
+        &self.name
+    }
+
+    /// Returns where it says what the mount was called before.
+    pub(super) fn former_span(&self) -> Option<Range<usize>> {
+        self.was_span.clone()
+    }
+
+    /// Returns the finished mount of the node with that number in its group, from 0 on, if all that it needs is there;
+    /// `before` is what that node was called before it was renamed, or is called.
     pub(super) fn finish(
         &self,
         defaults: &MountSettings,
         number: usize,
+        before: Before<'_>,
     ) -> Option<MountDefinition> {
         let own = &self.settings;
+        let of_node =
+            |mount: &MountName| MountKey { node: before.node.clone(), mount: mount.clone() };
+        let was = match &self.was {
+            Some(Was::Name(name)) => Some(of_node(name)),
+            Some(Was::Keys(list, _)) => list.get(number).cloned().flatten(),
+            None => before.is_renamed.then(|| of_node(&self.name)),
+        };
         let from = self.from.as_ref().and_then(|from| match from {
             Begin::All(snapshot) => Some(snapshot.clone()),
             Begin::Each(list, _) => list.get(number).cloned().flatten(),
@@ -120,10 +168,20 @@ impl MountDraft {
             group: own.group.as_ref().or(defaults.group.as_ref()).cloned(),
             mode: own.mode.or(defaults.mode),
             from,
+            was,
             ebs: ec2::volume_or(&own.ebs, &defaults.ebs),
             line: self.line,
         })
     }
+}
+
+/// What a node was called before.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Before<'a> {
+    /// Its former name; its name, if it had none.
+    pub(super) node: &'a NodeName,
+    /// Whether it had another name.
+    pub(super) is_renamed: bool,
 }
 
 /// Reads the mounts of a node group in the order of the file.
@@ -197,8 +255,11 @@ fn read(
         section.missing(source, "size", "size = \"40 GiB\"", sink);
     }
     let from = section.field("from").and_then(|field| begin(&field, sink));
+    let was_field = section.field("was");
+    let was_span = was_field.as_ref().map(|field| field.span.clone());
+    let was = was_field.and_then(|field| former(&field, sink));
     let line = source.line(section.key.start);
-    Some(MountDraft { name: name.ok()?, at, settings, from, line })
+    Some(MountDraft { name: name.ok()?, at, settings, from, was, was_span, line })
 }
 
 /// Reads what a mount begins from: a snapshot, or a list of them.
@@ -214,6 +275,49 @@ fn begin(field: &Field<'_, '_>, sink: &mut Sink) -> Option<Begin> {
         });
     }
     Some(Begin::Each(list, field.span.clone()))
+}
+
+/// Reads what a mount was called before: a name on its node, `NODE/MOUNT`, or a list of these.
+fn former(field: &Field<'_, '_>, sink: &mut Sink) -> Option<Was> {
+    let Some(items) = field.items() else {
+        let text = field.string(sink)?;
+        if text.contains('/') {
+            return Some(Was::Keys(vec![Some(former_key(field, sink)?)], field.span.clone()));
+        }
+        return match MountName::new(text) {
+            Ok(name) => Some(Was::Name(name)),
+            Err(error) => {
+                sink.push(no_former_name(field, text, error.reason));
+                None
+            }
+        };
+    };
+    let mut list = Vec::with_capacity(items.len());
+    for item in items {
+        list.push(match item.value.as_str() {
+            Some("") => None,
+            _ => Some(former_key(&item, sink)?),
+        });
+    }
+    Some(Was::Keys(list, field.span.clone()))
+}
+
+fn former_key(field: &Field<'_, '_>, sink: &mut Sink) -> Option<MountKey> {
+    let text = field.string(sink)?;
+    match MountKey::try_from(text.to_owned()) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            sink.push(no_former_name(field, text, error.reason));
+            None
+        }
+    }
+}
+
+fn no_former_name(field: &Field<'_, '_>, text: &str, reason: &str) -> Diagnostic {
+    let message = format!("`{}` is not a mount's former name", shown(text));
+    field.error(Code::WasForm, message, reason).help(
+        "write the name that it had on its node, such as `was = \"scratch\"`, or where it was, such as `was = \"chief/scratch\"`",
+    )
 }
 
 /// Makes the diagnostic for a name that breaks the rule for names.

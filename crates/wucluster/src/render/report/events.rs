@@ -43,7 +43,9 @@ fn of_fact(fact: &Fact) -> Option<Subject> {
         | Fact::Open { subject, .. }
         | Fact::Heard { subject, .. }
         | Fact::Settled { subject, .. }
-        | Fact::Lives { subject, .. } => Some(subject.clone()),
+        | Fact::Lives { subject, .. }
+        | Fact::Renaming { to: subject, .. }
+        | Fact::Renamed { to: subject, .. } => Some(subject.clone()),
         Fact::Attached { mount, .. }
         | Fact::Sealing { mount, .. }
         | Fact::Strange { mount, .. }
@@ -117,6 +119,8 @@ fn fact_in_words(fact: &Fact) -> String {
         Fact::Heard { request, .. } => format!("the last try was answered: {request}"),
         Fact::Settled { request, .. } => format!("this comes no more: {request}"),
         Fact::Lives { id, .. } => format!("{id} lives"),
+        Fact::Renaming { from, .. } => format!("what was {from} is about to have this name"),
+        Fact::Renamed { from, .. } => format!("all that was {from} has this name"),
         Fact::Ended { id } => format!("{id} was seen to end"),
         Fact::Vanished { id } => format!("{id} was not seen for so long that it counts as gone"),
         Fact::Attached { volume, instance, .. } => {
