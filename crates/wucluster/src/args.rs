@@ -523,6 +523,12 @@ pub(crate) struct DoctorArgs {
     /// Exits with 3 when something is wrong, for timers
     #[arg(long)]
     pub(crate) report: bool,
+    /// Mends what a command of ours can mend, one by one, after a question each
+    ///
+    /// What has left the definition is put away, and what belongs to another store is adopted. What is to be deleted by the
+    /// cloud's own tool is only told: nobody but you can say which one is meant.
+    #[arg(long, conflicts_with_all = ["report", "json", "yes"])]
+    pub(crate) fix: bool,
 }
 
 /// What `iam-policy` takes.

@@ -196,11 +196,14 @@ pub(crate) const DOCTOR: &str = "\
 Examples:
   wucluster doctor
   wucluster doctor --report      for a timer: exits with 3 when something is wrong
+  wucluster doctor --fix         mends what it can, after a question each
   wucluster doctor --permissions what you may do on AWS; nothing is done
 
 Looks at ssh, at the store with its journals and its lease, at the cloud, and for what carries the cluster's tag and belongs \
-to no node or mount, is there twice, or failed and is of no use. Nothing is changed.
-Exit codes: 0, 3 with --report something is wrong, 6 something is not permitted.";
+to no node or mount, is there twice, or failed and is of no use. Nothing is changed, unless `--fix` is there and you say yes: it \
+puts away what left the definition, and adopts what belongs to another store. What is to be deleted by the cloud's own tool is \
+told only.
+Exit codes: 0, 3 with --report something is wrong, 6 something is not permitted, 8 with --fix there is nobody to ask.";
 
 pub(crate) const IAM_POLICY: &str = "\
 Examples:

@@ -74,7 +74,7 @@ fn subject_of(definition: &ClusterDefinition, name: &str) -> Result<Subject, Fau
     })
 }
 
-async fn take_over(
+pub(crate) async fn take_over(
     session: &Session,
     site: &Site,
     definition: &ClusterDefinition,

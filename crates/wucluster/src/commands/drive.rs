@@ -57,7 +57,7 @@ pub(crate) async fn drive(
 }
 
 /// Drives a cluster whose clouds and store are open.
-async fn drive_on(
+pub(crate) async fn drive_on(
     session: &Session,
     site: &Site,
     definition: &ClusterDefinition,

@@ -54,6 +54,28 @@ pub(crate) struct Finding {
     pub(crate) what: String,
     /// What to do about it.
     pub(crate) fix: Option<String>,
+    /// Which command of ours does that.
+    #[serde(skip)]
+    pub(crate) remedy: Option<Remedy>,
+}
+
+/// A command of ours that mends what was found, after its own question.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Remedy {
+    /// `adopt`.
+    Adopt,
+    /// `put-away --only` this part.
+    PutAway(String),
+}
+
+impl Remedy {
+    /// Returns the command, without the program's name.
+    pub(crate) fn command(&self) -> String {
+        match self {
+            Self::Adopt => "adopt".to_owned(),
+            Self::PutAway(part) => format!("put-away --only {part}"),
+        }
+    }
 }
 
 impl Finding {
@@ -62,7 +84,7 @@ impl Finding {
         about: impl Into<String>,
         what: impl Into<String>,
     ) -> Self {
-        Self { about: about.into(), verdict, what: what.into(), fix: None }
+        Self { about: about.into(), verdict, what: what.into(), fix: None, remedy: None }
     }
 
     pub(crate) fn ok(about: impl Into<String>, what: impl Into<String>) -> Self {
@@ -71,6 +93,11 @@ impl Finding {
 
     pub(crate) fn wrong(about: impl Into<String>, what: impl Into<String>) -> Self {
         Self::new(Standing::Wrong, about, what)
+    }
+
+    /// Names the command that mends it.
+    pub(crate) fn mended_by(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
     }
 
     pub(crate) fn fix(self, fix: impl Into<String>) -> Self {
