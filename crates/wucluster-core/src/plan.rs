@@ -9,7 +9,8 @@ use crate::definition::{ClusterDefinition, Size};
 use crate::demand::{Demand, Verdict};
 use crate::ids::{NodeName, Subject};
 use crate::interlock::{Cleared, Hold};
-use crate::observation::{MountObservation, NodeObservation, Observation};
+use crate::observation::{MountObservation, NodeObservation, Observation, VolumeSeen};
+use crate::planner::kept_as_made;
 use crate::scope::Scope;
 use crate::time::Timestamp;
 
@@ -108,7 +109,7 @@ impl Plan {
             rows.push(self.node_row(&notes, node, observation));
             let mounts = observation.mounts_of(&node.name);
             for mount in mounts.filter(|mount| mount.is_defined || !mount.volumes.is_empty()) {
-                rows.push(self.mount_row(&notes, definition, mount));
+                rows.push(self.mount_row(&notes, definition, observation, mount));
             }
         }
         rows
@@ -159,6 +160,7 @@ impl Plan {
         &self,
         notes: &Notes<'_>,
         definition: &ClusterDefinition,
+        observation: &Observation,
         mount: &MountObservation,
     ) -> Row {
         let wanted = self.scope.of_mount(self.demand, mount);
@@ -182,14 +184,8 @@ impl Plan {
                 row.id = volume
                     .map(|volume| volume.id.to_string())
                     .or_else(|| newest.map(|snapshot| snapshot.id.to_string()));
-                if let (Some(volume), Some(defined), None) =
-                    (volume, definition.mount(&mount.key), &row.note)
-                    && volume.size < defined.size
-                {
-                    row.note = Some(format!(
-                        "its volume has {}, the definition says {}: it is not grown yet",
-                        volume.size, defined.size
-                    ));
+                if let (Some(volume), None) = (volume, &row.note) {
+                    row.note = of_definition(definition, observation, mount, volume);
                 }
                 row.size = volume
                     .map(|volume| volume.size)
@@ -197,6 +193,24 @@ impl Plan {
             },
         )
     }
+}
+
+/// Says where what is there is not as the definition has it: what is going to be grown, and what stays as it was made.
+fn of_definition(
+    definition: &ClusterDefinition,
+    observation: &Observation,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+) -> Option<String> {
+    let defined = definition.mount(&mount.key)?;
+    let mut told = kept_as_made(definition, mount, volume);
+    if volume.size < defined.size {
+        let (is, wanted) = (volume.size, defined.size);
+        told.insert(0, format!("its volume has {is}, defined are {wanted}: a launch grows it"));
+    } else if let Some(room) = observation.room_of(mount).filter(|room| room.is_short()) {
+        told.insert(0, format!("its file system has {room}: a launch grows it"));
+    }
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// What a plan says of each subject.
