@@ -9,8 +9,8 @@ use crate::definition::{ClusterDefinition, Size};
 use crate::demand::{Demand, Verdict};
 use crate::ids::{NodeName, Subject};
 use crate::interlock::{Cleared, Hold};
-use crate::observation::{MountObservation, NodeObservation, Observation, VolumeSeen};
-use crate::planner::kept_as_made;
+use crate::observation::{MountObservation, NodeObservation, Observation};
+use crate::planner::differences;
 use crate::scope::Scope;
 use crate::time::Timestamp;
 
@@ -185,7 +185,9 @@ impl Plan {
                     .map(|volume| volume.id.to_string())
                     .or_else(|| newest.map(|snapshot| snapshot.id.to_string()));
                 if let (Some(volume), None) = (volume, &row.note) {
-                    row.note = of_definition(definition, observation, mount, volume);
+                    let told = differences(definition, observation, mount, volume);
+                    let told: Vec<String> = told.into_iter().map(|one| one.what).collect();
+                    row.note = (!told.is_empty()).then(|| told.join("; "));
                 }
                 row.size = volume
                     .map(|volume| volume.size)
@@ -193,24 +195,6 @@ impl Plan {
             },
         )
     }
-}
-
-/// Says where what is there is not as the definition has it: what is going to be grown, and what stays as it was made.
-fn of_definition(
-    definition: &ClusterDefinition,
-    observation: &Observation,
-    mount: &MountObservation,
-    volume: &VolumeSeen,
-) -> Option<String> {
-    let defined = definition.mount(&mount.key)?;
-    let mut told = kept_as_made(definition, mount, volume);
-    if volume.size < defined.size {
-        let (is, wanted) = (volume.size, defined.size);
-        told.insert(0, format!("its volume has {is}, defined are {wanted}: a launch grows it"));
-    } else if let Some(room) = observation.room_of(mount).filter(|room| room.is_short()) {
-        told.insert(0, format!("its file system has {room}: a launch grows it"));
-    }
-    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// What a plan says of each subject.

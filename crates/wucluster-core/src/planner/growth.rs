@@ -7,7 +7,7 @@ use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
 use crate::ids::Subject;
 use crate::interlock::{Context, Refusal};
-use crate::observation::{FilesystemState, MountObservation, Observed, VolumeSeen};
+use crate::observation::{FilesystemState, MountObservation, Observation, Observed, VolumeSeen};
 use crate::plan::WaitOn;
 
 /// How long a growth that was answered well may take to show itself before it is asked for once more.
@@ -55,30 +55,53 @@ pub(super) fn filesystem_grown(
     pace::attempt(ctx, Action::Shell(ShellAction::GrowFilesystem { mount, serial, at, size }))
 }
 
-/// Tells what of a mount's definition no volume that holds data is changed to, a sentence each: it would have to be made
-/// smaller, made anew in another zone, or formatted. Empty where there is nothing of the kind.
+/// Where what is there is not as the definition has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What is so, and what comes of it, in one line without the subject.
+    pub what: String,
+    /// How a person would bring it about, where no demand does; `None`: a launch does.
+    pub by_hand: Option<&'static str>,
+}
+
+/// Tells where a mount's volume is not as the definition has it: what a launch grows, and what stays as it was made, since
+/// it would have to be made smaller, made anew in another zone, or formatted.
 #[must_use]
-pub fn kept_as_made(
+pub fn differences(
     definition: &ClusterDefinition,
+    observation: &Observation,
     mount: &MountObservation,
     volume: &VolumeSeen,
-) -> Vec<String> {
+) -> Vec<Difference> {
     let mut told = Vec::new();
     let Some(defined) = definition.mount(&mount.key) else { return told };
-    if volume.size > defined.size {
-        let (is, wanted) = (volume.size, defined.size);
-        told.push(format!("it keeps its {is}, defined are {wanted}: a volume never shrinks"));
+    let (is, wanted) = (volume.size, defined.size);
+    if is < wanted {
+        let what = format!("its volume has {is}, defined are {wanted}: a launch grows it");
+        told.push(Difference { what, by_hand: None });
+    } else if let Some(room) = observation.room_of(mount).filter(|room| room.is_short()) {
+        let what = format!("its file system has {room}: a launch grows it");
+        told.push(Difference { what, by_hand: None });
+    }
+    if is > wanted {
+        let what = format!("it keeps its {is}, defined are {wanted}: no volume shrinks");
+        told.push(Difference { what, by_hand: Some(COPY) });
     }
     if let Some((kind, _)) = volume.tags.filesystem()
         && kind != defined.fs.as_str()
     {
         let wanted = defined.fs.as_str();
-        told.push(format!("it stays {kind}, defined is {wanted}: data is never formatted"));
+        let what = format!("it stays {kind}, defined is {wanted}: no data is formatted");
+        told.push(Difference { what, by_hand: Some(COPY) });
     }
     if let (Some(zone), Some(wanted)) = (&volume.zone, &definition.zone)
         && zone != wanted
     {
-        told.push(format!("it stays in {zone}, defined is {wanted}: a volume never moves"));
+        let what = format!("it stays in {zone}, defined is {wanted}: no volume moves");
+        told.push(Difference { what, by_hand: Some("put it away with its node, and launch") });
     }
     told
 }
+
+/// How a mount gets less room, or another file system.
+const COPY: &str = "define a new mount so, launch, copy its files there, and take this one out";

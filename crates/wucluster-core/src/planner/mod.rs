@@ -13,7 +13,7 @@ mod probe;
 
 use std::collections::BTreeSet;
 
-pub use growth::kept_as_made;
+pub use growth::{Difference, differences};
 pub use identity::filesystem_uuid;
 pub use probe::{Ask, probe_request};
 

@@ -108,7 +108,7 @@ type Way = fn(&Context<'_>, &MountObservation, &VolumeSeen) -> Result<Step, Refu
 
 /// Says whether the definition would have a mount's volume made otherwise by now. What is there stays what it is all the
 /// same: it may be grown, and nothing else of its size, its zone and its file system changes but by a person's hands
-/// ([`growth::kept_as_made`]).
+/// ([`growth::differences`]).
 fn is_defined_otherwise(ctx: &Context<'_>, mount: &MountObservation, volume: &VolumeSeen) -> bool {
     let Some(defined) = ctx.definition.mount(&mount.key) else { return false };
     let zone = ctx.definition.zone.as_ref();
