@@ -295,10 +295,8 @@ fn mounts_grow_with_the_data() {
     let before = site.on("chief", HASHES);
     let room = |gib: u32| {
         let told = site.on("chief", "df -BM --output=size /mnt/home /mnt/data | tail -n +2");
-        let sizes: Vec<u32> = told
-            .lines()
-            .map(|line| line.trim().trim_end_matches('M').parse().unwrap())
-            .collect();
+        let sizes: Vec<u32> =
+            told.lines().map(|line| line.trim().trim_end_matches('M').parse().unwrap()).collect();
         // What a file system keeps for itself is no room.
         let fits = |size: &u32| *size <= gib * 1024 && *size > gib * 1024 * 85 / 100;
         assert!(sizes.len() == 2 && sizes.iter().all(fits), "{gib} GiB: {told}");

@@ -237,8 +237,8 @@ impl World {
             (true, false) => volume.content.examined(),
         };
         let is_mounted = machine.mounts.iter().any(|mounted| &mounted.volume == id);
-        let is_told =
-            is_mounted && !is_broken && matches!(volume.content.shape(), Shape::Filesystem { .. });
+        // Of a broken disk it is told as well: the kernel keeps the superblock of what is mounted.
+        let is_told = is_mounted && matches!(volume.content.shape(), Shape::Filesystem { .. });
         Some(DeviceSeen {
             path: format!("/dev/nvme{number}n1"),
             size_bytes,

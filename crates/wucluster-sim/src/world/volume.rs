@@ -253,7 +253,9 @@ impl World {
             return Err(refuse("InvalidParameterValue", message));
         }
         let mut content = snapshot.content.clone();
-        content.keep_room(snapshot.size);
+        if !snapshot.has_any_size {
+            content.keep_room(snapshot.size);
+        }
         Ok(content)
     }
 
