@@ -37,7 +37,8 @@ calls! {
         DescribeAvailabilityZones DescribeInstanceTypes DescribeInstanceTypeOfferings DescribeSubnets
         DescribeSecurityGroups DescribeKeyPairs
         RunInstances StartInstances TerminateInstances
-        CreateVolume AttachVolume DetachVolume DeleteVolume CreateSnapshot DeleteSnapshot CreateTags;
+        CreateVolume AttachVolume DetachVolume ModifyVolume DeleteVolume CreateSnapshot DeleteSnapshot
+        CreateTags;
     ssm
         GetParameter;
     sts

@@ -24,13 +24,16 @@ use crate::{errors, volumes};
 const WOULD_BE_DONE: &str = "DryRunOperation";
 /// A device name for an attachment that is only asked about; EC2 looks at it last.
 const ANY_DEVICE: &str = "/dev/sdz";
+/// A size for a growth that is only asked about: the largest that all types but one have. Unit: GiB.
+const ANY_SIZE: i32 = 16_384;
 /// What may be asked about only with a thing of the cluster at hand.
-const ABOUT_WHAT_IS_THERE: [Call; 8] = [
+const ABOUT_WHAT_IS_THERE: [Call; 9] = [
     Call::StartInstances,
     Call::TerminateInstances,
     Call::GetConsoleOutput,
     Call::AttachVolume,
     Call::DetachVolume,
+    Call::ModifyVolume,
     Call::DeleteVolume,
     Call::CreateSnapshot,
     Call::CreateTags,
@@ -201,6 +204,10 @@ impl AwsCloud {
                 }
                 Call::DetachVolume => {
                     let request = ec2.detach_volume().volume_id(disk).instance_id(id);
+                    self.verdict(name, request.dry_run(true).send().await.map(drop)).await
+                }
+                Call::ModifyVolume => {
+                    let request = ec2.modify_volume().volume_id(disk).size(ANY_SIZE);
                     self.verdict(name, request.dry_run(true).send().await.map(drop)).await
                 }
                 Call::DeleteVolume => {

@@ -136,6 +136,21 @@ pub(crate) const TABLE: &[Row] = &[
         ErrorClass::Ambiguous,
         "the token is used up; another one is taken",
     ),
+    // Growing.
+    row(
+        &["ModifyVolume"],
+        "IncorrectModificationState",
+        ErrorClass::Retry,
+        "the disk's last change is still under way; it is tried again",
+    ),
+    row(
+        &["ModifyVolume"],
+        "VolumeModificationRateExceeded",
+        ErrorClass::Permanent,
+        "EC2 takes 4 changes of a disk in 24 hours, and each only once the last one is complete: it works as it is; repeat when EC2's words above allow it",
+    ),
+    row(&["ModifyVolume"], "VolumeModificationSizeLimitExceeded", ErrorClass::Permanent, STORAGE),
+    row(&["ModifyVolume"], "MaxIOPSLimitExceeded", ErrorClass::Permanent, STORAGE),
     // Capacity: elsewhere, or later.
     row(
         &["RunInstances", "StartInstances"],

@@ -94,6 +94,7 @@ fn sort<'a>(actions: impl IntoIterator<Item = &'a CloudAction>) -> Vec<Call<'a>>
             | CloudAction::CreateVolume { .. }
             | CloudAction::AttachVolume { .. }
             | CloudAction::DetachVolume { .. }
+            | CloudAction::GrowVolume { .. }
             | CloudAction::CreateSnapshot { .. }
             | CloudAction::DeleteVolume { .. }
             | CloudAction::DeleteSnapshot { .. } => calls.push(Call::One(at, action)),
@@ -219,6 +220,9 @@ impl AwsCloud {
             }
             CloudAction::DetachVolume { volume, instance, mount: _ } => {
                 self.detach_volume(clients, volume, instance).await
+            }
+            CloudAction::GrowVolume { volume, size, mount: _ } => {
+                self.grow_volume(clients, volume, *size).await
             }
             CloudAction::CreateSnapshot { mount, volume, tags } => {
                 self.create_snapshot(clients, mount, volume, tags).await

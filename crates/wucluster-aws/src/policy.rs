@@ -176,6 +176,10 @@ impl Policy {
                     &[self.carries(&Carry::Now)],
                 );
             }
+            Call::ModifyVolume if scope.is_for_away => {}
+            Call::ModifyVolume => {
+                self.add("GrowItsVolumes", call, &[volumes], &[self.carries(&Carry::Now)]);
+            }
             Call::DeleteVolume => {
                 self.add("DeleteItsVolumes", call, &[volumes], &[self.carries(&Carry::Now)]);
             }
@@ -447,7 +451,9 @@ mod tests {
     fn who_may_only_put_away_can_make_nothing_that_costs() {
         let policy = policy(&plain(), PolicyScope { is_for_away: true, ..ALL });
         let actions = actions(&policy);
-        for none in ["RunInstances", "StartInstances", "CreateVolume", "AttachVolume"] {
+        for none in
+            ["RunInstances", "StartInstances", "CreateVolume", "AttachVolume", "ModifyVolume"]
+        {
             assert!(!actions.contains(&format!("ec2:{none}")), "{none}");
         }
         for needed in

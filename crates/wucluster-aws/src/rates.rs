@@ -19,7 +19,7 @@ pub(crate) const fn calls(request: Request) -> RequestBudget {
         | Request::CreateSnapshot
         | Request::DeleteSnapshot => (100, 5),
         Request::CreateTags => (100, 10),
-        Request::AttachVolume | Request::DetachVolume => (50, 5),
+        Request::AttachVolume | Request::DetachVolume | Request::ModifyVolume => (50, 5),
     };
     RequestBudget { capacity, refill_per_second }
 }
@@ -37,10 +37,11 @@ pub(crate) enum Request {
     CreateTags,
     AttachVolume,
     DetachVolume,
+    ModifyVolume,
 }
 
 impl Request {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::RunInstances,
         Self::StartInstances,
         Self::TerminateInstances,
@@ -51,6 +52,7 @@ impl Request {
         Self::CreateTags,
         Self::AttachVolume,
         Self::DetachVolume,
+        Self::ModifyVolume,
     ];
 
     /// Returns EC2's name of it.
@@ -66,6 +68,7 @@ impl Request {
             Self::CreateTags => "CreateTags",
             Self::AttachVolume => "AttachVolume",
             Self::DetachVolume => "DetachVolume",
+            Self::ModifyVolume => "ModifyVolume",
         }
     }
 }
@@ -88,7 +91,8 @@ pub(crate) fn actions(name: &str) -> Option<RequestBudget> {
         | Request::CreateSnapshot
         | Request::DeleteSnapshot
         | Request::AttachVolume
-        | Request::DetachVolume => Some(calls(request)),
+        | Request::DetachVolume
+        | Request::ModifyVolume => Some(calls(request)),
     }
 }
 

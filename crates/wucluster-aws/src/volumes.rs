@@ -132,6 +132,26 @@ impl AwsCloud {
         self.heard(Request::DetachVolume, answer).await.map(|_| Receipt::Accepted)
     }
 
+    /// Makes a volume larger, in use or not. EC2 refuses a smaller size. Each call that it takes counts of the few a day.
+    ///
+    /// Source: EC2 API reference, `ModifyVolume`; EBS user guide, "Modify an Amazon EBS volume".
+    pub(crate) async fn grow_volume(
+        &self,
+        clients: &Clients,
+        volume: &VolumeId,
+        size: Size,
+    ) -> Result<Receipt, CloudError> {
+        self.rates.turn(Request::ModifyVolume).await;
+        let answer = clients
+            .changes
+            .modify_volume()
+            .volume_id(volume.as_str())
+            .size(i32::try_from(size.gib()).unwrap_or(i32::MAX))
+            .send()
+            .await;
+        self.heard(Request::ModifyVolume, answer).await.map(|_| Receipt::Accepted)
+    }
+
     /// Sets the same tags on volumes, all in one call.
     pub(crate) async fn tag_all(
         &self,

@@ -25,6 +25,7 @@ const DIVERGENCES: &[(&str, &str)] = &[
     ("the_same_token_gives_the_same_volume", "it heeds no token"),
     ("a_used_token_with_other_parameters_is_refused", "it heeds no token"),
     ("the_token_of_a_deleted_volume_is_burned", "it heeds no token"),
+    ("a_volume_never_shrinks", "it makes the volume smaller"),
     ("an_attached_volume_is_not_attached_again", "it attaches what is attached"),
     ("a_free_volume_cannot_be_detached", "it says InvalidAttachment.NotFound, not IncorrectState"),
     ("a_volume_smaller_than_its_snapshot_is_refused", "it makes the volume smaller"),

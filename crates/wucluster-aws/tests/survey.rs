@@ -223,6 +223,11 @@ async fn each_call_of_the_list_is_made() {
             volume: volume.clone(),
             instance: instance.clone(),
         },
+        CloudAction::GrowVolume {
+            mount: mount.clone(),
+            volume: volume.clone(),
+            size: Size::from_gib(8),
+        },
         CloudAction::CreateSnapshot {
             mount: mount.clone(),
             volume: volume.clone(),

@@ -96,6 +96,11 @@ fn delete() -> CloudAction {
     CloudAction::DeleteVolume { mount: mount(), volume: VolumeId::new("vol-1"), kept_by: None }
 }
 
+fn grow() -> CloudAction {
+    let volume = VolumeId::new("vol-1");
+    CloudAction::GrowVolume { mount: mount(), volume, size: Size::from_gib(80) }
+}
+
 fn prune() -> CloudAction {
     let (snapshot, kept_by) = (SnapshotId::new("snap-1"), SnapshotId::new("snap-2"));
     CloudAction::DeleteSnapshot { mount: mount(), snapshot, kept_by }
@@ -169,6 +174,9 @@ async fn each_refusal_has_its_class() {
         (snapshot(), 400, "SnapshotCreationPerVolumeRateExceeded", "Too soon.", Retry),
         (snapshot(), 400, "ConcurrentSnapshotLimitExceeded", "Too many.", Retry),
         (snapshot(), 400, "SnapshotLimitExceeded", "Too many.", Permanent),
+        (grow(), 400, "IncorrectModificationState", "vol-1 is modifying.", Retry),
+        (grow(), 400, "VolumeModificationRateExceeded", "Wait at least 6 hours.", Permanent),
+        (grow(), 400, "InvalidParameterValue", "New size cannot be smaller.", Permanent),
         (prune(), 400, "InvalidSnapshot.InUse", "snap-1 is in use by ami-1", Permanent),
         (prune(), 503, "RequestLimitExceeded", "Request limit exceeded.", Retry),
         (prune(), 500, "InternalError", "An internal error has occurred", Ambiguous),

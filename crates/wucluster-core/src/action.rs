@@ -155,6 +155,15 @@ pub enum CloudAction {
         /// What to set; other tags stay.
         tags: Tags,
     },
+    /// Makes a volume larger, in use or not; what is on it stays as it is. One that has this size or more: success.
+    GrowVolume {
+        /// The mount.
+        mount: MountKey,
+        /// The volume.
+        volume: VolumeId,
+        /// How large it becomes.
+        size: Size,
+    },
     /// Takes a snapshot. Each call makes another one: never retried without a look.
     CreateSnapshot {
         /// The mount.
@@ -196,6 +205,7 @@ impl CloudAction {
             | Self::AttachVolume { mount, .. }
             | Self::DetachVolume { mount, .. }
             | Self::TagVolume { mount, .. }
+            | Self::GrowVolume { mount, .. }
             | Self::CreateSnapshot { mount, .. }
             | Self::DeleteVolume { mount, .. }
             | Self::DeleteSnapshot { mount, .. } => Subject::Mount(mount.clone()),
@@ -214,6 +224,7 @@ impl CloudAction {
             | Self::AttachVolume { .. }
             | Self::DetachVolume { .. }
             | Self::TagVolume { .. }
+            | Self::GrowVolume { .. }
             | Self::Adopt { .. } => Hazard::Changes,
             Self::TerminateInstance { .. }
             | Self::DeleteVolume { .. }
@@ -232,6 +243,7 @@ impl CloudAction {
             Self::AttachVolume { .. } => "AttachVolume",
             Self::DetachVolume { .. } => "DetachVolume",
             Self::TagVolume { .. } | Self::Adopt { .. } => "CreateTags",
+            Self::GrowVolume { .. } => "ModifyVolume",
             Self::CreateSnapshot { .. } => "CreateSnapshot",
             Self::DeleteVolume { .. } => "DeleteVolume",
             Self::DeleteSnapshot { .. } => "DeleteSnapshot",
@@ -267,6 +279,9 @@ impl fmt::Display for CloudAction {
                 Ok(())
             }
             Self::Adopt { subject, id, .. } => write!(f, "adopt {id} as {subject}'s"),
+            Self::GrowVolume { mount, volume, size } => {
+                write!(f, "grow {volume} of {mount} to {size}")
+            }
             Self::CreateSnapshot { mount, volume, .. } => {
                 write!(f, "take a snapshot of {volume} of {mount}")
             }
@@ -327,6 +342,19 @@ pub enum ShellAction {
         /// Hooks to run first; a blocking no leaves it mounted.
         before: Vec<Hook>,
     },
+    /// Grows a mounted file system to the size of its device, without unmounting it. The node waits for a moment until
+    /// its kernel shows the device with its new size, and refuses what is not mounted whole at its place. One that fills
+    /// its device already: success.
+    GrowFilesystem {
+        /// The mount.
+        mount: MountKey,
+        /// Serial number of the device.
+        serial: String,
+        /// The mount point.
+        at: String,
+        /// The size that the device is to have.
+        size: Size,
+    },
 }
 
 impl ShellAction {
@@ -336,7 +364,8 @@ impl ShellAction {
         match self {
             Self::MakeFilesystem { mount, .. }
             | Self::Mount { mount, .. }
-            | Self::Unmount { mount, .. } => mount,
+            | Self::Unmount { mount, .. }
+            | Self::GrowFilesystem { mount, .. } => mount,
         }
     }
 
@@ -345,7 +374,9 @@ impl ShellAction {
     pub fn hazard(&self) -> Hazard {
         match self {
             Self::MakeFilesystem { .. } => Hazard::Destroys,
-            Self::Mount { .. } | Self::Unmount { .. } => Hazard::Changes,
+            Self::Mount { .. } | Self::Unmount { .. } | Self::GrowFilesystem { .. } => {
+                Hazard::Changes
+            }
         }
     }
 
@@ -356,6 +387,7 @@ impl ShellAction {
             Self::MakeFilesystem { .. } => "mkfs",
             Self::Mount { .. } => "mount",
             Self::Unmount { .. } => "umount",
+            Self::GrowFilesystem { .. } => "growfs",
         }
     }
 
@@ -366,7 +398,7 @@ impl ShellAction {
     pub fn time_limit(&self) -> Duration {
         let base = Duration::from_secs(600);
         match self {
-            Self::MakeFilesystem { .. } | Self::Mount { .. } => base,
+            Self::MakeFilesystem { .. } | Self::Mount { .. } | Self::GrowFilesystem { .. } => base,
             Self::Unmount { before, .. } => {
                 before.iter().fold(base, |sum, hook| sum + hook.timeout)
             }
@@ -382,6 +414,9 @@ impl fmt::Display for ShellAction {
             }
             Self::Mount { mount, at, .. } => write!(f, "mount {mount} at {at}"),
             Self::Unmount { mount, .. } => write!(f, "unmount {mount}"),
+            Self::GrowFilesystem { mount, size, .. } => {
+                write!(f, "grow the file system of {mount} to {size}")
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::action::CloudAction;
+use crate::definition::Size;
 use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use crate::observation::AttachmentState;
 use crate::phases::Phases;
@@ -29,6 +30,9 @@ pub struct Memory {
     /// Serial numbers of volumes whose node has carried out an unmount of this drive, and of which no mount was
     /// asked for since: a mount that was asked for earlier is refused there, however late it comes.
     pub fenced: BTreeSet<String>,
+    /// Volumes that were asked in this drive to grow, with the size and when that was answered well: a listing shows it
+    /// when it is done.
+    pub growing: BTreeMap<VolumeId, (Size, Timestamp)>,
     /// Volumes on which a node found something that we did not put there, though they were made blank.
     pub strange: BTreeSet<VolumeId>,
     /// Per mount, in which state its attachment is seen, and since when we have watched it so. The

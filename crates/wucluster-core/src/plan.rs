@@ -10,6 +10,7 @@ use crate::demand::{Demand, Verdict};
 use crate::ids::{NodeName, Subject};
 use crate::interlock::{Cleared, Hold};
 use crate::observation::{MountObservation, NodeObservation, Observation};
+use crate::planner::differences;
 use crate::scope::Scope;
 use crate::time::Timestamp;
 
@@ -108,7 +109,7 @@ impl Plan {
             rows.push(self.node_row(&notes, node, observation));
             let mounts = observation.mounts_of(&node.name);
             for mount in mounts.filter(|mount| mount.is_defined || !mount.volumes.is_empty()) {
-                rows.push(self.mount_row(&notes, definition, mount));
+                rows.push(self.mount_row(&notes, definition, observation, mount));
             }
         }
         rows
@@ -159,6 +160,7 @@ impl Plan {
         &self,
         notes: &Notes<'_>,
         definition: &ClusterDefinition,
+        observation: &Observation,
         mount: &MountObservation,
     ) -> Row {
         let wanted = self.scope.of_mount(self.demand, mount);
@@ -182,14 +184,10 @@ impl Plan {
                 row.id = volume
                     .map(|volume| volume.id.to_string())
                     .or_else(|| newest.map(|snapshot| snapshot.id.to_string()));
-                if let (Some(volume), Some(defined), None) =
-                    (volume, definition.mount(&mount.key), &row.note)
-                    && volume.size < defined.size
-                {
-                    row.note = Some(format!(
-                        "its volume has {}, the definition says {}: it is not grown yet",
-                        volume.size, defined.size
-                    ));
+                if let (Some(volume), None) = (volume, &row.note) {
+                    let told = differences(definition, observation, mount, volume);
+                    let told: Vec<String> = told.into_iter().map(|one| one.what).collect();
+                    row.note = (!told.is_empty()).then(|| told.join("; "));
                 }
                 row.size = volume
                     .map(|volume| volume.size)

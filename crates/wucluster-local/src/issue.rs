@@ -47,6 +47,7 @@ impl LocalCloud {
                 self.detach_volume(held, volume, instance).await
             }
             CloudAction::TagVolume { volume, tags, .. } => self.tag_volume(held, volume, tags),
+            CloudAction::GrowVolume { volume, size, .. } => self.grow_volume(held, volume, *size),
             CloudAction::Adopt { id, tags, .. } => self.adopt(held, id, tags),
             CloudAction::CreateSnapshot { volume, tags, .. } => {
                 self.create_snapshot(held, volume, tags).await

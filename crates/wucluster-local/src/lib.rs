@@ -16,6 +16,7 @@ mod devices;
 mod error;
 mod files;
 mod gc;
+mod grow;
 mod image;
 mod issue;
 mod keys;

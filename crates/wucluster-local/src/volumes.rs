@@ -35,7 +35,7 @@ const BUSY_AFTER: Duration = Duration::from_secs(6);
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 impl LocalCloud {
-    fn volume(&self, held: &Held, id: &VolumeId) -> Result<VolumeRecord, CloudError> {
+    pub(crate) fn volume(&self, held: &Held, id: &VolumeId) -> Result<VolumeRecord, CloudError> {
         let found = self.store.get::<VolumeRecord>(held, id.as_str())?;
         found
             .filter(|record| record.deleted_at.is_none())
@@ -281,7 +281,11 @@ impl LocalCloud {
     }
 
     /// Brings up to date what is known of a volume's content.
-    fn settle_content(&self, held: &Held, record: &mut VolumeRecord) -> Result<(), LocalError> {
+    pub(crate) fn settle_content(
+        &self,
+        held: &Held,
+        record: &mut VolumeRecord,
+    ) -> Result<(), LocalError> {
         if !record.is_creating || record.error.is_some() {
             return Ok(());
         }

@@ -195,5 +195,6 @@ Not listed are the rules that only tell what others refused (`provider-refused`,
 `mounted-elsewhere`, `foreign`): without them nothing is done that is not done with them, and a drive would
 wait instead. That they are told truly is judged on every seed. The rules about hooks (`unmount-refused`,
 `halt-refused`, `not-ready`) are tested in the engine's simulation; one node in four of the days has hooks. The rule of
-`prune` (`snapshot-needed`) is tested there and in the core: no demand deletes a snapshot.
+`prune` (`snapshot-needed`) is tested there and in the core: no demand deletes a snapshot. So is that of growing
+(`never-shrunk`): no plan asks for less.
 ";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use wucluster_core::definition::Size;
 use wucluster_core::observation::Contents;
 
 use crate::digest::Digest;
@@ -36,6 +37,20 @@ pub(crate) struct Write {
     pub(crate) data: String,
 }
 
+/// How large a file system is, where it is not as large as its volume. It is no part of what was written: two contents are
+/// equal whatever it is.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Room(Option<Size>);
+
+impl PartialEq for Room {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Room {}
+
 /// The content of a volume or snapshot; cheap to clone.
 ///
 /// Two contents are equal when they went through the same writes in the same order.
@@ -48,6 +63,8 @@ pub struct Content {
     /// Whether its structure is damaged, so that it cannot be mounted.
     is_torn: bool,
     digest: Digest,
+    #[serde(default)]
+    room: Room,
 }
 
 impl Content {
@@ -141,6 +158,22 @@ impl Content {
             }
             Shape::Other(what) => Contents::Other(what.clone()),
         }
+    }
+
+    /// Returns the size of its file system on a volume of that size.
+    #[must_use]
+    pub fn room(&self, volume: Size) -> Size {
+        self.room.0.unwrap_or(volume)
+    }
+
+    /// Keeps the size that its file system had on a volume of that size, wherever it comes.
+    pub(crate) fn keep_room(&mut self, volume: Size) {
+        self.room.0 = Some(self.room(volume));
+    }
+
+    /// Lets its file system fill a volume of that size.
+    pub(crate) fn fill(&mut self, volume: Size) {
+        self.room.0 = Some(volume);
     }
 
     pub(crate) fn apply(&mut self, write: &Write) {

@@ -45,6 +45,9 @@ pub struct Durations {
     pub reboot: Span,
     /// From `creating` to `available`. Default 1–4 s (CSI driver).
     pub create_volume: Span,
+    /// From the request to grow a volume to its new size. Default 1–8 s (EBS user guide: "seconds").
+    #[serde(default = "modify_volume")]
+    pub modify_volume: Span,
     /// From `attaching` to `attached`. Default 1–4 s (CSI driver).
     pub attach: Span,
     /// From `attached` to the node seeing the device. Default 0–2 s.
@@ -76,6 +79,11 @@ pub struct Durations {
     pub hang: Duration,
 }
 
+/// The default of a world that was written down before volumes could grow.
+const fn modify_volume() -> Span {
+    Span::seconds(1, 8)
+}
+
 impl Default for Durations {
     fn default() -> Self {
         Self {
@@ -85,6 +93,7 @@ impl Default for Durations {
             stop: Span::seconds(5, 60),
             reboot: Span::seconds(20, 60),
             create_volume: Span::seconds(1, 4),
+            modify_volume: modify_volume(),
             attach: Span::seconds(1, 4),
             device: Span::seconds(0, 2),
             detach: Span::seconds(1, 4),
@@ -126,6 +135,7 @@ impl Durations {
             stop: span,
             reboot: span,
             create_volume: span,
+            modify_volume: span,
             attach: span,
             device: span,
             detach: span,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::faults::FaultState;
 
 /// Names of all requests that are counted and limited.
-const REQUESTS: [&str; 17] = [
+const REQUESTS: [&str; 19] = [
     "AttachVolume",
     "CreateSnapshot",
     "CreateTags",
@@ -20,9 +20,11 @@ const REQUESTS: [&str; 17] = [
     "DescribeSnapshots",
     "DescribeVolumes",
     "DetachVolume",
+    "ModifyVolume",
     "RunInstances",
     "StartInstances",
     "TerminateInstances",
+    "growfs",
     "mkfs",
     "mount",
     "probe",

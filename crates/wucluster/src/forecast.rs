@@ -82,6 +82,7 @@ fn in_words(action: &Action) -> String {
             CloudAction::AttachVolume { .. } => "to be attached".to_owned(),
             CloudAction::DetachVolume { .. } => "to be detached".to_owned(),
             CloudAction::TagVolume { .. } => "to be marked first".to_owned(),
+            CloudAction::GrowVolume { size, .. } => format!("to be grown to {size}"),
             CloudAction::Adopt { .. } => "to be adopted".to_owned(),
             CloudAction::CreateSnapshot { .. } => "a snapshot is to be taken".to_owned(),
             CloudAction::DeleteVolume { kept_by: Some(snapshot), .. } => {
@@ -98,6 +99,9 @@ fn in_words(action: &Action) -> String {
             ShellAction::MakeFilesystem { fs, .. } => format!("{fs} is to be made on it"),
             ShellAction::Mount { at, .. } => format!("to be mounted at {at}"),
             ShellAction::Unmount { .. } => "to be unmounted".to_owned(),
+            ShellAction::GrowFilesystem { size, .. } => {
+                format!("its file system is to be grown to {size}")
+            }
         },
     }
 }

@@ -133,6 +133,7 @@ fn device(volume: &VolumeSeen, at: Option<&str>) -> (String, DeviceSeen) {
     let seen = DeviceSeen {
         path: "/dev/nvme1n1".into(),
         size_bytes: volume.size.bytes(),
+        filesystem_bytes: None,
         contents: if mounts.is_some() { Contents::NotExamined } else { contents },
         is_held: Some(mounts.is_some()),
         mounts: mounts.into_iter().collect(),

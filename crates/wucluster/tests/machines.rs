@@ -284,6 +284,52 @@ before-halt = [{ run = "test ! -e /run/busy || { echo a job runs; exit 1; }", ti
 const HASHES: &str = "cd /mnt && sha256sum home/[bn]* data/[bn]*";
 const WRITE: &str = "for m in home data; do dd if=/dev/urandom of=/mnt/$m/bytes bs=1M count=4 status=none; echo $m >/mnt/$m/note; done";
 
+/// A larger size is refused where a running machine has the disk, which stays up as it is; once it is detached, or away, it is
+/// grown, and its file system while it is mounted.
+#[test]
+fn mounts_grow_with_the_data() {
+    let of = |gib: u32| CHIEF.replace("1 GiB", &format!("{gib} GiB"));
+    let site = Site::new(CHIEF);
+    site.run(&["launch"]).expect(0);
+    site.on("chief", WRITE);
+    let before = site.on("chief", HASHES);
+    let room = |gib: u32| {
+        let told = site.on("chief", "df -BM --output=size /mnt/home /mnt/data | tail -n +2");
+        let sizes: Vec<u32> =
+            told.lines().map(|line| line.trim().trim_end_matches('M').parse().unwrap()).collect();
+        // What a file system keeps for itself is no room.
+        let fits = |size: &u32| *size <= gib * 1024 && *size > gib * 1024 * 85 / 100;
+        assert!(sizes.len() == 2 && sizes.iter().all(fits), "{gib} GiB: {told}");
+    };
+    room(1);
+
+    site.define(&of(2));
+    site.run(&["plan", "launched"]).expect(0).says("to be grown to 2 GiB");
+    site.run(&["launch"]).expect(4).says("does not grow while it is plugged in");
+    room(1);
+    assert_eq!(site.on("chief", HASHES), before);
+
+    site.run(&["become", "separated"]).expect(0);
+    site.run(&["launch"]).expect(0);
+    room(2);
+    assert_eq!(site.on("chief", HASHES), before);
+    site.run(&["launch"]).expect(0).says("launched already");
+
+    site.run(&["put-away", "--yes"]).expect(0);
+    site.define(&of(3));
+    site.run(&["launch"]).expect(0);
+    room(3);
+    assert_eq!(site.on("chief", HASHES), before);
+
+    // A smaller size changes nothing.
+    site.define(CHIEF);
+    site.run(&["launch"]).expect(0);
+    site.run(&["status"]).expect(0).says("no volume shrinks");
+    room(3);
+    site.run(&["put-away", "--yes"]).expect(0);
+    site.assert_nothing_is_lost();
+}
+
 /// Launch, write, hold for every reason that a node can give, put away, launch: the data is there; and
 /// a machine that loses its power is brought back with what was synced.
 #[test]

@@ -167,6 +167,8 @@ impl Inner {
                 self.mounts.insert(volume, (node.instance.clone(), seen));
                 Ok(ShellReceipt::default())
             }
+            // They have no file systems that could be too small.
+            ShellAction::GrowFilesystem { .. } => Ok(ShellReceipt::default()),
             ShellAction::Unmount { serial, before, .. } => {
                 let mut receipt = ShellReceipt::default();
                 for hook in before {
@@ -249,6 +251,7 @@ impl NodeShell for Nodes {
             let device = DeviceSeen {
                 path: format!("/dev/disk/by-id/{}", volume.serial()),
                 size_bytes: *size_bytes,
+                filesystem_bytes: None,
                 contents,
                 is_held: Some(mounted.is_some()),
                 mounts: mounted.into_iter().collect(),

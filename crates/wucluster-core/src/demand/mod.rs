@@ -144,6 +144,10 @@ pub enum Clause {
     VolumeAttached,
     /// The mount is mounted at its mount point.
     Mounted,
+    /// The mount's volume is no smaller than the definition says.
+    VolumeGrown,
+    /// The mount's file system fills its volume, as far as its node can tell.
+    FilesystemGrown,
     /// The node's readiness checks pass.
     Ready,
     /// The mount is not mounted anywhere.

@@ -23,11 +23,15 @@ impl Demand {
     #[must_use]
     pub fn mount_clauses(self) -> &'static [Clause] {
         match self {
-            Self::Instantiated => &[Clause::VolumeExists],
-            Self::Attached => &[Clause::VolumeExists, Clause::VolumeAttached],
-            Self::Mounted | Self::Launched => {
-                &[Clause::VolumeExists, Clause::VolumeAttached, Clause::Mounted]
-            }
+            Self::Instantiated => &[Clause::VolumeExists, Clause::VolumeGrown],
+            Self::Attached => &[Clause::VolumeExists, Clause::VolumeAttached, Clause::VolumeGrown],
+            Self::Mounted | Self::Launched => &[
+                Clause::VolumeExists,
+                Clause::VolumeAttached,
+                Clause::Mounted,
+                Clause::VolumeGrown,
+                Clause::FilesystemGrown,
+            ],
             Self::Unmounted => &[Clause::NotMounted],
             Self::Separated | Self::Haltable => &[Clause::NotMounted, Clause::NotAttached],
             Self::RecentlySnapshotted => {
@@ -193,6 +197,8 @@ fn node_clause(clause: Clause, definition: &ClusterDefinition, node: &NodeObserv
         Clause::VolumeExists
         | Clause::VolumeAttached
         | Clause::Mounted
+        | Clause::VolumeGrown
+        | Clause::FilesystemGrown
         | Clause::NotMounted
         | Clause::NotAttached
         | Clause::Snapshotted
@@ -298,6 +304,17 @@ fn mount_clause(
             Observed::Present(state) => Answer::No(state.word().to_owned()),
             Observed::Absent => Answer::No("the machine does not run".to_owned()),
             Observed::Unknown(gap) => Answer::Unknown(gap.why.clone()),
+        },
+        Clause::VolumeGrown => match (mount.volume(), definition.mount(&mount.key)) {
+            (Some(volume), Some(defined)) if volume.size < defined.size => {
+                Answer::No(format!("it has {} of {}", volume.size, defined.size))
+            }
+            (Some(_) | None, _) => Answer::Yes,
+        },
+        // A node that cannot tell is asked for nothing: the file system stays as it is.
+        Clause::FilesystemGrown => match observation.room_of(mount) {
+            Some(room) if room.is_short() => Answer::No(format!("its file system has {room}")),
+            Some(_) | None => Answer::Yes,
         },
         Clause::NotMounted => match &mount.filesystem {
             Observed::Absent => {

@@ -1,7 +1,7 @@
 //! The gate: every request passes here or comes back with its reason.
 
 use super::{
-    Cleared, Hold, Interlock, Refusal, adopt, data, halt, order, ownership, prune, rename,
+    Cleared, Hold, Interlock, Refusal, adopt, data, growth, halt, order, ownership, prune, rename,
 };
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
@@ -188,6 +188,11 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
                 None => Ok(()),
             }
         }
+        CloudAction::GrowVolume { mount, volume, size } => {
+            let seen = ownership::sole_volume(ctx, mount, volume)?;
+            order::attached_to_own(ctx, mount, seen)?;
+            growth::may_grow(ctx, mount, seen, *size)
+        }
         CloudAction::Adopt { subject, id, .. } => adopt::seen(ctx, subject, id),
         CloudAction::CreateSnapshot { mount, volume, .. } => {
             let seen = ownership::sole_volume(ctx, mount, volume)?;
@@ -293,6 +298,20 @@ fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
             let id = volume_of(ctx, mount, serial)?;
             let seen = ownership::sole_volume(ctx, mount, &id)?;
             order::attached_to_own(ctx, mount, seen).map(|_| ())
+        }
+        ShellAction::GrowFilesystem { mount, serial, .. } => {
+            let (seen, state) = device(ctx, mount, serial)?;
+            match state {
+                FilesystemState::Mounted { .. } => growth::is_live(ctx, mount, seen),
+                FilesystemState::NoDevice
+                | FilesystemState::Unmounted { .. }
+                | FilesystemState::MountedElsewhere { .. }
+                | FilesystemState::Held { .. }
+                | FilesystemState::PointTaken { .. } => {
+                    let subject = Subject::Mount(mount.clone());
+                    Err(Refusal::wait(subject, WaitOn::Others, "it must be mounted first"))
+                }
+            }
         }
     }
 }

@@ -54,6 +54,8 @@ interlocks! {
     /// A snapshot on which something stands is not deleted: the newest of its mount, one of a generation that is kept, and
     /// one that a volume, a request or the definition needs.
     SnapshotNeeded = "snapshot-needed",
+    /// A volume is never made smaller.
+    NeverShrunk = "never-shrunk",
     /// The provider failed to take a snapshot.
     SnapshotFailed = "snapshot-failed",
     /// Data was there and its newest snapshot is not to be had: no older or blank one in its place.

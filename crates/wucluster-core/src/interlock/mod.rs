@@ -8,6 +8,7 @@ pub mod adopt;
 mod clear;
 mod cleared;
 pub mod data;
+mod growth;
 pub mod halt;
 mod hold;
 pub mod order;

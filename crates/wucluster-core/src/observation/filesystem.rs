@@ -53,6 +53,10 @@ pub struct DeviceSeen {
     pub path: String,
     /// Its size. Unit: bytes.
     pub size_bytes: u64,
+    /// The size of the file system on it by its own superblock, where it is one that can grow while it is mounted and the
+    /// node was able to tell. Unit: bytes. It may lack a little of its device: what makes no whole group of blocks.
+    #[serde(default)]
+    pub filesystem_bytes: Option<u64>,
     /// What is on it.
     pub contents: Contents,
     /// Where it is mounted, in the node's own mount table.

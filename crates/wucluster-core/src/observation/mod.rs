@@ -56,6 +56,7 @@ mod assemble;
 pub mod attachment;
 pub mod filesystem;
 pub mod instance;
+mod room;
 pub mod snapshot;
 pub mod volume;
 mod words;
@@ -70,6 +71,7 @@ pub use filesystem::{
     CheckResult, Contents, DeviceSeen, FilesystemState, Holder, MountSeen, NodeProbe, ProbeRequest,
 };
 pub use instance::{InstanceSeen, InstanceState, SshEndpoint};
+pub use room::Room;
 pub use snapshot::{SnapshotSeen, SnapshotState};
 pub use volume::{VolumeSeen, VolumeState};
 

@@ -4,6 +4,7 @@
 //! proposes the request that serves the demand best; where an interlock says that another must come
 //! first, it proposes that one instead. Every subject advances by itself; there are no phases.
 
+mod growth;
 mod identity;
 mod mounts;
 mod nodes;
@@ -12,6 +13,7 @@ mod probe;
 
 use std::collections::BTreeSet;
 
+pub use growth::{Difference, differences};
 pub use identity::filesystem_uuid;
 pub use probe::{Ask, probe_request};
 

@@ -1,6 +1,6 @@
 //! What a mount does next.
 
-use super::{Step, identity, pace};
+use super::{Step, growth, identity, pace};
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::MountDefinition;
 use crate::demand::Demand;
@@ -41,14 +41,17 @@ pub(super) fn step(ctx: &Context<'_>, demand: Demand, mount: &MountObservation) 
         (Demand::Instantiated | Demand::Attached | Demand::Mounted | Demand::Launched, None) => {
             create(ctx, mount)
         }
-        (Demand::Instantiated, Some(volume)) => exists_then(ctx, mount, volume, || Ok(Step::Done)),
-        (Demand::Attached, Some(volume)) => {
-            exists_then(ctx, mount, volume, || attached(ctx, mount, volume))
+        (Demand::Instantiated, Some(volume)) => {
+            exists_then(ctx, mount, volume, || growth::volume_grown(ctx, mount, volume))
         }
+        (Demand::Attached, Some(volume)) => exists_then(ctx, mount, volume, || {
+            up(ctx, mount, volume, &[attached, growth::volume_grown])
+        }),
         (Demand::Mounted | Demand::Launched, Some(volume)) => {
-            exists_then(ctx, mount, volume, || match attached(ctx, mount, volume)? {
-                Step::Done => mounted(ctx, mount, volume),
-                other => Ok(other),
+            exists_then(ctx, mount, volume, || {
+                let ways: &[Way] =
+                    &[attached, mounted, growth::volume_grown, growth::filesystem_grown];
+                up(ctx, mount, volume, ways)
             })
         }
         (
@@ -76,8 +79,36 @@ pub(super) fn step(ctx: &Context<'_>, demand: Demand, mount: &MountObservation) 
     settle(ctx, mount, volume, result)
 }
 
-/// Says whether the definition would have a mount's volume made otherwise by now. What is there stays as it is all the
-/// same: its size, its zone and its file system change by nothing but a person's hands.
+/// Attaches, mounts and grows a mount, as far as each goes before the next. A growth that does not come about keeps nothing
+/// from being mounted.
+fn up(
+    ctx: &Context<'_>,
+    mount: &MountObservation,
+    volume: &VolumeSeen,
+    ways: &[Way],
+) -> Result<Step, Refusal> {
+    // What is free is grown first: not every cloud grows what is attached.
+    if volume.open_attachments().next().is_none() {
+        match growth::volume_grown(ctx, mount, volume) {
+            Ok(Step::Done | Step::Hold(_) | Step::Again(..)) | Err(Refusal::Hold(_)) => {}
+            result => return result,
+        }
+    }
+    for way in ways {
+        match way(ctx, mount, volume)? {
+            Step::Done => {}
+            other => return Ok(other),
+        }
+    }
+    Ok(Step::Done)
+}
+
+/// What is to be done about a mount next, in one respect.
+type Way = fn(&Context<'_>, &MountObservation, &VolumeSeen) -> Result<Step, Refusal>;
+
+/// Says whether the definition would have a mount's volume made otherwise by now. What is there stays what it is all the
+/// same: it may be grown, and nothing else of its size, its zone and its file system changes but by a person's hands
+/// ([`growth::differences`]).
 fn is_defined_otherwise(ctx: &Context<'_>, mount: &MountObservation, volume: &VolumeSeen) -> bool {
     let Some(defined) = ctx.definition.mount(&mount.key) else { return false };
     let zone = ctx.definition.zone.as_ref();

@@ -122,6 +122,13 @@ fn hold(ctx: &Context<'_>, subject: Subject, action: &Action, failure: &Failure)
                     .why(format!("{} failed {times}: {error}", failure.action))
                     .so("it stays as it is; everything else went on")
                     .fix(fix);
+            if matches!(action, Action::Cloud(CloudAction::GrowVolume { .. })) {
+                "it goes on with the size that it has; everything else went on"
+                    .clone_into(&mut hold.so);
+                if error.class == ErrorClass::Permanent {
+                    hold.fix = vec!["do what the provider says, and launch again".to_owned()];
+                }
+            }
             hold.may_clear = may_clear;
             hold
         }

@@ -178,6 +178,7 @@ impl World {
                     DeviceSeen {
                         path: "/dev/nvme1n1".to_owned(),
                         size_bytes,
+                        filesystem_bytes: Some(size_bytes),
                         contents: Contents::Filesystem {
                             kind: "ext4".to_owned(),
                             uuid: Some(UUID.to_owned()),

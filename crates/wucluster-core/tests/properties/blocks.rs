@@ -68,6 +68,8 @@ pub fn is_true(world: &World, hold: &Hold) -> bool {
         }
         // No demand deletes a snapshot.
         Interlock::SnapshotNeeded => false,
+        // The planner asks for nothing smaller.
+        Interlock::NeverShrunk => false,
         Interlock::DataMissing => seen.is_data_missing(),
         Interlock::NotBlank => {
             seen.volumes().any(|volume| {

@@ -171,6 +171,13 @@ impl<'a> Referee<'a> {
                 )
             }
             CloudAction::TagVolume { mount, volume, tags } => self.tag(mount, volume, tags),
+            CloudAction::GrowVolume { mount, volume, size } => {
+                let seen = self.sole_volume(mount, volume)?;
+                must(*size > seen.size, "it is not smaller")?;
+                let defined = self.world.definition.mount(mount).ok_or("it is not defined")?;
+                must(*size == defined.size, "the definition has another size")?;
+                self.is_live(mount, seen)
+            }
             CloudAction::Adopt { .. } => must(false, "no plan adopts"),
             CloudAction::DeleteSnapshot { .. } => must(false, "no plan prunes"),
             CloudAction::CreateSnapshot { mount, volume, tags } => {
@@ -216,6 +223,18 @@ impl<'a> Referee<'a> {
                 )
             }
         }
+    }
+
+    /// Whether a volume may be written to: live, and claimed by no snapshot.
+    fn is_live(&self, mount: &MountKey, volume: &VolumeSeen) -> Judgement {
+        let epoch = volume.tags.epoch().ok_or("its epoch cannot be read")?;
+        must(!epoch.is_sealed, "its epoch is sealed")?;
+        must(!self.is_doomed(&volume.id), "its deletion was entered")?;
+        let claimed = self
+            .snapshots(mount)
+            .filter(|kept| kept.volume == volume.id)
+            .any(|kept| kept.tags.epoch().is_none_or(|kept| kept.number >= epoch.number));
+        must(!claimed, "a snapshot claims its epoch")
     }
 
     /// Whether the deletion of a volume was entered.
@@ -266,6 +285,16 @@ impl<'a> Referee<'a> {
                     self.sole_instance(&mount.node, &attachment.instance)?;
                 }
                 Ok(())
+            }
+            ShellAction::GrowFilesystem { mount, serial, at, size } => {
+                let volume = self.sole_volume_by_serial(mount, serial)?;
+                must(*size == volume.size, "its volume has another size")?;
+                let answers = self.answer(&mount.node);
+                let probe = answers.and_then(|answer| answer.probe.as_ref().ok());
+                let device = probe.and_then(|probe| probe.devices.get(serial));
+                let device = device.ok_or("its node does not show it")?;
+                must(device.mounts.iter().any(|seen| &seen.at == at), "it is not mounted there")?;
+                self.is_live(mount, volume)
             }
         }
     }

@@ -276,6 +276,10 @@ impl Drive<'_, '_> {
                 memory.not_before = None;
                 memory.unsure = None;
                 self.done.insert(subject.clone(), Action::Cloud(action.clone()));
+                if let CloudAction::GrowVolume { volume, size, .. } = action {
+                    self.memory.growing.insert(volume.clone(), (*size, now));
+                }
+                let memory = self.memory.subjects.entry(subject.clone()).or_default();
                 if let Some(ended) = ended_by(action) {
                     memory.awaited.retain(|awaited| awaited.what != ended);
                     self.dying.insert(ended);

@@ -18,6 +18,7 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("scripts/mkfs.sh"),
     include_str!("scripts/mount.sh"),
     include_str!("scripts/unmount.sh"),
+    include_str!("scripts/grow.sh"),
     include_str!("scripts/issue.sh"),
 );
 
@@ -71,7 +72,8 @@ fn request<'a>(
 ) -> Result<String, String> {
     let (ShellAction::MakeFilesystem { serial, .. }
     | ShellAction::Mount { serial, .. }
-    | ShellAction::Unmount { serial, .. }) = action;
+    | ShellAction::Unmount { serial, .. }
+    | ShellAction::GrowFilesystem { serial, .. }) = action;
     if !is_serial(serial) {
         return Err(format!("{serial:?} is no serial number of a device"));
     }
@@ -107,6 +109,12 @@ fn request<'a>(
             let words = [serial, at, &escape(at), kind, &options.join(","), &owner, &mode]
                 .map(|text| word(text));
             Ok(format!("mount {} {seen_at}", words.join(" ")))
+        }
+        ShellAction::GrowFilesystem { mount: _, serial, at, size } => {
+            check_place(at)?;
+            let words = [serial, at, &escape(at)].map(|text| word(text));
+            // In sectors, as the kernel counts.
+            Ok(format!("grow {} {}", words.join(" "), size.bytes() / 512))
         }
         ShellAction::Unmount { mount, serial, before } => {
             let mut words = vec!["unmount".to_owned(), word(serial), word(mount.mount.as_str())];
@@ -209,7 +217,9 @@ fn answer<'h>(
 ) -> Answer {
     let before: &[Hook] = match action {
         ShellAction::Unmount { before, .. } => before,
-        ShellAction::MakeFilesystem { .. } | ShellAction::Mount { .. } => &[],
+        ShellAction::MakeFilesystem { .. }
+        | ShellAction::Mount { .. }
+        | ShellAction::GrowFilesystem { .. } => &[],
     };
     let told = |hook: &Hook, number: usize| {
         said(number).map_or_else(String::new, |(status, text)| hook_output(hook, *status, text))

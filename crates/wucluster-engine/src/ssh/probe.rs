@@ -98,6 +98,7 @@ struct Told {
     disks: Vec<Disk>,
     opened: BTreeMap<String, bool>,
     contents: BTreeMap<String, Contents>,
+    rooms: BTreeMap<String, u64>,
     holders: BTreeMap<String, Vec<Holder>>,
     checks: BTreeMap<(String, usize), (i32, String)>,
 }
@@ -160,6 +161,11 @@ impl Told {
                     self.contents.insert((*name).to_owned(), contents);
                 }
             }
+            ["room", name, bytes] => {
+                if let Ok(bytes) = bytes.parse() {
+                    self.rooms.insert((*name).to_owned(), bytes);
+                }
+            }
             ["holder", name, rest @ ..] => {
                 if let Some(holder) = holder(rest) {
                     self.holders.entry((*name).to_owned()).or_default().push(holder);
@@ -189,6 +195,7 @@ impl Told {
                     let why = format!("{} and {} have one serial number", first.path, device.path);
                     first.contents = Contents::Unreadable(why);
                     first.is_held = None;
+                    first.filesystem_bytes = None;
                     first.on_top.extend(device.on_top.clone());
                     first.holders.extend(device.holders.clone());
                 })
@@ -254,6 +261,7 @@ impl Told {
         DeviceSeen {
             path: path.clone(),
             size_bytes: sectors.saturating_mul(512),
+            filesystem_bytes: self.rooms.get(name).copied(),
             contents,
             mounts,
             is_held: is_free.map(|free| !free),

@@ -67,6 +67,16 @@ impl Disk {
         file.sync_all().unwrap();
     }
 
+    /// Makes it larger while it is in use; its node sees that under its name. Unit of the size: MiB.
+    pub(crate) fn grow(&self, node: &Node, name: &str, size_mib: u64) {
+        let image = fs::OpenOptions::new().write(true).open(&self.image).unwrap();
+        image.set_len(size_mib << 20).unwrap();
+        assert!(run("losetup", &["-c", &self.device]));
+        let own = Path::new("/sys/block").join(Path::new(&self.device).file_name().unwrap());
+        let size = fs::read(own.join("size")).unwrap();
+        fs::write(node.path("sys/block").join(name).join("size"), size).unwrap();
+    }
+
     /// Puts a file system on it by hand.
     pub(crate) fn format(&self, kind: &str) {
         assert!(run(&format!("mkfs.{kind}"), &["-q", &self.device]));

@@ -15,5 +15,6 @@
 
 mod devices;
 mod disks;
+mod growth;
 mod node;
 mod transport;

@@ -93,6 +93,7 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
             CloudAction::Adopt { .. } | CloudAction::DeleteSnapshot { .. } => {
                 unreachable!("a person asks for it, and no plan")
             }
+            CloudAction::GrowVolume { .. } => unreachable!("sizes stay as they are defined"),
             CloudAction::CreateSnapshot { mount, volume, tags } => Ask::Snapshot {
                 mount: at(mount),
                 number: Names::number(volume.as_str()),
@@ -113,6 +114,9 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
                 }
                 ShellAction::Unmount { serial, .. } => {
                     Ask::Unmount { mount, number: Names::number(serial) }
+                }
+                ShellAction::GrowFilesystem { .. } => {
+                    unreachable!("sizes stay as they are defined")
                 }
             }
         }

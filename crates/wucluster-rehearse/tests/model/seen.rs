@@ -156,6 +156,7 @@ impl Planner {
             let device = DeviceSeen {
                 path: "/dev/nvme1n1".to_owned(),
                 size_bytes: Size::from_gib(1).bytes(),
+                filesystem_bytes: None,
                 contents,
                 mounts,
                 is_held,

@@ -44,6 +44,8 @@ const CASES: &[Case] = cases![
     volumes::an_unknown_volume_is_not_found,
     volumes::a_deleted_volume_is_deleted_once,
     volumes::answers_stand_in_the_order_of_requests,
+    volumes::a_free_volume_grows,
+    volumes::a_volume_never_shrinks,
     volumes::an_attached_volume_is_in_use_and_its_device_is_blank,
     volumes::an_attached_volume_is_not_attached_again,
     volumes::a_volume_in_use_is_not_deleted,

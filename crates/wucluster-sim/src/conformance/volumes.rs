@@ -148,6 +148,46 @@ pub(super) async fn answers_stand_in_the_order_of_requests(bench: &Bench<'_>) ->
     Ok(())
 }
 
+pub(super) async fn a_free_volume_grows(bench: &Bench<'_>) -> Outcome {
+    let (mount, id) = bench.volume("grown", None).await?;
+    let size = Size::from_gib(2);
+    let grow = CloudAction::GrowVolume { mount: mount.clone(), volume: id.clone(), size };
+    bench.must(grow).await?;
+    bench
+        .eventually("the volume is larger", |view| {
+            let seen = view.volumes.iter().find(|seen| seen.id == id);
+            Ok(seen.filter(|seen| seen.size == size && seen.is_free()).map(drop))
+        })
+        .await?;
+    let node = bench.attach(&mount, &id).await?;
+    let device = bench.probe(&node, &id).await?.devices.remove(&id.serial());
+    let device = device.ok_or("its device never appeared")?;
+    ensure!(device.size_bytes == size.bytes(), "its device has {} bytes", device.size_bytes);
+    bench.detach(&mount, &id).await?;
+    bench.delete(&mount, &id).await
+}
+
+pub(super) async fn a_volume_never_shrinks(bench: &Bench<'_>) -> Outcome {
+    let (mount, id) = bench.volume("shrunk", None).await?;
+    let grow = |gib| CloudAction::GrowVolume {
+        mount: mount.clone(),
+        volume: id.clone(),
+        size: Size::from_gib(gib),
+    };
+    bench.must(grow(2)).await?;
+    bench
+        .eventually("the volume is larger", |view| {
+            let seen = view.volumes.iter().find(|seen| seen.id == id);
+            Ok(seen.filter(|seen| seen.size == Size::from_gib(2)).map(drop))
+        })
+        .await?;
+    let error = bench.refused(grow(1), &["InvalidParameterValue"]).await?;
+    ensure!(error.class == ErrorClass::Permanent, "its class is {:?}", error.class);
+    let seen = bench.volume_seen(&id).await?;
+    ensure!(seen.size == Size::from_gib(2), "it has {}", seen.size);
+    bench.delete(&mount, &id).await
+}
+
 pub(super) async fn an_attached_volume_is_in_use_and_its_device_is_blank(
     bench: &Bench<'_>,
 ) -> Outcome {

@@ -20,7 +20,7 @@ enum Target {
 }
 
 /// Names of what is asked of nodes.
-const SHELL: &[&str] = &["probe", "mkfs", "mount", "umount"];
+const SHELL: &[&str] = &["probe", "mkfs", "mount", "umount", "growfs"];
 
 impl Target {
     fn has(self, request: &str) -> bool {
@@ -227,7 +227,7 @@ impl Fault {
             Self::UmountBusy { .. } | Self::RemountsItself { .. } => Target::Named(&["umount"]),
             Self::MkfsFails { .. } | Self::DeviceUnreadable { .. } => Target::Named(&["mkfs"]),
             Self::DeviceRenamed | Self::ShellLate { .. } => {
-                Target::Named(&["mkfs", "mount", "umount"])
+                Target::Named(&["mkfs", "mount", "umount", "growfs"])
             }
             Self::ProbeLies { lie: Lie::Blank } => Target::Named(&["probe", "mkfs"]),
             Self::ProbeLies { .. } => Target::Named(&["probe"]),

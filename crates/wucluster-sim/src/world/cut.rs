@@ -61,7 +61,7 @@ impl World {
                 upset.add(&fault);
                 drop(self.carry_out(node, id, action, seen_at, &upset, took));
             }
-            ShellAction::Mount { .. } => {
+            ShellAction::Mount { .. } | ShellAction::GrowFilesystem { .. } => {
                 drop(self.carry_out(node, id, action, seen_at, &Upset::default(), took));
             }
             ShellAction::Unmount { before, .. } => {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use wucluster_core::definition::Size;
 use wucluster_core::ids::{InstanceId, SnapshotId, VolumeId};
 use wucluster_core::observation::InstanceState;
 
@@ -25,6 +26,8 @@ pub(super) enum Event {
     InstanceForgotten { id: InstanceId },
     /// A volume is made.
     VolumeMade { id: VolumeId, fate: Fate },
+    /// A volume has become larger.
+    VolumeGrown { id: VolumeId, size: Size },
     /// A volume is gone.
     VolumeGone { id: VolumeId },
     /// An attachment is complete.
@@ -79,6 +82,7 @@ impl World {
                 self.snapshots.get(id).is_some_and(|found| found.turn == *turn)
             }
             Event::VolumeMade { .. }
+            | Event::VolumeGrown { .. }
             | Event::VolumeGone { .. }
             | Event::Lands(_)
             | Event::ShellLands(_)
@@ -106,6 +110,7 @@ impl World {
                 }
             }
             Event::VolumeMade { id, fate } => self.volume_made(&id, fate),
+            Event::VolumeGrown { id, size } => self.volume_grown(&id, size),
             Event::VolumeGone { id } => self.volume_gone(&id),
             Event::Attached { volume, turn } => self.attached(&volume, turn),
             Event::DeviceAppears { volume, instance, turn } => {

@@ -189,6 +189,9 @@ impl World {
                 })
             }
             CloudAction::TagVolume { volume, .. } => self.known_volume(volume).is_ok(),
+            CloudAction::GrowVolume { volume, size, .. } => self
+                .known_volume(volume)
+                .is_ok_and(|found| *size > found.size && found.grows_to.is_none()),
             CloudAction::Adopt { id, .. } => self.tags_of(id).is_some(),
             CloudAction::DeleteVolume { volume, .. } => {
                 self.volume_state(volume) == Some(VolumeState::Available)

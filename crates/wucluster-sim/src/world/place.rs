@@ -271,7 +271,8 @@ impl World {
         content: Content,
         tags: &Tags,
     ) -> SnapshotId {
-        let size = self.volumes.get(of).map_or(Size::from_gib(1), |volume| volume.size);
+        let known = self.volumes.get(of).map(|volume| volume.size);
+        let size = known.unwrap_or(Size::from_gib(1));
         let tags = Tags::for_mount(cluster, mount).with(tags);
         let takes = self.snapshot_time(of.as_str(), size);
         let had_data = content.holds_data();
@@ -285,6 +286,7 @@ impl World {
         });
         if let Some(snapshot) = self.snapshot_mut(&id) {
             snapshot.state = state;
+            snapshot.has_any_size = known.is_none();
             if let Some(owner) = snapshot.owner.clone().filter(|_| had_data) {
                 self.had_data.insert(owner);
             }

@@ -12,6 +12,7 @@ use super::instance::Instance;
 use super::machine::Mounted;
 use super::state::World;
 use super::volume::Volume;
+use crate::content::Shape;
 use crate::faults::{Fault, Greeting, Grip, Lie, Sickness};
 
 impl World {
@@ -235,9 +236,13 @@ impl World {
             (true, true) => Contents::Unreadable("input/output error".to_owned()),
             (true, false) => volume.content.examined(),
         };
+        let is_mounted = machine.mounts.iter().any(|mounted| &mounted.volume == id);
+        // Of a broken disk it is told as well: the kernel keeps the superblock of what is mounted.
+        let is_told = is_mounted && matches!(volume.content.shape(), Shape::Filesystem { .. });
         Some(DeviceSeen {
             path: format!("/dev/nvme{number}n1"),
             size_bytes,
+            filesystem_bytes: is_told.then(|| volume.content.room(volume.size).bytes()),
             contents,
             mounts: machine
                 .mounts

@@ -240,6 +240,9 @@ impl World {
                 self.detach_volume(&by, volume, instance, upset)
             }
             CloudAction::TagVolume { mount: _, volume, tags } => self.tag_volume(&by, volume, tags),
+            CloudAction::GrowVolume { mount: _, volume, size } => {
+                self.grow_volume(&by, volume, *size)
+            }
             CloudAction::Adopt { subject: _, id, tags } => self.adopt(&by, id, tags),
             CloudAction::CreateSnapshot { mount: _, volume, tags } => {
                 self.create_snapshot(&by, volume, tags, upset)
@@ -267,6 +270,7 @@ impl World {
             CloudAction::AttachVolume { volume, .. }
             | CloudAction::DetachVolume { volume, .. }
             | CloudAction::TagVolume { volume, .. }
+            | CloudAction::GrowVolume { volume, .. }
             | CloudAction::CreateSnapshot { volume, .. }
             | CloudAction::DeleteVolume { volume, .. } => of_volume(volume),
             // Snapshots are of no zone.

@@ -132,6 +132,12 @@ impl World {
                 }
                 Ok(ShellReceipt::default())
             }
+            ShellAction::GrowFilesystem { mount, serial, at, size } => {
+                let volume = self.device(id, serial)?;
+                let receipt = self.grow_filesystem(id, (mount, &volume), (at, *size), took)?;
+                self.judge_device(mount, &volume, &action.to_string(), seen_at);
+                Ok(receipt)
+            }
             ShellAction::Unmount { mount: _, serial, before } => {
                 self.raise_fence(id, serial, seen_at);
                 self.unmount_asked(node, id, serial, before, upset, took)
@@ -211,6 +217,9 @@ impl World {
             (Sickness::ToolMissing, ShellAction::MakeFilesystem { .. }) => {
                 failed(STATUS_NOT_FOUND, "mkfs: command not found")
             }
+            (Sickness::ToolMissing, ShellAction::GrowFilesystem { .. }) => {
+                failed(STATUS_NOT_FOUND, "resize2fs: command not found")
+            }
             (Sickness::RootFull, ShellAction::Mount { .. }) => {
                 failed(1, "mkdir: No space left on device")
             }
@@ -221,7 +230,8 @@ impl World {
                 Sickness::ToolMissing | Sickness::RootFull | Sickness::RootReadOnly,
                 ShellAction::MakeFilesystem { .. }
                 | ShellAction::Mount { .. }
-                | ShellAction::Unmount { .. },
+                | ShellAction::Unmount { .. }
+                | ShellAction::GrowFilesystem { .. },
             ) => return None,
         };
         Some((fault, error))

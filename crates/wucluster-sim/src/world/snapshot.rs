@@ -43,6 +43,9 @@ pub(super) struct Snapshot {
     /// Whether it goes as soon as it is no longer pending.
     #[serde(default)]
     pub(super) is_going: bool,
+    /// Whether it was put here without its volume, so that nobody knows how large that was.
+    #[serde(default)]
+    pub(super) has_any_size: bool,
     pub(super) published: Published<SnapshotSeen>,
 }
 
@@ -184,6 +187,7 @@ impl World {
             turn: 0,
             is_listed: true,
             is_going: false,
+            has_any_size: false,
             published: Published::new(self.now.after(hidden_for)),
         };
         self.snapshots.insert(id.clone(), snapshot);

@@ -31,7 +31,7 @@ pub(super) struct Traffic {
 }
 
 /// Names of the requests that change something.
-const MUTATING: [&str; 13] = [
+const MUTATING: [&str; 15] = [
     "RunInstances",
     "StartInstances",
     "TerminateInstances",
@@ -42,6 +42,8 @@ const MUTATING: [&str; 13] = [
     "CreateSnapshot",
     "DeleteVolume",
     "DeleteSnapshot",
+    "ModifyVolume",
+    "growfs",
     "mkfs",
     "mount",
     "umount",

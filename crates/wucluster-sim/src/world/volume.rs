@@ -40,6 +40,12 @@ pub(super) struct Volume {
     pub(super) from_snapshot: Option<SnapshotId>,
     pub(super) created_at: Timestamp,
     pub(super) content: Content,
+    /// The size that it is on the way to.
+    #[serde(default)]
+    pub(super) grows_to: Option<Size>,
+    /// When its growths began.
+    #[serde(default)]
+    pub(super) grown_at: Vec<Timestamp>,
     /// Whether a file system of it was ever mounted writable.
     pub(super) was_mounted: bool,
     pub(super) snapshot_at: Option<Timestamp>,
@@ -205,6 +211,8 @@ impl World {
             from_snapshot: from,
             created_at: self.now,
             content,
+            grows_to: None,
+            grown_at: Vec::new(),
             was_mounted: false,
             snapshot_at: None,
             is_listed: true,
@@ -244,7 +252,11 @@ impl World {
                 format!("a volume of {size} is smaller than snapshot {id} of {}", snapshot.size);
             return Err(refuse("InvalidParameterValue", message));
         }
-        Ok(snapshot.content.clone())
+        let mut content = snapshot.content.clone();
+        if !snapshot.has_any_size {
+            content.keep_room(snapshot.size);
+        }
+        Ok(content)
     }
 
     pub(super) fn volume_made(&mut self, id: &VolumeId, fate: Fate) {

@@ -7,6 +7,7 @@ use wucluster_core::observation::{
     FilesystemState, Holder, MountObservation, NodeObservation, Observation, Observed, VolumeSeen,
 };
 use wucluster_core::plan::Plan;
+use wucluster_core::planner::differences;
 use wucluster_core::tags::ContentMark;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{EngineEvent, EventKind};
@@ -164,6 +165,12 @@ pub(crate) fn mount(key: &MountKey, about: &Subjects<'_>, look: &Look) -> String
     if let Some(seen) = about.observation.mount(key) {
         three_facts(seen, about, &mut page);
         for volume in &seen.volumes {
+            for one in differences(about.definition, about.observation, seen, volume) {
+                page.fact("differs", one.what);
+                if let Some(by_hand) = one.by_hand {
+                    page.fact("by hand", by_hand);
+                }
+            }
             tags(volume, &mut page);
         }
         if seen.snapshots.is_empty() {

@@ -286,7 +286,11 @@ fn line(forecast: &Forecast<'_>, known: &Known<'_>, row: &Row) -> Line {
     let note = match (sign, known.deletions.get(&row.subject)) {
         (Sign::Held, _) => row.note.clone().unwrap_or_default(),
         (Sign::Delete, Some(deletion)) => kept(&deletion.kept, forecast.now),
-        (Sign::There, _) => place.filter(|_| row.state == "mounted").unwrap_or_default(),
+        // What stays otherwise than it is defined is told beside its place.
+        (Sign::There, _) => match (place.filter(|_| row.state == "mounted"), &row.note) {
+            (Some(place), Some(more)) => format!("{place}; {more}"),
+            (place, _) => place.unwrap_or_default(),
+        },
         (Sign::Make | Sign::MoveOn | Sign::Delete, _) => known
             .firsts
             .say(&row.subject)

@@ -222,6 +222,7 @@ pub(crate) fn in_words(note: &str) -> String {
         "CreateVolume" => "a volume is being asked for",
         "AttachVolume" => "being attached",
         "DetachVolume" => "being detached",
+        "ModifyVolume" => "its volume is being grown",
         "CreateTags" => "being marked",
         "CreateSnapshot" => "a snapshot is being asked for",
         "DeleteVolume" => "its volume is being deleted",
@@ -229,6 +230,7 @@ pub(crate) fn in_words(note: &str) -> String {
         "mkfs" => "a file system is being made",
         "mount" => "being mounted",
         "umount" => "being unmounted",
+        "growfs" => "its file system is being grown",
         _ => note,
     }
     .to_owned()

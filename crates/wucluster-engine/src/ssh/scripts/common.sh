@@ -338,6 +338,68 @@ examine() {
     reason="nothing was found on it"
 }
 
+# unescape TEXT: sets `plain`; the kernel writes blanks and backslashes as three octal digits.
+unescape() {
+    plain=$1
+    case $1 in *\\*) ;; *) return ;; esac
+    wu_rest=$1
+    wu_done=
+    while :; do
+        case $wu_rest in *\\*) ;; *) break ;; esac
+        wu_done="$wu_done${wu_rest%%\\*}\\0"
+        wu_rest=${wu_rest#*\\}
+    done
+    plain=$(printf '%b.' "$wu_done$wu_rest")
+    plain=${plain%.}
+}
+
+# measure_mounted NUMBER PATH: sets `room` to the size in bytes of the file system that is mounted whole from that device,
+# by its own superblock, and `room_kind` and `room_place` to its type and one place, escaped, where it is. Where nothing of
+# it can be told, `room` is empty.
+measure_mounted() {
+    room='' room_kind='' room_place=''
+    wu_ifs=$IFS
+    IFS=$wu_lf
+    for wu_word in $table; do
+        case $wu_word in *" $1 / /"*) ;; *) continue ;; esac
+        IFS=$wu_ifs
+        wu_kind=${wu_word#* - }
+        wu_path=$2
+        # shellcheck disable=SC2086
+        set -- $wu_word
+        room_kind=${wu_kind%% *} room_place=${5-}
+        set -- "${3-}" "$wu_path"
+        break
+    done
+    IFS=$wu_ifs
+    wu_blocks='' wu_block=''
+    case $room_kind in
+        ext2 | ext3 | ext4)
+            # The kernel keeps the superblock of ext in the page cache of the device, so it is read as it is by now.
+            wu_said=$(timeout 5 dumpe2fs -h "$2" 2>/dev/null) || return 0
+            wu_blocks=${wu_said#*Block count:} wu_block=${wu_said#*Block size:}
+            ;;
+        xfs)
+            # That of xfs is not, so the kernel is asked.
+            unescape "$room_place"
+            wu_said=$(timeout 5 xfs_growfs -n "$plain" 2>/dev/null) || return 0
+            wu_said=${wu_said#*"${wu_lf}data "}
+            wu_blocks=${wu_said#*blocks=} wu_block=${wu_said#*bsize=}
+            ;;
+        *) return 0 ;;
+    esac
+    wu_blocks=${wu_blocks%%"$wu_lf"*} wu_block=${wu_block%%"$wu_lf"*}
+    # shellcheck disable=SC2086
+    set -- ${wu_blocks%%,*}
+    wu_blocks=${1-}
+    # shellcheck disable=SC2086
+    set -- $wu_block
+    wu_block=${1-}
+    case $wu_blocks in '' | *[!0-9]*) return 0 ;; esac
+    case $wu_block in '' | *[!0-9]*) return 0 ;; esac
+    room=$((wu_blocks * wu_block))
+}
+
 # tell_process KEY PID WHAT: one line about a process that holds something.
 tell_process() {
     wu_user=$(stat -c %U "/proc/$2" 2>/dev/null)

@@ -142,6 +142,13 @@ one_request() {
             pass_fence "$a" "$9" || return
             do_mount "$a" "$b" "$c" "$d" "$e" "$f" "$g"
             ;;
+        grow)
+            decode "$2"; a=$decoded
+            decode "$3"; b=$decoded
+            decode "$4"; c=$decoded
+            take_lock || return
+            do_grow "$a" "$b" "$c" "$5"
+            ;;
         unmount)
             decode "$2"; serial=$decoded
             decode "$3"; mount_name=$decoded
@@ -166,6 +173,10 @@ count_words() {
         mount)
             check_time "${9-}"
             words=9
+            ;;
+        grow)
+            check_time "${5-}"
+            words=5
             ;;
         unmount)
             check_time "${4-}"

@@ -96,13 +96,22 @@ start_checks() {
     unset WUCLUSTER_HOOK
 }
 
+# tell_room: tells how large the mounted file system of the disk at hand is, if that is asked for and can be told.
+tell_room() {
+    case $serials in *" $disk_serial "*) ;; *) return ;; esac
+    measure_mounted "$disk_no" "$disk_path"
+    [ -z "$room" ] || say room "$disk_name" "$room"
+}
+
 # probe_disk: looks at one disk more closely.
 probe_disk() {
     if is_free "$disk_path"; then
         say open "$disk_name" free
     elif is_busy "$disk_path"; then
         say open "$disk_name" busy
-        if ! in_table "$disk_nos"; then
+        if in_table "$disk_nos"; then
+            tell_room
+        else
             tell_other_spaces "$disk_name" "$disk_nos"
         fi
         return

@@ -32,21 +32,6 @@ plan_unmount() {
     return 0
 }
 
-# unescape TEXT: sets `plain`; the kernel writes blanks and backslashes as three octal digits.
-unescape() {
-    plain=$1
-    case $1 in *\\*) ;; *) return ;; esac
-    wu_rest=$1
-    wu_done=
-    while :; do
-        case $wu_rest in *\\*) ;; *) break ;; esac
-        wu_done="$wu_done${wu_rest%%\\*}\\0"
-        wu_rest=${wu_rest#*\\}
-    done
-    plain=$(printf '%b.' "$wu_done$wu_rest")
-    plain=${plain%.}
-}
-
 do_unmount() {
     serial=$1
     plan_unmount "$serial" || return
