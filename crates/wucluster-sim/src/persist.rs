@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::faults::FaultState;
 
 /// Names of all requests that are counted and limited.
-const REQUESTS: [&str; 17] = [
+const REQUESTS: [&str; 18] = [
     "AttachVolume",
     "CreateSnapshot",
     "CreateTags",
@@ -22,6 +22,7 @@ const REQUESTS: [&str; 17] = [
     "DetachVolume",
     "RunInstances",
     "StartInstances",
+    "StopInstances",
     "TerminateInstances",
     "mkfs",
     "mount",

@@ -201,6 +201,7 @@ fn holding(
         Demand::Attached,
         Demand::Instantiated,
         Demand::Away,
+        Demand::Parked,
         Demand::Haltable,
         Demand::RecentlySnapshotted,
         Demand::Separated,
@@ -228,6 +229,7 @@ fn nearest(
     [Demand::Launched, Demand::Mounted, Demand::Attached, Demand::Instantiated, Demand::Away]
         .into_iter()
         .chain([
+            Demand::Parked,
             Demand::Haltable,
             Demand::RecentlySnapshotted,
             Demand::Separated,

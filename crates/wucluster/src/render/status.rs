@@ -81,7 +81,7 @@ fn head(status: &Status, now: Timestamp, look: &Look) -> String {
 
 fn whole(status: &Status) -> String {
     let has = |demand: Demand| status.holds.contains(&demand);
-    for demand in [Demand::Launched, Demand::Away, Demand::Mounted] {
+    for demand in [Demand::Launched, Demand::Away, Demand::Parked, Demand::Mounted] {
         // A cluster of nothing is everything at once; it is more fitting to call it away.
         if has(demand) && !(status.rows.is_empty() && demand != Demand::Away) {
             return demand.as_str().to_uppercase();
