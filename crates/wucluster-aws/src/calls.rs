@@ -36,7 +36,7 @@ calls! {
         DescribeInstances DescribeVolumes DescribeSnapshots DescribeImages GetConsoleOutput
         DescribeAvailabilityZones DescribeInstanceTypes DescribeInstanceTypeOfferings DescribeSubnets
         DescribeSecurityGroups DescribeKeyPairs
-        RunInstances StartInstances TerminateInstances
+        RunInstances StartInstances StopInstances TerminateInstances
         CreateVolume AttachVolume DetachVolume ModifyVolume DeleteVolume CreateSnapshot DeleteSnapshot
         CreateTags;
     ssm

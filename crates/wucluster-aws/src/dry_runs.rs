@@ -29,6 +29,7 @@ const ANY_SIZE: i32 = 16_384;
 /// What may be asked about only with a thing of the cluster at hand.
 const ABOUT_WHAT_IS_THERE: [Call; 9] = [
     Call::StartInstances,
+    Call::StopInstances,
     Call::TerminateInstances,
     Call::GetConsoleOutput,
     Call::AttachVolume,
@@ -55,7 +56,7 @@ impl AwsCloud {
         Ok(self.dry_runs(self.clients().await?, definition).await)
     }
 
-    /// Tries whether the calls of a launch, a put-away and a pruning are permitted: those that make something as the
+    /// Tries whether the calls of a launch, a parking, a put-away and a pruning are permitted: those that make something as the
     /// definition has it, the others on one instance, one volume and one snapshot of the cluster, if there are any.
     pub(crate) async fn dry_runs(
         &self,
@@ -185,6 +186,10 @@ impl AwsCloud {
             let tried = match call {
                 Call::StartInstances => {
                     let answer = ec2.start_instances().instance_ids(id).dry_run(true).send().await;
+                    self.verdict(name, answer.map(drop)).await
+                }
+                Call::StopInstances => {
+                    let answer = ec2.stop_instances().instance_ids(id).dry_run(true).send().await;
                     self.verdict(name, answer.map(drop)).await
                 }
                 Call::TerminateInstances => {

@@ -260,6 +260,14 @@ pub(crate) const TABLE: &[Row] = &[
         ErrorClass::Permanent,
         "protection is on: switch it off yourself, if you mean it",
     ),
+    // Source: EC2 API reference, `StopInstances`; user guide, "Stop and start": a spot instance of a one-time request and one
+    // whose root is an instance store cannot be stopped.
+    row(
+        &["StopInstances"],
+        "UnsupportedOperation",
+        ErrorClass::Permanent,
+        "this machine cannot be stopped (spot, or its root on an instance store): put it away instead",
+    ),
     row(&["DeleteVolume"], "VolumeInUse", ErrorClass::Retry, "it is still attached"),
     row(&["AttachVolume"], "VolumeInUse", ErrorClass::Ambiguous, HELD),
     with_text(
@@ -417,6 +425,7 @@ pub(crate) fn may_be_about_one(error: &CloudError) -> bool {
         "IncorrectInstanceState"
             | "IncorrectState"
             | "OperationNotPermitted"
+            | "UnsupportedOperation"
             | "InvalidID"
             | "UnauthorizedOperation"
             | "InsufficientInstanceCapacity"

@@ -147,6 +147,18 @@ impl AwsCloud {
         self.heard(Request::StartInstances, answer).await.map(drop)
     }
 
+    /// Stops running instances in good order, all in one call. Never by force, and never to hibernate.
+    pub(crate) async fn stop_instances(
+        &self,
+        clients: &Clients,
+        ids: &[&InstanceId],
+    ) -> Result<(), CloudError> {
+        self.rates.turn(Request::StopInstances).await;
+        let ids = ids.iter().map(|id| id.as_str().to_owned()).collect();
+        let answer = clients.changes.stop_instances().set_instance_ids(Some(ids)).send().await;
+        self.heard(Request::StopInstances, answer).await.map(drop)
+    }
+
     /// Terminates instances, all in one call.
     pub(crate) async fn terminate_instances(
         &self,

@@ -1,6 +1,6 @@
 //! Requests: sorted into calls, all made at once, each answered.
 //!
-//! What may go several in one call does: instances that are to be started or terminated, and volumes that get the same
+//! What may go several in one call does: instances that are to be started, stopped or terminated, and volumes that get the same
 //! tags. Of what is refused together, each is asked for by itself, so that one of them spoils nothing for the others.
 
 use std::future::Future;
@@ -39,6 +39,7 @@ type Making<'a> = Pin<Box<dyn Future<Output = Answers> + Send + 'a>>;
 enum Call<'a> {
     One(usize, &'a CloudAction),
     Start(Vec<(usize, &'a InstanceId)>),
+    Stop(Vec<(usize, &'a InstanceId)>),
     Terminate(Vec<(usize, &'a InstanceId)>),
     Tag(&'a Tags, Vec<(usize, &'a str)>),
 }
@@ -56,6 +57,16 @@ fn sort<'a>(actions: impl IntoIterator<Item = &'a CloudAction>) -> Vec<Call<'a>>
                 match open {
                     Some(ids) => ids.push((at, instance)),
                     None => calls.push(Call::Start(vec![(at, instance)])),
+                }
+            }
+            CloudAction::StopInstance { instance, .. } => {
+                let open = calls.iter_mut().find_map(|call| match call {
+                    Call::Stop(ids) if ids.len() < BATCH => Some(ids),
+                    _ => None,
+                });
+                match open {
+                    Some(ids) => ids.push((at, instance)),
+                    None => calls.push(Call::Stop(vec![(at, instance)])),
                 }
             }
             CloudAction::TerminateInstance { instance, .. } => {
@@ -134,6 +145,12 @@ impl AwsCloud {
             Call::Start(ids) => Box::pin(async move {
                 self.together(ids, |ids| {
                     Box::pin(async move { self.start_instances(clients, &ids).await })
+                })
+                .await
+            }),
+            Call::Stop(ids) => Box::pin(async move {
+                self.together(ids, |ids| {
+                    Box::pin(async move { self.stop_instances(clients, &ids).await })
                 })
                 .await
             }),
@@ -234,6 +251,7 @@ impl AwsCloud {
                 self.delete_snapshot(clients, snapshot).await
             }
             CloudAction::StartInstance { .. }
+            | CloudAction::StopInstance { .. }
             | CloudAction::TerminateInstance { .. }
             | CloudAction::TagVolume { .. }
             | CloudAction::Adopt { .. } => {
@@ -298,6 +316,19 @@ mod tests {
             matches!(&calls[0], Call::Tag(_, ids) if ids.iter().map(|(at, _)| *at).collect::<Vec<_>>() == [0, 2])
         );
         assert!(matches!(&calls[2], Call::Terminate(ids) if ids.len() == 2));
+    }
+
+    #[test]
+    fn what_is_to_be_stopped_goes_out_together_and_apart_from_what_is_to_be_terminated() {
+        let stop = |id: &str| CloudAction::StopInstance {
+            node: NodeName::new("n").unwrap(),
+            instance: InstanceId::new(id),
+        };
+        let asked = [stop("i-1"), end("i-2"), stop("i-3")];
+        let calls = sort(&asked);
+        assert_eq!(calls.len(), 2);
+        assert!(matches!(&calls[0], Call::Stop(ids) if ids.len() == 2));
+        assert!(matches!(&calls[1], Call::Terminate(ids) if ids.len() == 1));
     }
 
     #[test]

@@ -163,8 +163,11 @@ impl Policy {
             Call::DecodeAuthorizationMessage => {
                 self.add("ReadRefusals", call, &["*".to_owned()], &[]);
             }
-            Call::StartInstances if scope.is_for_away => {}
-            Call::GetConsoleOutput | Call::StartInstances | Call::TerminateInstances => {
+            Call::StartInstances | Call::StopInstances if scope.is_for_away => {}
+            Call::GetConsoleOutput
+            | Call::StartInstances
+            | Call::StopInstances
+            | Call::TerminateInstances => {
                 self.add("UseItsInstances", call, &[instances], &[self.carries(&Carry::Now)]);
             }
             Call::AttachVolume if scope.is_for_away => {}
@@ -452,7 +455,14 @@ mod tests {
         let policy = policy(&plain(), PolicyScope { is_for_away: true, ..ALL });
         let actions = actions(&policy);
         for none in
-            ["RunInstances", "StartInstances", "CreateVolume", "AttachVolume", "ModifyVolume"]
+            [
+                "RunInstances",
+                "StartInstances",
+                "StopInstances",
+                "CreateVolume",
+                "AttachVolume",
+                "ModifyVolume",
+            ]
         {
             assert!(!actions.contains(&format!("ec2:{none}")), "{none}");
         }

@@ -13,7 +13,8 @@ use wucluster_core::ports::RequestBudget;
 pub(crate) const fn calls(request: Request) -> RequestBudget {
     let (capacity, refill_per_second) = match request {
         Request::RunInstances | Request::StartInstances => (5, 2),
-        Request::TerminateInstances
+        Request::StopInstances
+        | Request::TerminateInstances
         | Request::CreateVolume
         | Request::DeleteVolume
         | Request::CreateSnapshot
@@ -29,6 +30,7 @@ pub(crate) const fn calls(request: Request) -> RequestBudget {
 pub(crate) enum Request {
     RunInstances,
     StartInstances,
+    StopInstances,
     TerminateInstances,
     CreateVolume,
     DeleteVolume,
@@ -44,6 +46,7 @@ impl Request {
     const ALL: [Self; 11] = [
         Self::RunInstances,
         Self::StartInstances,
+        Self::StopInstances,
         Self::TerminateInstances,
         Self::CreateVolume,
         Self::DeleteVolume,
@@ -60,6 +63,7 @@ impl Request {
         match self {
             Self::RunInstances => "RunInstances",
             Self::StartInstances => "StartInstances",
+            Self::StopInstances => "StopInstances",
             Self::TerminateInstances => "TerminateInstances",
             Self::CreateVolume => "CreateVolume",
             Self::DeleteVolume => "DeleteVolume",
@@ -81,7 +85,7 @@ pub(crate) fn actions(name: &str) -> Option<RequestBudget> {
     let request = Request::ALL.into_iter().find(|request| request.name() == name)?;
     match request {
         Request::CreateTags => None,
-        Request::TerminateInstances => {
+        Request::StopInstances | Request::TerminateInstances => {
             Some(RequestBudget { capacity: 1000, refill_per_second: 20 })
         }
         Request::StartInstances => Some(RequestBudget { capacity: 1000, refill_per_second: 2 }),

@@ -125,7 +125,7 @@ async fn each_call_is_tried_and_none_is_carried_out() {
         let (verdict, what) = told(&findings, &format!("ec2:{name}"));
         assert_eq!(verdict, Verdict::Fine, "{name}: {what}");
     }
-    assert_eq!(tried.len(), 11, "all that a launch, a put-away and a pruning ask for");
+    assert_eq!(tried.len(), 12, "all that a launch, a parking, a put-away and a pruning ask for");
 }
 
 #[tokio::test]
@@ -240,6 +240,7 @@ async fn each_call_of_the_list_is_made() {
             snapshot: wucluster_core::ids::SnapshotId::new("snap-1"),
             kept_by: wucluster_core::ids::SnapshotId::new("snap-2"),
         },
+        CloudAction::StopInstance { node: node.clone(), instance: instance.clone() },
         CloudAction::TerminateInstance { node: node.clone(), instance: instance.clone() },
         CloudAction::RunInstance {
             node: node.clone(),

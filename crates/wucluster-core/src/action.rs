@@ -97,6 +97,14 @@ pub enum CloudAction {
         /// The instance.
         instance: InstanceId,
     },
+    /// Stops a running instance in good order; its root disk stays, and what its memory and instance store hold does not.
+    /// Already stopped, or stopping: success.
+    StopInstance {
+        /// The node.
+        node: NodeName,
+        /// The instance.
+        instance: InstanceId,
+    },
     /// Terminates an instance; its root disk goes with it.
     TerminateInstance {
         /// The node.
@@ -200,6 +208,7 @@ impl CloudAction {
         match self {
             Self::RunInstance { node, .. }
             | Self::StartInstance { node, .. }
+            | Self::StopInstance { node, .. }
             | Self::TerminateInstance { node, .. } => Subject::Node(node.clone()),
             Self::CreateVolume { mount, .. }
             | Self::AttachVolume { mount, .. }
@@ -221,6 +230,7 @@ impl CloudAction {
                 Hazard::Creates
             }
             Self::StartInstance { .. }
+            | Self::StopInstance { .. }
             | Self::AttachVolume { .. }
             | Self::DetachVolume { .. }
             | Self::TagVolume { .. }
@@ -238,6 +248,7 @@ impl CloudAction {
         match self {
             Self::RunInstance { .. } => "RunInstances",
             Self::StartInstance { .. } => "StartInstances",
+            Self::StopInstance { .. } => "StopInstances",
             Self::TerminateInstance { .. } => "TerminateInstances",
             Self::CreateVolume { .. } => "CreateVolume",
             Self::AttachVolume { .. } => "AttachVolume",
@@ -256,6 +267,7 @@ impl fmt::Display for CloudAction {
         match self {
             Self::RunInstance { node, .. } => write!(f, "run an instance for {node}"),
             Self::StartInstance { node, instance } => write!(f, "start {instance} of {node}"),
+            Self::StopInstance { node, instance } => write!(f, "stop {instance} of {node}"),
             Self::TerminateInstance { node, instance } => {
                 write!(f, "terminate {instance} of {node}")
             }

@@ -7,6 +7,7 @@
 //! through which others do.
 
 pub mod action;
+pub mod cost;
 pub mod definition;
 pub mod demand;
 pub mod ids;

@@ -147,6 +147,7 @@ impl Plan {
         let wanted = wanted.and_then(|wanted| match wanted {
             Demand::Instantiated | Demand::Attached | Demand::Mounted => Some("running"),
             Demand::Launched => Some("launched"),
+            Demand::Parked => Some("stopped"),
             Demand::Away => Some("away"),
             Demand::Haltable => Some("haltable"),
             Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted => None,
@@ -169,7 +170,7 @@ impl Plan {
             Demand::Attached => "attached",
             Demand::Mounted | Demand::Launched => "mounted",
             Demand::Unmounted => "unmounted",
-            Demand::Separated | Demand::Haltable => "separated",
+            Demand::Separated | Demand::Haltable | Demand::Parked => "separated",
             Demand::RecentlySnapshotted => "snapshotted",
             Demand::Away => "away",
         });

@@ -50,6 +50,23 @@ fn terminate() -> Action {
     })
 }
 
+fn stop() -> Action {
+    Action::Cloud(CloudAction::StopInstance {
+        node: common::node("chief"),
+        instance: InstanceId::new("i-chief"),
+    })
+}
+
+/// A running machine that answers, and has no device of a volume.
+fn idle() -> World {
+    let mut world = attached().device(|_| {});
+    world.view.volumes.clear();
+    world = world.volume("chief/home", "available", "1 live");
+    let answer = world.answers.values_mut().next().expect("it answers");
+    answer.probe.as_mut().expect("it answers").devices.clear();
+    world
+}
+
 fn mkfs() -> Action {
     Action::Shell(ShellAction::MakeFilesystem {
         mount: home(),
@@ -480,6 +497,96 @@ fn terminate_is_held_by_a_volume_that_would_die_with_it() {
 #[test]
 fn terminate_is_permitted_with_nothing_attached() {
     assert_permits(&World::new(SOLO).instance("chief", "running"), terminate());
+}
+
+#[test]
+fn stop_is_permitted_by_the_word_of_a_machine_that_let_go_of_all() {
+    assert_permits(&idle(), stop());
+    assert!(idle().with_context(Demand::Parked, |ctx| needs_second_look(ctx.observation, &stop())));
+    // It deletes nothing, and asks for no yes.
+    let mut world = idle();
+    world.policy.consent = Consent::Only([].into());
+    assert_permits(&world, stop());
+}
+
+#[test]
+fn stop_waits_while_a_volume_is_attached() {
+    assert_waits(&attached().device(|_| {}), stop());
+    // The flag that would delete a volume with a machine says nothing about one that is stopped.
+    let mut world = attached().device(|_| {});
+    world.view.volumes[0].attachments[0].delete_on_termination = None;
+    assert_waits(&world, stop());
+}
+
+#[test]
+fn stop_waits_while_the_machine_shows_the_device_of_a_volume_that_is_listed_as_free() {
+    let mut world = attached().device(|_| {});
+    world.view.volumes.clear();
+    let world = world.volume("chief/home", "available", "1 live");
+    assert_waits(&world, stop());
+    #[cfg(feature = "ablation")]
+    assert_guard(&world, stop(), Interlock::StillAttached);
+}
+
+#[test]
+fn stop_is_held_by_a_device_in_use_that_no_listing_shows() {
+    assert_blocks(&mounted_and_not_listed(), stop(), Interlock::StillAttached);
+}
+
+#[test]
+fn stop_waits_for_the_word_of_the_machine() {
+    let silent = World::new(SOLO).instance("chief", "running").silent("chief");
+    assert_waits(&silent, stop());
+    #[cfg(feature = "ablation")]
+    {
+        let mut unguarded = silent;
+        unguarded.policy.unguarded.insert(wucluster_core::policy::Guard::NodesWord);
+        unguarded.policy.ablated.insert(Interlock::StillAttached);
+        assert_permits(&unguarded, stop());
+    }
+}
+
+#[test]
+fn only_what_runs_is_stopped() {
+    for state in ["pending", "stopping", "stopped", "shutting-down"] {
+        assert_waits(&World::new(SOLO).instance("chief", state), stop());
+    }
+}
+
+#[test]
+fn what_is_halted_is_not_told_to_be_parked_while_its_start_may_still_come() {
+    let second = std::time::Duration::from_secs(1);
+    let mut world =
+        World::new("[cluster]\nname = \"solo\"\n[node.chief]\n").instance("chief", "stopped");
+    let node = common::node("chief");
+    let mut waits = |until| {
+        let instance = InstanceId::new("i-chief");
+        let action = CloudAction::StartInstance { node: node.clone(), instance };
+        let open = OpenRequest { action, times: 1, asked_at: NOW, until };
+        let memory = SubjectMemory { open_requests: vec![open], ..SubjectMemory::default() };
+        world.memory.subjects.insert(Subject::Node(node.clone()), memory);
+        let plan = world.plan(Demand::Parked);
+        assert!(plan.is_met() && plan.actions.is_empty());
+        plan.waits.len()
+    };
+    assert_eq!(waits(NOW.after(second)), 1);
+    assert_eq!(waits(NOW), 0, "it can come no more");
+}
+
+#[test]
+fn what_is_up_is_not_told_to_be_so_while_its_stop_may_still_come() {
+    let second = std::time::Duration::from_secs(1);
+    let mut world =
+        World::new("[cluster]\nname = \"solo\"\n[node.chief]\n").instance("chief", "running");
+    let node = common::node("chief");
+    let action =
+        CloudAction::StopInstance { node: node.clone(), instance: InstanceId::new("i-chief") };
+    let open = OpenRequest { action, times: 1, asked_at: NOW, until: NOW.after(second) };
+    let memory = SubjectMemory { open_requests: vec![open], ..SubjectMemory::default() };
+    world.memory.subjects.insert(Subject::Node(node), memory);
+    let plan = world.plan(Demand::Instantiated);
+    assert!(plan.is_met() && plan.actions.is_empty());
+    assert_eq!(plan.waits.len(), 1);
 }
 
 #[test]

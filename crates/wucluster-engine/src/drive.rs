@@ -28,7 +28,7 @@ use wucluster_core::observation::{
     Observation, Observed,
 };
 use wucluster_core::plan::{Plan, WaitOn};
-use wucluster_core::planner::plan;
+use wucluster_core::planner::{ends_machine, plan};
 use wucluster_core::policy::Guard;
 use wucluster_core::ports::{CloudError, Receipt, ShellError, ShellReceipt};
 use wucluster_core::tags::ContentMark;
@@ -399,7 +399,11 @@ impl<'a, 'e> Drive<'a, 'e> {
         let lag = self.engine.cloud.limits().visibility_lag_max;
         let is_apart = matches!(
             self.pursuit.demand,
-            Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable | Demand::Away
+            Demand::Separated
+                | Demand::RecentlySnapshotted
+                | Demand::Haltable
+                | Demand::Parked
+                | Demand::Away
         );
         // An attachment that was asked for and is not listed yet would undo what is reported.
         let attaches = |end: &OpenRequest| {
@@ -414,7 +418,12 @@ impl<'a, 'e> Drive<'a, 'e> {
             seen.is_some_and(|seen| seen.instances.iter().any(|one| &one.id == instance))
         };
         let ends = |action: &CloudAction| {
-            matches!(action, CloudAction::TerminateInstance { node, instance }
+            ends_machine(action).is_some_and(|(node, instance)| lives(node, instance))
+        };
+        // And the start of one that has halted.
+        let is_parking = self.pursuit.demand == Demand::Parked && is_heeded;
+        let starts = |action: &CloudAction| {
+            matches!(action, CloudAction::StartInstance { node, instance }
                 if lives(node, instance))
         };
         // What is on its way out is awaited by nobody, but one look without it is no proof that it has ended.
@@ -427,6 +436,7 @@ impl<'a, 'e> Drive<'a, 'e> {
                 memory.unsure.as_ref().is_some_and(|unsure| unsure.until > seen_at)
                     || (is_apart && memory.open_requests.iter().any(attaches))
                     || (is_upward && memory.open_requests_at(seen_at).any(ends))
+                    || (is_parking && memory.open_requests_at(seen_at).any(starts))
                     || memory.awaited.iter().any(is_doubted)
                     || memory.awaited_at(seen_at).any(|awaited| {
                         !awaited.is_ending && !matches!(awaited.what, AwaitedId::Snapshot(_))

@@ -598,13 +598,15 @@ impl Records {
 }
 
 /// Says whether a request changes what is there so that it matters when it comes late: it takes something away
-/// from whoever uses it by then, attaches what was reported to be detached, starts a machine that mounts what it has, or deletes a snapshot that somebody
+/// from whoever uses it by then, attaches what was reported to be detached, starts a machine that mounts what it has, stops one that
+/// is used by then, or deletes a snapshot that somebody
 /// begins from by then.
 pub(crate) fn may_come_late(request: &CloudAction) -> bool {
     matches!(
         request,
         CloudAction::DetachVolume { .. }
             | CloudAction::DeleteVolume { .. }
+            | CloudAction::StopInstance { .. }
             | CloudAction::TerminateInstance { .. }
             | CloudAction::AttachVolume { .. }
             | CloudAction::StartInstance { .. }

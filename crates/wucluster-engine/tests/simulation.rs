@@ -9,6 +9,7 @@ use std::time::Duration;
 use world::{Operator, PAIR, TRIO, key, node, world as quiet, world_with};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
+use wucluster_core::observation::InstanceState;
 use wucluster_core::policy::Consent;
 use wucluster_core::scope::Scope;
 use wucluster_engine::Outcome;
@@ -75,6 +76,77 @@ fn each_demand_is_reached_from_each_other() {
             let world = operator.drive(world, from).reached();
             operator.drive(world, to).reached();
         }
+    }
+}
+
+#[test]
+fn what_is_parked_is_stopped_and_starts_again_as_it_was() {
+    let mut operator = Operator::new(TRIO);
+    let mut world = operator.drive(quiet(4), Demand::Launched).reached();
+    write_everywhere(&mut world, &operator);
+    let machines = |world: &World| {
+        ["chief", "worker-1", "worker-2"].map(|name| world.instance_of(&node(name)).unwrap())
+    };
+    let volumes = |world: &World| {
+        let keys = operator.definition.mounts().map(|(key, _)| key);
+        keys.map(|key| world.volume_of(&key).unwrap()).collect::<Vec<_>>()
+    };
+    let before = (machines(&world), volumes(&world));
+    let mut driving = operator.clone();
+    // Nobody has to say yes: nothing is deleted.
+    driving.policy.consent = Consent::Only([].into());
+    let drive = driving.drive(world, Demand::Parked);
+    assert_eq!((drive.asked("StopInstances"), drive.asked("CreateSnapshot")), (3, 0));
+    let world = drive.reached();
+    assert_eq!((machines(&world), volumes(&world)), before);
+    for id in &before.0 {
+        assert_eq!(world.instance_state(id), Some(InstanceState::Stopped));
+    }
+    let drive = driving.drive(world, Demand::Launched);
+    assert_eq!((drive.asked("StartInstances"), drive.asked("RunInstances")), (3, 0));
+    let world = drive.reached();
+    assert_eq!((machines(&world), volumes(&world)), before);
+    assert_data(&world, &operator);
+    // Put away from there, nothing is started for it.
+    let world = driving.drive(world, Demand::Parked).reached();
+    driving.policy = operator.policy.clone();
+    let drive = driving.drive(world, Demand::Away);
+    assert_eq!((drive.asked("StartInstances"), drive.asked("CreateSnapshot")), (0, 4));
+    let world = driving.drive(drive.reached(), Demand::Launched).reached();
+    assert_data(&world, &operator);
+}
+
+#[test]
+fn a_busy_mount_keeps_its_machine_up_and_the_others_are_parked() {
+    let mut operator = Operator::new(TRIO);
+    let mut world = operator.drive(quiet(4), Demand::Launched).reached();
+    write_everywhere(&mut world, &operator);
+    world.hold(&key("chief/data"), 4711, "/mnt/data/open").unwrap();
+    let drive = operator.drive(world, Demand::Parked);
+    drive.unharmed();
+    assert_eq!(drive.held(), ["mount-busy chief/data"]);
+    assert_eq!(drive.asked("StopInstances"), 2);
+    let mut world = drive.world;
+    assert!(world.losses().is_empty());
+    world.release(4711);
+    let world = operator.drive(world, Demand::Parked).reached();
+    let world = operator.drive(world, Demand::Launched).reached();
+    assert_data(&world, &operator);
+}
+
+#[test]
+fn a_parking_that_is_cut_short_anywhere_is_gone_on_with_in_both_directions() {
+    for seed in 0..24 {
+        let mut operator = Operator::new(PAIR);
+        let mut world = operator.drive(quiet(seed), Demand::Launched).reached();
+        write_everywhere(&mut world, &operator);
+        let after = Duration::from_millis(500 + seed * 2_300);
+        let world = operator.drive_and_die(world, Demand::Parked, after);
+        let next =
+            [Demand::Parked, Demand::Launched, Demand::Away][usize::try_from(seed).unwrap() % 3];
+        let world = operator.drive(world, next).reached();
+        let world = operator.drive(world, Demand::Launched).reached();
+        assert_data(&world, &operator);
     }
 }
 

@@ -34,6 +34,9 @@ impl LocalCloud {
             CloudAction::StartInstance { instance, .. } => {
                 self.start_instance(held, instance).await
             }
+            CloudAction::StopInstance { instance, .. } => {
+                self.end_instance(held, instance, Wanted::Stopped).await
+            }
             CloudAction::TerminateInstance { instance, .. } => {
                 self.end_instance(held, instance, Wanted::Terminated).await
             }

@@ -84,6 +84,26 @@ async fn a_node_and_its_volumes_live_through_everything() {
     assert_eq!(host.ssh_until(&other, &read).await, "last", "unmounted in order at termination");
 }
 
+/// A machine that is stopped by request powers itself off, and starts again with its root disk and its host key.
+#[tokio::test]
+async fn a_stopped_machine_starts_again_with_its_root_disk() {
+    let host = Host::new().await;
+    let node = host.run_node("a").await;
+    host.answers(&node).await;
+    host.ssh(&node, "echo mine >/root/note; sync").await.unwrap();
+    let key = instance(&host.look().await, &node).unwrap().ssh.clone().unwrap().host_key;
+    let stop = CloudAction::StopInstance { node: support::node("a"), instance: node.clone() };
+    assert_eq!(host.issue(stop.clone()).await.unwrap(), Receipt::Accepted);
+    assert_eq!(host.issue(stop).await.unwrap(), Receipt::AlreadyDone);
+    host.in_state(&node, InstanceState::Stopped).await;
+    assert!(host.console(&node).await.contains("Power down"), "it powered itself off");
+    let start = CloudAction::StartInstance { node: support::node("a"), instance: node.clone() };
+    assert_eq!(host.issue(start).await.unwrap(), Receipt::Accepted);
+    host.answers(&node).await;
+    assert_eq!(host.ssh_until(&node, "cat /root/note").await, "mine");
+    assert_eq!(instance(&host.look().await, &node).unwrap().ssh.clone().unwrap().host_key, key);
+}
+
 /// Nodes know each other by name, also those that come later.
 #[tokio::test]
 async fn nodes_reach_each_other_by_name() {

@@ -39,6 +39,22 @@ pub const CHANGES_FROM: u64 = 1_000_000;
 /// Seeds from here on are days with several operators at once, and with a store to which things happen.
 pub const STORES_FROM: u64 = 2_000_000;
 
+/// Seeds from here on are days on which clusters are parked, too.
+pub const PARKED_FROM: u64 = 3_000_000;
+
+/// What is demanded on days before [`PARKED_FROM`], beside the usual.
+const ALL_BUT_PARKED: [Demand; 9] = [
+    Demand::Instantiated,
+    Demand::Attached,
+    Demand::Mounted,
+    Demand::Launched,
+    Demand::Unmounted,
+    Demand::Separated,
+    Demand::RecentlySnapshotted,
+    Demand::Haltable,
+    Demand::Away,
+];
+
 /// Longest time for which nobody drives.
 const OUTAGE_MAX: Duration = Duration::from_secs(12 * 3600);
 
@@ -346,9 +362,14 @@ fn steps(seed: u64, nodes: &[NodeName], mounts: &[MountKey], start: Start) -> Ve
         if rng.chance(0.25) {
             steps.extend(acts_between(&mut rng, nodes, mounts).into_iter().map(Step::Do));
         }
-        let usual = if upward { Demand::Launched } else { Demand::Away };
+        let is_parked = seed >= PARKED_FROM && Rng::new(seed, &format!("park {at}")).chance(0.5);
+        let usual = match (upward, is_parked) {
+            (true, _) => Demand::Launched,
+            (false, true) => Demand::Parked,
+            (false, false) => Demand::Away,
+        };
         let demand =
-            if rng.chance(0.75) { usual } else { *rng.pick(&Demand::ALL).unwrap_or(&usual) };
+            if rng.chance(0.75) { usual } else { *rng.pick(&ALL_BUT_PARKED).unwrap_or(&usual) };
         let ends = match rng.below(10) {
             0 | 1 => Some(Ends::KilledAfter(rng.magnitude(300, 300_000))),
             2 => Some(Ends::KilledAtTurn(rng.magnitude(1, 400))),

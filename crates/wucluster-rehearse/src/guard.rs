@@ -92,6 +92,7 @@ impl AnyGuard {
             ) => &[
                 Rule::Harm(HarmKind::DetachedWhileMounted),
                 Rule::Harm(HarmKind::TerminatedWhileMounted),
+                Rule::Harm(HarmKind::StoppedWhileMounted),
             ],
             Self::Interlock(
                 Interlock::SnapshotUnfinished

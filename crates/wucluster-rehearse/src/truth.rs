@@ -123,6 +123,26 @@ impl Stage<'_> {
                 let runs = self.instance(world, node).is_ok_and(|id| world.is_up(&id));
                 if may_halt || !runs { Ok(()) } else { Err(Part::Hooks.short("it may not halt")) }
             }
+            Demand::Parked => {
+                let mut runs = world.instances_named(&self.definition.name, node);
+                runs.retain(|id| {
+                    let state = world.instance_state(id);
+                    !matches!(
+                        state,
+                        Some(
+                            InstanceState::Stopping
+                                | InstanceState::Stopped
+                                | InstanceState::ShuttingDown
+                                | InstanceState::Terminated
+                        )
+                    ) && !world.is_to_halt(id)
+                });
+                if runs.is_empty() {
+                    Ok(())
+                } else {
+                    Err(Part::State.short(format!("{runs:?} run")))
+                }
+            }
             Demand::Away => {
                 let mut left = world.instances_named(&self.definition.name, node);
                 left.retain(|id| {
@@ -168,7 +188,7 @@ impl Stage<'_> {
             Demand::Attached => self.is_attached(world, mount).map(drop),
             Demand::Mounted | Demand::Launched => self.is_mounted(world, mount),
             Demand::Unmounted => not_in_use(world, mount),
-            Demand::Separated | Demand::Haltable => self.is_separate(world, mount),
+            Demand::Separated | Demand::Haltable | Demand::Parked => self.is_separate(world, mount),
             Demand::RecentlySnapshotted => {
                 self.is_separate(world, mount)?;
                 for volume in world.volumes_named(&self.definition.name, mount) {

@@ -109,8 +109,8 @@ impl Bucket {
     pub fn budget_of(request: &str) -> RequestBudget {
         let (capacity, refill_per_second) = match request {
             "RunInstances" | "StartInstances" => (5, 2),
-            "TerminateInstances" | "CreateVolume" | "DeleteVolume" | "CreateSnapshot"
-            | "DeleteSnapshot" => (100, 5),
+            "StopInstances" | "TerminateInstances" | "CreateVolume" | "DeleteVolume"
+            | "CreateSnapshot" | "DeleteSnapshot" => (100, 5),
             "CreateTags" => (100, 10),
             "DescribeInstances" | "DescribeVolumes" | "DescribeSnapshots" => (100, 20),
             _ => (50, 5),

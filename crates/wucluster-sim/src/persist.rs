@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::faults::FaultState;
 
 /// Names of all requests that are counted and limited.
-const REQUESTS: [&str; 19] = [
+const REQUESTS: [&str; 20] = [
     "AttachVolume",
     "CreateSnapshot",
     "CreateTags",
@@ -23,6 +23,7 @@ const REQUESTS: [&str; 19] = [
     "ModifyVolume",
     "RunInstances",
     "StartInstances",
+    "StopInstances",
     "TerminateInstances",
     "growfs",
     "mkfs",

@@ -200,6 +200,23 @@ fn a_detach_while_mounted_is_harm_and_stays_busy_until_the_unmount() {
 }
 
 #[test]
+fn a_stop_while_mounted_is_harm_and_loses_the_cache() {
+    let mut lab = Lab::mounted(1);
+    lab.world.write(&lab.mount, "a", "1").unwrap();
+    let stop = CloudAction::StopInstance { node: lab.node.clone(), instance: lab.instance() };
+    assert_eq!(lab.world.ask(&stop), Ok(Receipt::Accepted));
+    assert_eq!(lab.world.ask(&stop), Ok(Receipt::AlreadyDone));
+    assert_eq!(lab.world.harm()[0].kind, HarmKind::StoppedWhileMounted);
+    assert!(lab.world.settle(LIMIT));
+    assert_eq!(lab.world.losses()[0].writes, 1);
+    let (volume, instance) = (lab.volume(), lab.instance());
+    assert_eq!(lab.world.instance_state(&instance), Some(InstanceState::Stopped));
+    assert_eq!(lab.world.attachment_of(&volume).unwrap().0, instance, "it keeps what it has");
+    let start = CloudAction::StartInstance { node: lab.node.clone(), instance };
+    assert_eq!(lab.world.ask(&start), Ok(Receipt::Accepted));
+}
+
+#[test]
 fn a_termination_while_mounted_is_harm_and_loses_the_cache() {
     let mut lab = Lab::mounted(1);
     lab.world.write(&lab.mount, "a", "1").unwrap();

@@ -141,6 +141,9 @@ pub(crate) enum Command {
     /// Brings everything up: the same as `become launched`
     #[command(after_help = topics::LAUNCH)]
     Launch(DriveArgs),
+    /// Stops the machines and keeps volumes and root disks: the same as `become parked`
+    #[command(after_help = topics::PARK)]
+    Park(DriveArgs),
     /// Keeps each mount in a snapshot and lets the rest go: the same as `become away`
     #[command(after_help = topics::PUT_AWAY)]
     PutAway(DriveArgs),
@@ -637,6 +640,7 @@ mod tests {
             "become recently-snapshotted --wait 2h",
             "launch --dry-run --timeout 20m",
             "launch --lose chief/home --lose chief/data",
+            "park --only worker-* --wait 10m",
             "put-away --yes --progress plain",
             "--yes put-away",
             "status --watch --failing",

@@ -76,6 +76,7 @@ fn in_words(action: &Action) -> String {
         Action::Cloud(action) => match action {
             CloudAction::RunInstance { machine: wanted, .. } => machine(wanted),
             CloudAction::StartInstance { .. } => "to be started again".to_owned(),
+            CloudAction::StopInstance { .. } => "to be stopped".to_owned(),
             CloudAction::TerminateInstance { .. } => "to be terminated".to_owned(),
             CloudAction::CreateVolume { from: Some(from), .. } => format!("from {from}"),
             CloudAction::CreateVolume { from: None, .. } => "blank: no data ever was".to_owned(),

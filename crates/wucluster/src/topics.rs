@@ -15,6 +15,7 @@ First steps:
   wucluster plan launched show what it would take
   wucluster launch        bring everything up
   wucluster status        see where everything is
+  wucluster park          stop the machines for a while; their disks stay
   wucluster put-away      keep the data in snapshots, let the rest go
 
 More: wucluster help COMMAND, and the topics exit-codes, states, hooks, files, sim, faults.";
@@ -88,6 +89,19 @@ Each mount begins from its volume, else from its newest snapshot, else, where no
 Where data was and its newest snapshot is not to be had, nothing takes its place, until `--lose` gives \
 that data up by name. What has left the definition is put away after a question that names it; without a \
 terminal to ask on, and with `--yes`, it stays.
+Exit codes: as for `wucluster help become`.";
+
+pub(crate) const PARK: &str = "\
+Examples:
+  wucluster park                 before lunch: `launch` then starts the same machines
+  wucluster park --wait 30m      wait for busy mounts to become free
+  wucluster park --only 'worker-*'
+
+Unmounts and detaches each volume, asks the `before-halt` checks, and stops the machines. Nothing is \
+deleted and no snapshot is taken: volumes stay, and so do the root disks of what is stopped, and both go on \
+costing money. Volumes alone are no copy: `put-away` keeps the data in snapshots, also from here, and starts \
+nothing for it. What a provider cannot stop (on AWS spot machines and those on an instance store) \
+is held, and stays up.
 Exit codes: as for `wucluster help become`.";
 
 pub(crate) const PUT_AWAY: &str = "\
@@ -404,6 +418,7 @@ pub(crate) const fn describe(demand: Demand) -> &'static str {
         Demand::Separated => "unmounted, and nothing is attached",
         Demand::RecentlySnapshotted => "separated, and a snapshot keeps every mount's last write",
         Demand::Haltable => "separated, and every `before-halt` check says yes",
+        Demand::Parked => "separated, and no machine runs; disks stay as they are",
         Demand::Away => "no machine and no volume is left; snapshots keep the data",
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use wucluster_core::cost::{Costs, costs};
 use wucluster_core::definition::{ClusterDefinition, Provider, Size};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, Subject};
@@ -16,6 +17,7 @@ use wucluster_core::time::Timestamp;
 
 use crate::forecast::Firsts;
 use crate::history::{Driver, LastRun};
+use crate::render::cost;
 use crate::render::words::short_span;
 
 /// Version of the JSON document.
@@ -58,6 +60,9 @@ pub(crate) struct Status {
     pub(crate) strangers: Vec<Stranger>,
     /// Mounts that left the definition and of which only snapshots are left.
     pub(crate) left_behind: Vec<MountKey>,
+    /// What it costs an hour, now and in other states.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cost::document")]
+    pub(crate) costs: Option<Costs>,
 }
 
 impl Status {
@@ -186,6 +191,7 @@ pub(crate) fn status(
         held: plan.map_or_else(Vec::new, |plan| plan.holds.clone()),
         strangers: observation.strangers.clone(),
         left_behind,
+        costs: costs(definition, observation),
     }
 }
 
@@ -201,6 +207,7 @@ fn holding(
         Demand::Attached,
         Demand::Instantiated,
         Demand::Away,
+        Demand::Parked,
         Demand::Haltable,
         Demand::RecentlySnapshotted,
         Demand::Separated,
@@ -228,6 +235,7 @@ fn nearest(
     [Demand::Launched, Demand::Mounted, Demand::Attached, Demand::Instantiated, Demand::Away]
         .into_iter()
         .chain([
+            Demand::Parked,
             Demand::Haltable,
             Demand::RecentlySnapshotted,
             Demand::Separated,

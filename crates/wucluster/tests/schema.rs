@@ -20,6 +20,7 @@ impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let definition = "[cluster]\nname = \"gibbon\"\nprovider = \"sim\"\n\n\
+            [prices]\nas-of = \"2026-11\"\ninstance = 0.02\nvolume = 0.08\n\n\
             [node.chief]\nmount.home = { at = \"/mnt/home\", size = \"2 GiB\" }\n";
         fs::write(folder.path().join("gibbon.cluster.toml"), definition).unwrap();
         Self(folder)
@@ -195,6 +196,7 @@ fn the_schema_has_the_keys_of_each_section_and_no_others() {
         ("qqqqqqqq = 1", &schema["properties"]),
         ("[cluster]\nqqqqqqqq = 1", &schema["properties"]["cluster"]["properties"]),
         ("[store]\nqqqqqqqq = 1", &schema["properties"]["store"]["properties"]),
+        ("[prices]\nqqqqqqqq = 1", &schema["properties"]["prices"]["properties"]),
         ("[defaults]\nqqqqqqqq = 1", &schema["properties"]["defaults"]["properties"]),
         (
             "[defaults.mount]\nqqqqqqqq = 1",
@@ -245,6 +247,8 @@ fn what_cannot_be_used_is_mostly_refused_by_the_schema_too() {
         "[cluster]\nname = \"c\"\nprovider = \"gcp\"\n[node.n]\n",
         "[cluster]\nname = \"c\"\nrecent = \"soon\"\n[node.n]\n",
         "[cluster]\nname = \"c\"\n[store]\nurl = \"here\"\n[node.n]\n",
+        "[cluster]\nname = \"c\"\n[prices]\nsnapshot = -0.1\n[node.n]\n",
+        "[cluster]\nname = \"c\"\n[prices]\nvolume = { gp9 = 0.1 }\n[node.n]\n",
         "[cluster]\nname = \"c\"\n[node.n]\ncount = -1\n",
         "[cluster]\nname = \"c\"\n[node.n]\nmemory = \"512 MB\"\n",
         "[cluster]\nname = \"c\"\n[node.n]\nready = [1]\n",

@@ -24,7 +24,8 @@ fn cases(home: &std::path::Path) -> trycmd::TestCases {
 fn transcripts_read_as_they_are_written() {
     let home = tempfile::tempdir().expect("a folder for the tests can be made");
     let cases = cases(home.path());
-    cases.case("tests/transcripts/*.md").skip(PARTS).skip(RENAMES).skip(GROW);
+    let stories = [PARTS, RENAMES, GROW, PARKED];
+    let cases = stories.into_iter().fold(cases.case("tests/transcripts/*.md"), |all, story| all.skip(story));
     // What a build that leaves AWS out says.
     if cfg!(feature = "aws") {
         cases.skip("tests/transcripts/without-aws.md");
@@ -40,6 +41,14 @@ const GROW: &str = "tests/transcripts/grow.md";
 fn mounts_grow_as_it_is_written() {
     let home = tempfile::tempdir().expect("a folder for the tests can be made");
     cases(home.path()).case(GROW);
+}
+
+const PARKED: &str = "tests/transcripts/parked.md";
+
+#[test]
+fn parking_is_driven_as_it_is_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    cases(home.path()).case(PARKED);
 }
 
 #[test]

@@ -130,6 +130,10 @@ codes! {
     WasDefined = "E0145",
     /// Two nodes or mounts have the same former name.
     WasTwice = "E0146",
+    /// A price is not a plain decimal number, or more than a million.
+    PriceForm = "E0147",
+    /// The currency or the date of prices is not written as one.
+    PricesWord = "E0148",
     /// A group has no nodes now.
     GroupWithoutNodes = "W0201",
     /// The cluster has no nodes.

@@ -8,6 +8,7 @@ pub mod ec2;
 pub mod memory_size;
 pub mod mount_point;
 mod parse;
+pub mod prices;
 pub mod quantity;
 pub mod size;
 pub mod template;
@@ -24,6 +25,7 @@ pub use duration::parse_duration;
 pub use ec2::{EbsVolume, Ec2Machine, is_image_owner};
 pub use mount_point::check_mount_point;
 pub use parse::decode;
+pub use prices::{Price, Prices, PricesByType};
 pub use size::Size;
 pub use template::template;
 
@@ -43,6 +45,9 @@ pub struct ClusterDefinition {
     /// Where leases and journals are: `s3://BUCKET/PREFIX`, `file:///PATH` or a path. `None`: in this machine's folder of
     /// the cluster.
     pub store: Option<String>,
+    /// What things cost, as the user says it; nothing that is done depends on it. `None`: by the program's own list, if
+    /// it has one for that region.
+    pub prices: Option<Prices>,
     /// How old a snapshot may be and still count as recent. `None`: age does not matter.
     pub recent: Option<Duration>,
     /// The nodes in the order of the file, groups expanded in place.

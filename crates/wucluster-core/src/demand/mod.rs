@@ -1,4 +1,4 @@
-//! The nine demands: predicates over an observation, not stages on a line.
+//! The ten demands: predicates over an observation, not stages on a line.
 
 mod verdict;
 
@@ -30,13 +30,16 @@ pub enum Demand {
     RecentlySnapshotted,
     /// Separated, and every halt check says that its node may stop.
     Haltable,
+    /// Separated, and no node runs: each is stopped, or there is none. Volumes stay, and so do the root disks of what is
+    /// stopped.
+    Parked,
     /// No node runs or is stopped, no volume exists, and nobody's data went with them.
     Away,
 }
 
 impl Demand {
     /// All demands, in the order in which they are explained.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Instantiated,
         Self::Attached,
         Self::Mounted,
@@ -45,6 +48,7 @@ impl Demand {
         Self::Separated,
         Self::RecentlySnapshotted,
         Self::Haltable,
+        Self::Parked,
         Self::Away,
     ];
 
@@ -60,6 +64,7 @@ impl Demand {
             Self::Separated => "separated",
             Self::RecentlySnapshotted => "recently-snapshotted",
             Self::Haltable => "haltable",
+            Self::Parked => "parked",
             Self::Away => "away",
         }
     }
@@ -69,6 +74,7 @@ impl Demand {
     pub fn command(self) -> String {
         match self {
             Self::Launched => "launch".to_owned(),
+            Self::Parked => "park".to_owned(),
             Self::Away => "put-away".to_owned(),
             Self::Instantiated
             | Self::Attached
@@ -158,6 +164,8 @@ pub enum Clause {
     Snapshotted,
     /// The node's halt checks pass.
     MayHalt,
+    /// The node has no instance that runs, or is about to.
+    NotRunning,
     /// The node has no instance.
     NoInstance,
     /// The mount has no volume.

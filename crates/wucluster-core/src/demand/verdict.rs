@@ -33,7 +33,9 @@ impl Demand {
                 Clause::FilesystemGrown,
             ],
             Self::Unmounted => &[Clause::NotMounted],
-            Self::Separated | Self::Haltable => &[Clause::NotMounted, Clause::NotAttached],
+            Self::Separated | Self::Haltable | Self::Parked => {
+                &[Clause::NotMounted, Clause::NotAttached]
+            }
             Self::RecentlySnapshotted => {
                 &[Clause::NotMounted, Clause::NotAttached, Clause::Snapshotted]
             }
@@ -49,6 +51,7 @@ impl Demand {
             Self::Launched => &[Clause::InstanceRuns, Clause::Ready],
             Self::Unmounted | Self::Separated | Self::RecentlySnapshotted => &[],
             Self::Haltable => &[Clause::MayHalt],
+            Self::Parked => &[Clause::NotRunning],
             Self::Away => &[Clause::NoInstance],
         }
     }
@@ -62,6 +65,7 @@ impl Demand {
             | Self::Separated
             | Self::RecentlySnapshotted
             | Self::Haltable
+            | Self::Parked
             | Self::Away => false,
         }
     }
@@ -125,6 +129,15 @@ impl Demand {
                 put(clause, Subject::Stranger(stranger.id.clone()), Answer::No(why));
             }
         } else if !self.is_upward() {
+            let runs = |one: &&Stranger| {
+                one.kind == "instance" && !matches!(one.state.as_str(), "stopped" | "terminated")
+            };
+            // What has the cluster's tag and runs is paid for, whatever it is.
+            for stranger in strangers.iter().filter(|one| self == Self::Parked && runs(one)) {
+                let why = format!("instance is {}: {}", stranger.state, stranger.why);
+                let subject = Subject::Stranger(stranger.id.clone());
+                put(Clause::NotRunning, subject, Answer::No(why));
+            }
             for stranger in strangers {
                 let answer = not_in_use(definition, observation, stranger);
                 put(Clause::NotMounted, Subject::Stranger(stranger.id.clone()), answer);
@@ -189,6 +202,14 @@ fn node_clause(clause: Clause, definition: &ClusterDefinition, node: &NodeObserv
         },
         Clause::Ready => ready(definition, node),
         Clause::MayHalt => may_halt(definition, node),
+        Clause::NotRunning => match node.instances.as_slice() {
+            [] => Answer::Yes,
+            [one] if matches!(one.state, InstanceState::Stopped | InstanceState::Terminated) => {
+                Answer::Yes
+            }
+            [one] => Answer::No(format!("{} is {}", one.id, one.state)),
+            several => Answer::No(format!("{} instances carry its name", several.len())),
+        },
         Clause::NoInstance => match node.instances.as_slice() {
             [] => Answer::Yes,
             [one] => Answer::No(format!("{} is {}", one.id, one.state)),
@@ -373,6 +394,10 @@ fn mount_clause(
             [one] => Answer::No(format!("{} is {}", one.id, one.state)),
             _ => several(),
         },
-        Clause::InstanceRuns | Clause::Ready | Clause::MayHalt | Clause::NoInstance => Answer::Yes,
+        Clause::InstanceRuns
+        | Clause::Ready
+        | Clause::MayHalt
+        | Clause::NotRunning
+        | Clause::NoInstance => Answer::Yes,
     }
 }

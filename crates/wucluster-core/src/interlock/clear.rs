@@ -1,5 +1,6 @@
 //! The gate: every request passes here or comes back with its reason.
 
+use super::halt::End;
 use super::{
     Cleared, Hold, Interlock, Refusal, adopt, data, growth, halt, order, ownership, prune, rename,
 };
@@ -137,10 +138,21 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
         CloudAction::StartInstance { node, instance } => {
             ownership::sole_instance(ctx, node, instance).map(|_| ())
         }
+        CloudAction::StopInstance { node, instance } => {
+            let (seen, machine) = ownership::sole_instance(ctx, node, instance)?;
+            if machine.state != InstanceState::Running {
+                let what = format!("{instance} is {}", machine.state);
+                return Err(Refusal::wait(Subject::Node(node.clone()), WaitOn::Cloud, what));
+            }
+            halt::nothing_attached(ctx, node, instance, End::Stopped)?;
+            halt::nothing_in_use(ctx, seen, machine, End::Stopped)?;
+            halt::let_go_of_all(ctx, seen)?;
+            halt::may_halt(ctx, seen)
+        }
         CloudAction::TerminateInstance { node, instance } => {
             let (seen, machine) = ownership::sole_instance(ctx, node, instance)?;
-            halt::nothing_attached(ctx, node, instance)?;
-            halt::nothing_in_use(ctx, seen, machine)?;
+            halt::nothing_attached(ctx, node, instance, End::Terminated)?;
+            halt::nothing_in_use(ctx, seen, machine, End::Terminated)?;
             halt::may_halt(ctx, seen)?;
             ownership::consented(ctx, Subject::Node(node.clone()), instance.as_str())
         }

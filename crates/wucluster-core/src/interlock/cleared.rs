@@ -46,8 +46,8 @@ impl<A> Cleared<A> {
     }
 }
 
-/// Says whether an action is issued only when a later look clears it once more: what destroys, and a
-/// detachment that no node's positive word speaks for. That a machine is off is a listing's word, which may
+/// Says whether an action is issued only when a later look clears it once more: what destroys, what stops a
+/// machine, and a detachment that no node's positive word speaks for. That a machine is off is a listing's word, which may
 /// be old; and a device that a node does not show may only be missing in its answer.
 #[must_use]
 pub fn needs_second_look(observation: &Observation, action: &Action) -> bool {
@@ -62,6 +62,8 @@ pub fn needs_second_look(observation: &Observation, action: &Action) -> bool {
             );
             !is_shown
         }
+        // A machine that halts takes with it whoever began to use it meanwhile.
+        Action::Cloud(CloudAction::StopInstance { .. }) => true,
         Action::Cloud(_) | Action::Shell(_) => action.hazard() == Hazard::Destroys,
     }
 }

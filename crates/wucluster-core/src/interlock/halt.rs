@@ -11,12 +11,31 @@ use crate::plan::WaitOn;
 use crate::policy::Guard;
 use crate::time::Timestamp;
 
+/// How a machine is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// For now: what is attached to it stays so.
+    Stopped,
+    /// For good: what is marked to be deleted with it is.
+    Terminated,
+}
+
+impl End {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Terminated => "terminated",
+        }
+    }
+}
+
 /// Passes an instance to which no volume of the cluster's is attached, also none that fits no mount:
-/// whatever is mounted of it would be cut off, and it may be marked to go with the instance.
+/// whatever is mounted of it would be cut off, and it may be marked to go with an instance that is terminated.
 pub(super) fn nothing_attached(
     ctx: &Context<'_>,
     node: &NodeName,
     instance: &InstanceId,
+    end: End,
 ) -> Result<(), Refusal> {
     let subject = Subject::Node(node.clone());
     for mount in ctx.observation.attached_to(instance) {
@@ -25,7 +44,8 @@ pub(super) fn nothing_attached(
             else {
                 continue;
             };
-            if attachment.delete_on_termination != Some(false)
+            if end == End::Terminated
+                && attachment.delete_on_termination != Some(false)
                 && ctx.is_on(Interlock::DeleteOnTermination)
             {
                 return Err(Hold::new(
@@ -55,12 +75,16 @@ pub(super) fn nothing_attached(
     if let Some(stranger) = stranger
         && ctx.is_on(Interlock::StillAttached)
     {
-        return Err(Hold::new(Interlock::StillAttached, subject, "it is not terminated")
-            .why(format!("{} is attached to it and fits no mount: {}", stranger.id, stranger.why))
-            .so("the machine stays up, and nothing of it was touched")
-            .fix(format!("set the tags of {} right, or unmount and detach it by hand", stranger.id))
-            .may_clear()
-            .refuse());
+        return Err(Hold::new(
+            Interlock::StillAttached,
+            subject,
+            format!("it is not {}", end.as_str()),
+        )
+        .why(format!("{} is attached to it and fits no mount: {}", stranger.id, stranger.why))
+        .so("the machine stays up, and nothing of it was touched")
+        .fix(format!("set the tags of {} right, or unmount and detach it by hand", stranger.id))
+        .may_clear()
+        .refuse());
     }
     // The listing speaks of volumes; an attachment that has just been asked for is not in it yet, a
     // volume that it left out for once may be anywhere, and one that goes back in time may lack the
@@ -85,6 +109,7 @@ pub(super) fn nothing_in_use(
     ctx: &Context<'_>,
     node: &NodeObservation,
     instance: &InstanceSeen,
+    end: End,
 ) -> Result<(), Refusal> {
     let subject = Subject::Node(node.name.clone());
     has_halted(ctx, &node.name, &subject)?;
@@ -105,7 +130,7 @@ pub(super) fn nothing_in_use(
     };
     let Some((serial, device)) = probe.devices.iter().find(|(_, device)| device.is_in_use()) else {
         nothing_left_out(ctx, node, &instance.id)?;
-        return nothing_unlisted(ctx, node, probe);
+        return nothing_unlisted(ctx, node, probe, end);
     };
     let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
     if volumes.any(|volume| volume.id.serial() == *serial) {
@@ -113,7 +138,7 @@ pub(super) fn nothing_in_use(
         return Err(Refusal::wait(subject, WaitOn::Node(node.name.clone()), what));
     }
     let at: Vec<&str> = device.mounts.iter().map(|mount| mount.at.as_str()).collect();
-    Err(Hold::new(Interlock::StillAttached, subject, "it is not terminated")
+    Err(Hold::new(Interlock::StillAttached, subject, format!("it is not {}", end.as_str()))
         .why(format!("it has device {serial} in use ({}), which is no volume of the cluster's that is listed", at.join(", ")))
         .so("the machine stays up: what is on that device is not known to be kept")
         .fix(format!("unmount it by hand, and repeat:    wucluster ssh {}", node.name))
@@ -146,6 +171,7 @@ fn nothing_unlisted(
     ctx: &Context<'_>,
     node: &NodeObservation,
     probe: &NodeProbe,
+    end: End,
 ) -> Result<(), Refusal> {
     let listed = |serial: &str| {
         let mut volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
@@ -163,7 +189,7 @@ fn nothing_unlisted(
         return Ok(());
     };
     let subject = Subject::Node(node.name.clone());
-    Err(Hold::new(Interlock::StillAttached, subject, "it is not terminated")
+    Err(Hold::new(Interlock::StillAttached, subject, format!("it is not {}", end.as_str()))
         .why(format!(
             "it has device {serial}, and no volume of the cluster's that is listed is that"
         ))
@@ -174,6 +200,27 @@ fn nothing_unlisted(
         ))
         .may_clear()
         .refuse())
+}
+
+/// Passes a machine that shows no device of a volume any more, by its own word. Once it has halted nobody can ask it, and
+/// a listing that goes back in time would leave in doubt what it has.
+pub(super) fn let_go_of_all(ctx: &Context<'_>, node: &NodeObservation) -> Result<(), Refusal> {
+    let subject = Subject::Node(node.name.clone());
+    if !ctx.is_on(Interlock::StillAttached) {
+        return Ok(());
+    }
+    let probe = match &node.probe {
+        Observed::Present(probe) => probe,
+        Observed::Absent => return Ok(()),
+        Observed::Unknown(gap) => return Err(silent(ctx, &subject, &node.name, gap)),
+    };
+    match probe.volumes().next() {
+        None => Ok(()),
+        Some((serial, _)) => {
+            let what = format!("kept up until it shows that it has let go of device {serial}");
+            Err(Refusal::wait(subject, WaitOn::Node(node.name.clone()), what))
+        }
+    }
 }
 
 /// Passes a node whose halt checks all say yes, or that has halted already.

@@ -430,6 +430,9 @@ pub(super) fn nothing_may_come(
         CloudAction::TerminateInstance { instance: id, .. } => {
             (Some(id) == instance).then_some("end of its machine")
         }
+        CloudAction::StopInstance { instance: id, .. } => {
+            (Some(id) == instance).then_some("stop of its machine")
+        }
         _ => None,
     });
     match what {

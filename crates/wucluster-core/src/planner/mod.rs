@@ -18,8 +18,8 @@ pub use identity::filesystem_uuid;
 pub use probe::{Ask, probe_request};
 
 use crate::action::{Action, CloudAction};
-use crate::demand::Verdict;
-use crate::ids::Subject;
+use crate::demand::{Demand, Verdict};
+use crate::ids::{InstanceId, NodeName, Subject};
 use crate::interlock::{Cleared, Context, Hold, Interlock, Refusal, order};
 use crate::observation::Observed;
 use crate::plan::{Plan, Wait, WaitOn};
@@ -108,22 +108,49 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
     plan
 }
 
+/// Returns which machine a request ends or halts, if it does.
+#[must_use]
+pub fn ends_machine(action: &CloudAction) -> Option<(&NodeName, &InstanceId)> {
+    match action {
+        CloudAction::StopInstance { node, instance }
+        | CloudAction::TerminateInstance { node, instance } => Some((node, instance)),
+        CloudAction::RunInstance { .. }
+        | CloudAction::StartInstance { .. }
+        | CloudAction::CreateVolume { .. }
+        | CloudAction::AttachVolume { .. }
+        | CloudAction::DetachVolume { .. }
+        | CloudAction::TagVolume { .. }
+        | CloudAction::Adopt { .. }
+        | CloudAction::CreateSnapshot { .. }
+        | CloudAction::DeleteVolume { .. }
+        | CloudAction::DeleteSnapshot { .. } => None,
+    }
+}
+
 /// Lists what may still show itself, or end, though nothing lacks: it was asked for before, or left out of a listing.
 fn unseen(ctx: &Context<'_>) -> Vec<Wait> {
     let of_subject = |(subject, memory): (&Subject, &crate::memory::SubjectMemory)| {
         let awaited = memory.awaited_at(ctx.seen_at()).find(|awaited| {
             !awaited.is_ending && !matches!(awaited.what, crate::memory::AwaitedId::Snapshot(_))
         });
+        let lives = |node: &NodeName, instance: &InstanceId| {
+            let node = ctx.observation.node(node);
+            node.is_some_and(|node| node.instances.iter().any(|one| &one.id == instance))
+        };
         let ends = memory.open_requests_at(ctx.seen_at()).any(|action| {
-            matches!(action, CloudAction::TerminateInstance { node, instance }
-            if ctx.observation.node(node).is_some_and(|node| {
-                node.instances.iter().any(|one| &one.id == instance)
-            }))
+            ends_machine(action).is_some_and(|(node, instance)| lives(node, instance))
+        });
+        let starts = memory.open_requests_at(ctx.seen_at()).any(|action| {
+            matches!(action, CloudAction::StartInstance { node, instance } if lives(node, instance))
         });
         let what = match (awaited, &memory.unsure) {
             // What is up is not told to be so while its end may come.
             _ if ends && ctx.demand.is_upward() && ctx.policy.guards(Guard::MayYetCome) => {
                 "its end was asked for before, and may still come".to_owned()
+            }
+            // Nor is what has halted told to be parked while its start may.
+            _ if starts && ctx.demand == Demand::Parked && ctx.policy.guards(Guard::MayYetCome) => {
+                "its start was asked for before, and may still come".to_owned()
             }
             (Some(awaited), _) => format!("{} may still show itself", awaited.what),
             (None, Some(unsure)) if unsure.until > ctx.seen_at() => {

@@ -55,7 +55,11 @@ pub(super) fn step(ctx: &Context<'_>, demand: Demand, mount: &MountObservation) 
             })
         }
         (
-            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable,
+            Demand::Unmounted
+            | Demand::Separated
+            | Demand::RecentlySnapshotted
+            | Demand::Haltable
+            | Demand::Parked,
             None,
         ) => order::nothing_nameless(ctx, mount).map(|()| Step::Done),
         // Its machine is held for that.
@@ -65,13 +69,19 @@ pub(super) fn step(ctx: &Context<'_>, demand: Demand, mount: &MountObservation) 
             Err(Refusal::First(Rung::Mark | Rung::Record, _)) => Ok(Step::Done),
             result => result.map(|()| Step::Done),
         },
-        (Demand::Separated | Demand::Haltable, Some(volume)) => separated(ctx, mount, volume),
+        (Demand::Separated | Demand::Haltable | Demand::Parked, Some(volume)) => {
+            separated(ctx, mount, volume)
+        }
         (Demand::RecentlySnapshotted, Some(volume)) => snapshotted(ctx, mount, volume),
         (Demand::Away, Some(volume)) => deleted(ctx, mount, volume),
     };
     let result = match (demand, result) {
         (
-            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable,
+            Demand::Unmounted
+            | Demand::Separated
+            | Demand::RecentlySnapshotted
+            | Demand::Haltable
+            | Demand::Parked,
             Ok(Step::Done),
         ) => order::used_nowhere(ctx, mount).map(|()| Step::Done),
         (_, result) => result,

@@ -27,6 +27,7 @@ pub(super) fn step(ctx: &Context<'_>, demand: Demand, node: &NodeObservation) ->
         Demand::Haltable => order::nothing_unlisted(ctx, node)
             .and_then(|()| halt::may_halt(ctx, node))
             .map_or_else(Step::from, |()| Step::Done),
+        Demand::Parked => stopped(ctx, node, &subject),
         Demand::Away => match node.instance() {
             None => Step::Done,
             Some(instance) => gone(ctx, node, instance, &subject),
@@ -47,7 +48,7 @@ fn runs(ctx: &Context<'_>, node: &NodeObservation) -> Option<Step> {
             let mut open =
                 memory.into_iter().flat_map(|memory| memory.open_requests_at(ctx.seen_at()));
             let ends = open.any(|action| {
-                matches!(action, CloudAction::TerminateInstance { instance: id, .. } if id == &instance.id)
+                super::ends_machine(action).is_some_and(|(_, id)| id == &instance.id)
             });
             if ends && ctx.demand.is_upward() && ctx.policy.guards(Guard::MayYetCome) {
                 return wait("its end was asked for before, and may still come".to_owned());
@@ -154,6 +155,31 @@ fn ready(ctx: &Context<'_>, node: &NodeObservation) -> Step {
             .fix("launch again once the check passes, or change `ready` in the definition")
             .may_clear(),
     )
+}
+
+/// Stops the node's instance, if it has one that runs.
+fn stopped(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
+    let nothing_in_use =
+        || order::nothing_unlisted(ctx, node).map_or_else(Step::from, |()| Step::Done);
+    let Some(instance) = node.instance() else { return nothing_in_use() };
+    match &instance.state {
+        InstanceState::Stopped | InstanceState::Terminated => nothing_in_use(),
+        // EC2 stops only what runs.
+        InstanceState::Pending | InstanceState::Stopping | InstanceState::ShuttingDown => {
+            let what = format!("{} is {}", instance.id, instance.state);
+            Refusal::wait(subject.clone(), WaitOn::Cloud, what).into()
+        }
+        InstanceState::Unrecognized(word) => {
+            order::unrecognized(subject.clone(), instance.id.as_str(), word).into()
+        }
+        InstanceState::Running => {
+            let action = CloudAction::StopInstance {
+                node: node.name.clone(),
+                instance: instance.id.clone(),
+            };
+            pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from)
+        }
+    }
 }
 
 fn gone(

@@ -110,6 +110,12 @@ fn hold(ctx: &Context<'_>, subject: Subject, action: &Action, failure: &Failure)
                 ErrorClass::Permission => {
                     (Interlock::NotPermitted, "get credentials that may do this, and repeat", false)
                 }
+                // EC2 stops no spot machine of a one-time request, and none whose root is an instance store.
+                ErrorClass::Permanent if action.name() == "StopInstances" => (
+                    Interlock::ProviderRefused,
+                    "put it away instead, or let it run: not every machine can be stopped",
+                    false,
+                ),
                 ErrorClass::Permanent => {
                     (Interlock::ProviderRefused, "mend what the provider names, and repeat", false)
                 }

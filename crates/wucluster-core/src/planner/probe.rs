@@ -37,8 +37,8 @@ pub fn probe_request(
         });
     let hooks = definition.nodes.get(&node.name).map(|defined| &defined.hooks);
     let wants_ready = matches!(ask, Ask::State | Ask::For(Demand::Launched)) && all_mounted;
-    let wants_halt =
-        matches!(ask, Ask::For(Demand::Haltable | Demand::Away)) && attached.is_empty();
+    let wants_halt = matches!(ask, Ask::For(Demand::Haltable | Demand::Parked | Demand::Away))
+        && attached.is_empty();
     let environment = BTreeMap::from([
         ("WUCLUSTER_CLUSTER".to_owned(), definition.name.to_string()),
         ("WUCLUSTER_NODE".to_owned(), node.name.to_string()),

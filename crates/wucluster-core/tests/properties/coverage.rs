@@ -15,7 +15,7 @@ const CASES: usize = 50_000;
 /// Least share of worlds whose plan asks for each kind of request. Unit: of ten thousand.
 const SHARE_MIN: usize = 10;
 
-const REQUESTS: [&str; 12] = [
+const REQUESTS: [&str; 13] = [
     "AttachVolume",
     "CreateSnapshot",
     "CreateTags",
@@ -24,6 +24,7 @@ const REQUESTS: [&str; 12] = [
     "DetachVolume",
     "RunInstances",
     "StartInstances",
+    "StopInstances",
     "TerminateInstances",
     "mkfs",
     "mount",

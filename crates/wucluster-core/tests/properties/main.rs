@@ -84,6 +84,7 @@ fn mount_of(action: &CloudAction) -> Option<&MountKey> {
         CloudAction::RunInstance { .. }
         | CloudAction::Adopt { .. }
         | CloudAction::StartInstance { .. }
+        | CloudAction::StopInstance { .. }
         | CloudAction::TerminateInstance { .. } => None,
     }
 }
@@ -254,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn only_away_deletes_and_terminates(world in any_world(), demand in proptest::sample::select(&Demand::ALL[..8])) {
+    fn only_away_deletes_and_terminates(world in any_world(), demand in proptest::sample::select(&Demand::ALL[..9])) {
         for action in cloud_actions(&world.plan(demand).actions) {
             // What somebody began to delete is deleted, whatever is demanded by now.
             prop_assert!(action.hazard() != Hazard::Destroys || is_doomed(&world, action));
@@ -280,6 +281,20 @@ proptest! {
                     .iter()
                     .any(|volume| volume.open_attachments().any(|one| &one.instance == instance));
                 prop_assert!(!attached);
+            }
+        }
+    }
+
+    #[test]
+    fn an_instance_is_stopped_only_with_nothing_attached_and_by_its_own_word(world in any_world(), demand in any_demand()) {
+        for action in cloud_actions(&world.plan(demand).actions) {
+            if let CloudAction::StopInstance { node, instance } = action {
+                prop_assert_eq!(demand, Demand::Parked);
+                let mut volumes = world.view.volumes.iter().flat_map(|volume| volume.open_attachments());
+                prop_assert!(volumes.all(|one| &one.instance != instance));
+                let answer = world.answers.get(node).filter(|answer| &answer.instance == instance);
+                let probe = answer.and_then(|answer| answer.probe.as_ref().ok());
+                prop_assert!(probe.is_some_and(|probe| probe.volumes().next().is_none()));
             }
         }
     }

@@ -102,6 +102,7 @@ impl<'a> Referee<'a> {
         match name {
             "RunInstances" | "StartInstances" | "CreateVolume" | "AttachVolume" | "mkfs"
             | "mount" => must(upward, "nothing is brought up on the way down"),
+            "StopInstances" => must(self.demand == Demand::Parked, "only `parked` stops a machine"),
             "CreateSnapshot" | "DeleteVolume" | "TerminateInstances" => {
                 must(!upward, "nothing is put away on the way up")
             }
@@ -122,6 +123,15 @@ impl<'a> Referee<'a> {
             CloudAction::StartInstance { node, instance } => {
                 let seen = self.sole_instance(node, instance)?;
                 must(seen.state == InstanceState::Stopped, "only what is stopped is started")
+            }
+            CloudAction::StopInstance { node, instance } => {
+                let seen = self.sole_instance(node, instance)?;
+                must(seen.state == InstanceState::Running, "only what runs is stopped")?;
+                let has = |volume: &VolumeSeen| open(volume).any(|one| &one.instance == instance);
+                must(!self.world.view.volumes.iter().any(has), "a volume is attached to it")?;
+                let probe = self.answer(node).and_then(|answer| answer.probe.as_ref().ok());
+                let probe = probe.ok_or("it did not say what it has in use")?;
+                must(!probe.devices.values().any(|one| one.is_in_use()), "it has something in use")
             }
             CloudAction::TerminateInstance { node, instance } => {
                 self.sole_instance(node, instance)?;

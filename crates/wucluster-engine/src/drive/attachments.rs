@@ -74,7 +74,11 @@ impl Drive<'_, '_> {
     pub(super) fn doubts_a_detachment(&self, observation: &Observation) -> bool {
         let is_apart = matches!(
             self.pursuit.demand,
-            Demand::Unmounted | Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable
+            Demand::Unmounted
+                | Demand::Separated
+                | Demand::RecentlySnapshotted
+                | Demand::Haltable
+                | Demand::Parked
         );
         let scope = &self.pursuit.policy.scope;
         let is_meant = |seen: &SeenAttached| scope.has(&Subject::Mount(seen.mount.clone()));

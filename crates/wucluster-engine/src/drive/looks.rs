@@ -83,7 +83,7 @@ impl Drive<'_, '_> {
                     || self.had_devices_in_use(name)
             }
             // What the listing does not show may be mounted all the same: the node is asked before it ends.
-            Demand::Away => true,
+            Demand::Parked | Demand::Away => true,
             Demand::Haltable => {
                 is_attached
                     || has_stranger

@@ -106,6 +106,20 @@ fn is_done(action: &CloudAction, observation: &Observation) -> bool {
                         .is_some_and(|seen| seen.state == InstanceState::ShuttingDown)
             })
         }
+        CloudAction::StopInstance { node, instance } => {
+            observation.node(node).is_some_and(|node| {
+                node.terminated.iter().any(|seen| &seen.id == instance)
+                    || node.instances.iter().any(|seen| {
+                        let is_off = matches!(
+                            seen.state,
+                            InstanceState::Stopping
+                                | InstanceState::Stopped
+                                | InstanceState::ShuttingDown
+                        );
+                        &seen.id == instance && is_off
+                    })
+            })
+        }
         CloudAction::DeleteSnapshot { mount, snapshot, .. } => observation
             .mount(mount)
             .is_none_or(|mount| mount.snapshots.iter().all(|seen| &seen.id != snapshot)),

@@ -130,7 +130,7 @@ fn changes(story: &Story) -> Vec<Change<'_>> {
 }
 
 /// Returns the last change that a request about a subject can have waited for, up to a time: of
-/// the subject itself; for a mount, that its node came to run; for a node's end, of any of its mounts.
+/// the subject itself; for a mount, that its node came to run; for a node's stop or end, of any of its mounts.
 fn trigger<'a>(
     changes: &[Change<'a>],
     subject: &Subject,
@@ -143,7 +143,8 @@ fn trigger<'a>(
             subject.node() == Some(node) && change.to == "running"
         }
         (Subject::Node(node), Subject::Mount(_)) => {
-            request == "TerminateInstances" && change.subject.node() == Some(node)
+            matches!(request, "StopInstances" | "TerminateInstances")
+                && change.subject.node() == Some(node)
         }
         (one, other) => one == other,
     };

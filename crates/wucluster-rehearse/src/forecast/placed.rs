@@ -216,6 +216,7 @@ impl Placing<'_> {
             | Demand::Separated
             | Demand::RecentlySnapshotted
             | Demand::Haltable
+            | Demand::Parked
             | Demand::Away => true,
         }
     }

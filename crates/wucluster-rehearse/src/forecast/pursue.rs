@@ -202,6 +202,7 @@ fn deleted(stage: &Stage, story: &Story, old: &[String]) -> Vec<Deleted> {
         }),
         CloudAction::RunInstance { .. }
         | CloudAction::StartInstance { .. }
+        | CloudAction::StopInstance { .. }
         | CloudAction::CreateVolume { .. }
         | CloudAction::AttachVolume { .. }
         | CloudAction::DetachVolume { .. }

@@ -149,14 +149,18 @@ fn place_launched(
             (true, true)
         }
         Demand::Unmounted => (true, false),
-        Demand::Separated | Demand::RecentlySnapshotted | Demand::Haltable | Demand::Away => {
-            (false, false)
-        }
+        Demand::Separated
+        | Demand::RecentlySnapshotted
+        | Demand::Haltable
+        | Demand::Parked
+        | Demand::Away => (false, false),
     };
     let is_kept = state == Demand::RecentlySnapshotted;
+    let of_node =
+        if state == Demand::Parked { InstanceState::Stopped } else { InstanceState::Running };
     let mut written = Vec::new();
     for node in definition.nodes.values() {
-        let instance = world.place_instance(cluster, &node.name, InstanceState::Running);
+        let instance = world.place_instance(cluster, &node.name, of_node.clone());
         for mount in node.mounts.values() {
             let key = MountKey { node: node.name.clone(), mount: mount.name.clone() };
             let fs = mount.fs.as_str();

@@ -90,6 +90,7 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
                     None => Ask::Record { mount: at(mount), number, fs: marks.recorded },
                 }
             }
+            CloudAction::StopInstance { .. } => unreachable!("no scope parks"),
             CloudAction::Adopt { .. } | CloudAction::DeleteSnapshot { .. } => {
                 unreachable!("a person asks for it, and no plan")
             }

@@ -91,7 +91,8 @@ impl State {
             | Demand::Mounted
             | Demand::Unmounted
             | Demand::RecentlySnapshotted
-            | Demand::Haltable => true,
+            | Demand::Haltable
+            | Demand::Parked => true,
         }
     }
 }

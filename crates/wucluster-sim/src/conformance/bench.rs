@@ -1,6 +1,6 @@
 //! The work bench of the suite: one node, and short words for the requests.
 
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
 use wucluster_core::definition::{FilesystemKind, Hook, Size};
 use wucluster_core::ids::{InstanceId, MountKey, MountName, NodeName, SnapshotId, VolumeId};
@@ -34,13 +34,13 @@ pub(super) use ensure;
 pub(super) struct Bench<'a> {
     pub(super) harness: &'a dyn Harness,
     pub(super) node: NodeName,
-    main: OnceCell<NodeAddress>,
+    main: Mutex<Option<NodeAddress>>,
 }
 
 impl<'a> Bench<'a> {
     pub(super) fn new(harness: &'a dyn Harness) -> Outcome<Self> {
         let node = NodeName::new("bench").map_err(|error| error.to_string())?;
-        Ok(Self { harness, node, main: OnceCell::new() })
+        Ok(Self { harness, node, main: Mutex::new(None) })
     }
 
     /// Returns the mount of a name.
@@ -113,7 +113,16 @@ impl<'a> Bench<'a> {
 
     /// Returns the node's one instance, booted at the first use.
     pub(super) async fn main(&self) -> Outcome<NodeAddress> {
-        self.main.get_or_try_init(|| self.boot()).await.cloned()
+        let mut main = self.main.lock().await;
+        if let Some(known) = &*main {
+            return Ok(known.clone());
+        }
+        Ok(main.insert(self.boot().await?).clone())
+    }
+
+    /// Tells where the node's instance is reached from now on: a start gives it another address.
+    pub(super) async fn moves_to(&self, address: NodeAddress) {
+        *self.main.lock().await = Some(address);
     }
 
     async fn boot(&self) -> Outcome<NodeAddress> {

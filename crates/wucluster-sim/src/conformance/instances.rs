@@ -1,8 +1,8 @@
 //! Cases about instances.
 
-use wucluster_core::action::CloudAction;
+use wucluster_core::action::{CloudAction, NodeAddress};
 use wucluster_core::ids::{ClusterName, InstanceId};
-use wucluster_core::observation::{GapKind, InstanceState, ProbeRequest};
+use wucluster_core::observation::{GapKind, InstanceSeen, InstanceState, ProbeRequest};
 use wucluster_core::ports::{ErrorClass, Receipt};
 use wucluster_core::tags::Tags;
 
@@ -55,6 +55,46 @@ pub(super) async fn a_running_instance_is_already_started(bench: &Bench<'_>) -> 
         "the answer is {receipt:?}"
     );
     Ok(())
+}
+
+pub(super) async fn a_stopped_instance_is_started_again(bench: &Bench<'_>) -> Outcome {
+    let node = bench.main().await?;
+    let stop =
+        CloudAction::StopInstance { node: node.node.clone(), instance: node.instance.clone() };
+    let receipt = bench.must(stop.clone()).await?;
+    ensure!(receipt == Receipt::Accepted, "the answer is {receipt:?}");
+    let reaches = async |state: InstanceState| {
+        let what = format!("the instance is {state}");
+        let seen = bench.eventually(&what, |view| {
+            let seen = view.instances.iter().find(|seen| seen.id == node.instance);
+            // Where its ssh is reached is told once it can be.
+            let is_told =
+                |seen: &&InstanceSeen| seen.state != InstanceState::Running || seen.ssh.is_some();
+            Ok(seen.filter(|seen| seen.state == state).filter(is_told).cloned())
+        });
+        seen.await
+    };
+    reaches(InstanceState::Stopped).await?;
+    let again = bench.must(stop).await?;
+    let is_done = matches!(again, Receipt::AlreadyDone | Receipt::Accepted);
+    ensure!(is_done, "the answer to the second is {again:?}");
+    let start =
+        CloudAction::StartInstance { node: node.node.clone(), instance: node.instance.clone() };
+    bench.must(start).await?;
+    // Its host key is that which it had; its address may be another one.
+    let seen = reaches(InstanceState::Running).await?;
+    let ssh = seen.ssh.ok_or("it runs again, and has no ssh endpoint")?;
+    let key = &node.ssh.host_key;
+    ensure!(&ssh.host_key == key, "its host key was {key:?}, and is {:?}", ssh.host_key);
+    let address = NodeAddress { ssh, ..node };
+    bench.moves_to(address.clone()).await;
+    for _ in 0..bench.harness.looks_max() {
+        if bench.harness.shell().probe(&address, &ProbeRequest::default()).await.is_ok() {
+            return Ok(());
+        }
+        bench.harness.sleep(bench.harness.pause()).await;
+    }
+    Err("it runs again, and its ssh never answered".to_owned())
 }
 
 pub(super) async fn an_unknown_instance_is_not_found(bench: &Bench<'_>) -> Outcome {

@@ -71,6 +71,7 @@ const CASES: &[Case] = cases![
     adoption::what_there_is_is_found_by_its_id,
     adoption::an_adopted_thing_has_its_mark_beside_its_tags,
     adoption::an_unknown_thing_is_not_adopted,
+    instances::a_stopped_instance_is_started_again,
     instances::a_terminated_instance_lets_its_volumes_go,
     instances::a_terminated_instance_answers_nobody,
     instances::the_token_of_a_terminated_instance_is_burned,

@@ -352,16 +352,28 @@ impl World {
                 let what = format!("{volume} is marked to be deleted with {id}");
                 self.harm_by(by, HarmKind::DeletedWithInstance, what);
             }
-            if self.is_held(&volume, id) {
-                let cached =
-                    self.instances.get(id).and_then(|found| found.machine.caches.get(&volume));
-                let what = format!(
-                    "{volume} is in use there, with {} unwritten writes",
-                    cached.map_or(0, Vec::len)
-                );
-                self.harm_by(by, HarmKind::TerminatedWhileMounted, what);
-            }
+            self.judge_in_use(by, HarmKind::TerminatedWhileMounted, id, &volume);
         }
+    }
+
+    pub(super) fn judge_stop(&mut self, by: &By<'_>, id: &InstanceId) {
+        let attached = |volume: &&Volume| {
+            volume.attachment.as_ref().is_some_and(|found| &found.instance == id)
+        };
+        let attached: Vec<VolumeId> =
+            self.volumes.values().filter(attached).map(|volume| volume.id.clone()).collect();
+        for volume in attached {
+            self.judge_in_use(by, HarmKind::StoppedWhileMounted, id, &volume);
+        }
+    }
+
+    fn judge_in_use(&mut self, by: &By<'_>, kind: HarmKind, id: &InstanceId, volume: &VolumeId) {
+        if !self.is_held(volume, id) {
+            return;
+        }
+        let cached = self.instances.get(id).and_then(|found| found.machine.caches.get(volume));
+        let writes = cached.map_or(0, Vec::len);
+        self.harm_by(by, kind, format!("{volume} is in use there, with {writes} unwritten writes"));
     }
 
     pub(super) fn judge_delete(&mut self, by: &By<'_>, id: &VolumeId) {

@@ -43,6 +43,8 @@ harms! {
         "A detachment was asked for while a living machine had the file system mounted.";
     TerminatedWhileMounted "I2" "terminated-while-mounted"
         "A termination was asked for while the machine had a volume mounted.";
+    StoppedWhileMounted "I2" "stopped-while-mounted"
+        "A stop was asked for while the machine had a volume mounted.";
     FormattedOverContent "I5" "formatted-over-content"
         "A file system was made over content.";
     TwoInstances "I7" "two-instances"
@@ -74,11 +76,15 @@ impl HarmKind {
     pub(in crate::world) const OF_LOST_SNAPSHOTS: &'static [Self] =
         &[Self::DeletedUnsaved, Self::BlankDespiteData, Self::RestoredOlder];
     /// What nobody could have known about mounts that were not there at the look.
-    pub(in crate::world) const OF_MOUNTS: &'static [Self] =
-        &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted, Self::DeletedUnsaved];
+    pub(in crate::world) const OF_MOUNTS: &'static [Self] = &[
+        Self::DetachedWhileMounted,
+        Self::TerminatedWhileMounted,
+        Self::StoppedWhileMounted,
+        Self::DeletedUnsaved,
+    ];
     /// What nobody could have known about devices that nothing held at the look.
     pub(in crate::world) const OF_HOLDERS: &'static [Self] =
-        &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted];
+        &[Self::DetachedWhileMounted, Self::TerminatedWhileMounted, Self::StoppedWhileMounted];
     /// What nobody could have known about tags that were others at the look.
     pub(in crate::world) const OF_TAGS: &'static [Self] = &[
         Self::TouchedForeign,

@@ -169,6 +169,9 @@ impl World {
             CloudAction::StartInstance { instance, .. } => {
                 self.instance_state(instance) == Some(InstanceState::Stopped)
             }
+            CloudAction::StopInstance { instance, .. } => {
+                self.instance_state(instance) == Some(InstanceState::Running)
+            }
             CloudAction::TerminateInstance { instance, .. } => {
                 self.instances.get(instance).is_some_and(|found| {
                     found.is_listed

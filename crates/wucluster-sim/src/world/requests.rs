@@ -220,6 +220,7 @@ impl World {
                 self.run_instance(&by, zone.as_deref(), machine, tags, token, upset)
             }
             CloudAction::StartInstance { node: _, instance } => self.start_instance(&by, instance),
+            CloudAction::StopInstance { node: _, instance } => self.stop_instance(&by, instance),
             CloudAction::TerminateInstance { node: _, instance } => {
                 self.terminate_instance(&by, instance)
             }
@@ -266,6 +267,7 @@ impl World {
                 zone.as_deref().or(first)
             }
             CloudAction::StartInstance { instance, .. }
+            | CloudAction::StopInstance { instance, .. }
             | CloudAction::TerminateInstance { instance, .. } => of_instance(instance),
             CloudAction::AttachVolume { volume, .. }
             | CloudAction::DetachVolume { volume, .. }

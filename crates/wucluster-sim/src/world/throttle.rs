@@ -31,9 +31,10 @@ pub(super) struct Traffic {
 }
 
 /// Names of the requests that change something.
-const MUTATING: [&str; 15] = [
+const MUTATING: [&str; 16] = [
     "RunInstances",
     "StartInstances",
+    "StopInstances",
     "TerminateInstances",
     "CreateVolume",
     "AttachVolume",

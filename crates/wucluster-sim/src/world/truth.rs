@@ -88,6 +88,20 @@ impl World {
             CloudAction::TerminateInstance { instance, .. } => instance.as_str() == id,
             _ => false,
         };
+        self.is_to_come(is_it)
+    }
+
+    /// Says whether the cloud has accepted to stop an instance, or to end it, and will.
+    #[must_use]
+    pub fn is_to_halt(&self, id: &InstanceId) -> bool {
+        self.is_to_come(|action| match action {
+            CloudAction::StopInstance { instance, .. }
+            | CloudAction::TerminateInstance { instance, .. } => instance == id,
+            _ => false,
+        })
+    }
+
+    fn is_to_come(&self, is_it: impl Fn(&CloudAction) -> bool) -> bool {
         self.events.values().any(
             |event| matches!(event, Event::Lands(parcel) if is_it(&parcel.action) && self.would_accept(&parcel.action)),
         )

@@ -1,4 +1,4 @@
-//! `become`, `launch` and `put-away`: drives the cluster to a state.
+//! `become`, `launch`, `park` and `put-away`: drives the cluster to a state.
 
 use std::collections::BTreeSet;
 use std::process;
@@ -414,6 +414,7 @@ impl Finished<'_> {
             (Demand::Launched | Demand::Mounted, Some(first)) => {
                 output.next(&[&format!("ssh {first}"), "status"]);
             }
+            (Demand::Parked, _) => output.next(&["launch", "put-away"]),
             (Demand::Away, _) => output.next(&["launch", "snapshots"]),
             (_, _) => output.next(&["status"]),
         }

@@ -84,6 +84,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Rehearse(args) => rehearse::rehearse(session, &args),
         Command::Become(args) => block_on(drive::drive(session, args.state, &args.drive)),
         Command::Launch(args) => block_on(drive::drive(session, Demand::Launched, &args)),
+        Command::Park(args) => block_on(drive::drive(session, Demand::Parked, &args)),
         Command::PutAway(args) => block_on(drive::drive(session, Demand::Away, &args)),
         Command::Status(args) => block_on(status::status(session, &args)),
         Command::Wait(args) => block_on(wait::wait(session, &args)),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use wucluster_core::cost::{Costs, costs};
 use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::demand::{Demand, Verdict};
 use wucluster_core::ids::{ClusterName, MountKey, Subject};
@@ -22,6 +23,7 @@ use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::forecast::{Wish, forecast};
+use crate::render::cost;
 use crate::render::plan::{self, Forecast};
 use crate::site::{PATIENCE, Site};
 
@@ -48,6 +50,9 @@ struct Document<'a> {
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     no_estimate: Option<String>,
+    /// What the whole cluster costs an hour, now and in other states.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "cost::document")]
+    costs: Option<Costs>,
 }
 
 #[derive(Serialize)]
@@ -124,6 +129,7 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
                 .as_ref()
                 .and_then(|guess| guess.as_ref().err())
                 .map(ToString::to_string),
+            costs: costs(&definition, &observation),
         })?;
         return Ok(exit);
     }

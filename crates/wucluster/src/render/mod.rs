@@ -1,5 +1,6 @@
 //! Screens: data in, text out. Nothing here reads a clock, a file or a terminal.
 
+pub(crate) mod cost;
 pub(crate) mod deletions;
 pub(crate) mod diagnostic;
 pub(crate) mod ending;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use wucluster_core::cost::costs;
 use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
@@ -11,6 +12,7 @@ use wucluster_core::plan::{Plan, Row};
 use wucluster_core::time::Timestamp;
 use wucluster_rehearse::forecast::{Estimate, NoEstimate, Range};
 
+use super::cost;
 use super::deletions::{kept, snapshots, sum};
 use super::fold::{self, Block};
 use super::hold::holds;
@@ -87,6 +89,13 @@ pub(crate) fn plan(forecast: &Forecast<'_>, look: &Look) -> String {
     out.push_str(&sentence(&summary(forecast, &rows), look));
     if let Some(made) = forecast.estimate {
         out.push_str(&sentence(&estimate(made, forecast), look));
+    }
+    // What it costs is told of a whole cluster.
+    let costs = costs(forecast.definition, forecast.observation)
+        .filter(|_| forecast.plan.scope.is_whole())
+        .and_then(|costs| cost::of_demand(&costs, forecast.plan.demand));
+    if let Some(words) = costs {
+        out.push_str(&sentence(&words, look));
     }
     out
 }

@@ -3,9 +3,10 @@
 use wucluster_core::demand::Demand;
 use wucluster_core::time::Timestamp;
 
+use super::cost;
 use super::look::{Glyph, Look, Tone};
 use super::table::{Cell, Column, Table};
-use super::text::sides;
+use super::text::{sides, wrap};
 use super::words::{ago, count, short_span, span};
 use crate::history::{Driver, LastRun};
 use crate::view::{Status, StatusRow};
@@ -76,12 +77,16 @@ fn head(status: &Status, now: Timestamp, look: &Look) -> String {
         (some, _) => some.iter().map(|state| state.as_str()).collect::<Vec<_>>().join(", "),
     };
     out.push_str(&format!("holds   {holds}\n"));
+    if let Some(costs) = &status.costs {
+        let lines = wrap(&cost::of_states(costs), columns.saturating_sub(8));
+        out.push_str(&format!("costs   {}\n", lines.join("\n        ")));
+    }
     out
 }
 
 fn whole(status: &Status) -> String {
     let has = |demand: Demand| status.holds.contains(&demand);
-    for demand in [Demand::Launched, Demand::Away, Demand::Mounted] {
+    for demand in [Demand::Launched, Demand::Away, Demand::Parked, Demand::Mounted] {
         // A cluster of nothing is everything at once; it is more fitting to call it away.
         if has(demand) && !(status.rows.is_empty() && demand != Demand::Away) {
             return demand.as_str().to_uppercase();
@@ -227,6 +232,22 @@ mod tests {
         });
         let seen = view::status(definition, observation, plan.as_ref(), run, None, testing::NOW);
         status(&seen, is_failing_only, testing::NOW, &Look::plain(width))
+    }
+
+    #[test]
+    fn what_it_costs_is_told_below_the_states() {
+        let (definition, observation) = testing::mixed();
+        let mut seen = view::status(&definition, &observation, None, None, None, testing::NOW);
+        assert!(!status(&seen, false, testing::NOW, &Look::plain(80)).contains("costs"));
+        let prices = "[cluster]\nname = \"gibbon\"\n[prices]\ninstance = 0.02\nvolume = 0.08\nsnapshot = 0.05\n\
+            [node.chief]\nmount.home = { at = \"/mnt/home\", size = \"40 GiB\" }\n";
+        let prices = wucluster_core::definition::ClusterDefinition::parse(prices).unwrap().prices;
+        let priced = wucluster_core::definition::ClusterDefinition { prices, ..definition };
+        seen.costs = wucluster_core::cost::costs(&priced, &observation);
+        let shown = status(&seen, false, testing::NOW, &Look::plain(80));
+        let line = shown.lines().find(|line| line.starts_with("costs   about ")).unwrap();
+        assert!(line.contains(" launched, ") && shown.contains("not your bill"), "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     }
 
     #[test]

@@ -218,6 +218,7 @@ pub(crate) fn in_words(note: &str) -> String {
     match name {
         "RunInstances" => "a machine is being asked for",
         "StartInstances" => "being started",
+        "StopInstances" => "being stopped",
         "TerminateInstances" => "being terminated",
         "CreateVolume" => "a volume is being asked for",
         "AttachVolume" => "being attached",

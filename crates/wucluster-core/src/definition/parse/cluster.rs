@@ -8,12 +8,14 @@ use toml::de::{DeTable, DeValue};
 use super::group::{self, GroupDraft, GroupSettings};
 use super::key::{self, Kind};
 use super::mount::{self, MountSettings};
+use super::prices;
 use super::section::{Section, Sink};
 use super::source::Source;
 use super::value;
 use crate::definition::Provider;
 use crate::definition::code::Code;
 use crate::definition::diagnostic::Diagnostic;
+use crate::definition::prices::Prices;
 use crate::ids::ClusterName;
 
 /// Longest age at which a snapshot counts as recent. Unit: seconds.
@@ -32,6 +34,8 @@ pub(super) struct ClusterDraft {
     pub(super) zone: Option<String>,
     /// Where leases and journals are.
     pub(super) store: Option<String>,
+    /// What things cost.
+    pub(super) prices: Option<Prices>,
     /// When a snapshot counts as recent.
     pub(super) recent: Option<Duration>,
     /// Settings for all groups.
@@ -71,6 +75,13 @@ pub(super) fn read(source: &Source<'_>, table: &DeTable<'_>, sink: &mut Sink) ->
                 Some(field) => draft.store = value::store(&field, sink),
                 None => section.missing(source, "url", "url = \"s3://BUCKET/PREFIX\"", sink),
             }
+        }
+    }
+    if let Some(field) = root.field("prices") {
+        let of = "`[prices]`".to_owned();
+        let help = "write `[prices]` and below it `volume = { gp3 = 0.08 }`";
+        if let Some(section) = Section::from_field(&field, Kind::Prices, of, help, sink) {
+            draft.prices = Some(prices::read(&section, sink));
         }
     }
     if let Some(field) = root.field("defaults") {

@@ -11,7 +11,7 @@ use crate::definition::diagnostic::shown;
 use crate::definition::{EbsVolume, Ec2Machine, Size};
 
 /// Types of volumes. Source: EC2's `VolumeType`.
-const VOLUME_TYPES: [&str; 7] = ["gp3", "gp2", "io1", "io2", "st1", "sc1", "standard"];
+pub(super) const VOLUME_TYPES: [&str; 7] = ["gp3", "gp2", "io1", "io2", "st1", "sc1", "standard"];
 /// Most IOPS of any volume (io2). Source: EC2's `CreateVolume`; each type has its own limit, which EC2 tells.
 const IOPS_MAX: i64 = 256_000;
 /// Most MiB a second of any volume (gp3). Source: EC2's `CreateVolume`.

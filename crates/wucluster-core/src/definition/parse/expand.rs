@@ -31,6 +31,7 @@ pub(super) fn expand(draft: &ClusterDraft, sink: &mut Sink) -> Option<ClusterDef
         region: draft.region.clone(),
         zone: draft.zone.clone(),
         store: draft.store.clone(),
+        prices: draft.prices.clone(),
         recent: draft.recent,
         nodes: nodes?,
     })

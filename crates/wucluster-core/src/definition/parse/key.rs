@@ -27,10 +27,14 @@ pub(super) enum Kind {
     Hook,
     /// Tags of the user's own.
     Tags,
+    /// `[prices]`.
+    Prices,
+    /// Prices by type.
+    PriceTable,
 }
 
 impl Kind {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Root,
         Self::Cluster,
         Self::Store,
@@ -39,12 +43,13 @@ impl Kind {
         Self::Hook,
         Self::Defaults,
         Self::DefaultsMount,
+        Self::Prices,
     ];
 
     /// Returns the keys that the section knows.
     pub(super) const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Root => &["cluster", "store", "defaults", "node"],
+            Self::Root => &["cluster", "store", "prices", "defaults", "node"],
             Self::Store => &["url"],
             Self::Cluster => &["name", "provider", "region", "zone", "recent"],
             Self::Defaults => &[
@@ -117,7 +122,8 @@ impl Kind {
                 "kms-key",
             ],
             Self::Hook => &["run", "timeout", "blocks"],
-            Self::Tags => &[],
+            Self::Prices => &["currency", "as-of", "instance", "volume", "snapshot"],
+            Self::Tags | Self::PriceTable => &[],
         }
     }
 
@@ -133,15 +139,21 @@ impl Kind {
             Self::Mount => "`[node.NAME.mount.NAME]`",
             Self::Hook => "a hook in braces",
             Self::Tags => "the tags",
+            Self::Prices => "`[prices]`",
+            Self::PriceTable => "the prices by type",
         }
     }
 
     /// Returns other words for its keys, with the key that is meant.
     const fn aliases(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Root => {
-                &[("nodes", "node"), ("group", "node"), ("groups", "node"), ("default", "defaults")]
-            }
+            Self::Root => &[
+                ("nodes", "node"),
+                ("group", "node"),
+                ("groups", "node"),
+                ("default", "defaults"),
+                ("price", "prices"),
+            ],
             Self::Store => &[("uri", "url"), ("path", "url"), ("bucket", "url"), ("place", "url")],
             Self::Cluster => &[
                 ("cloud", "provider"),
@@ -204,7 +216,17 @@ impl Kind {
                 ("kms", "kms-key"),
                 ("kms_key", "kms-key"),
             ],
-            Self::Tags => &[],
+            Self::Prices => &[
+                ("as_of", "as-of"),
+                ("date", "as-of"),
+                ("instances", "instance"),
+                ("machine", "instance"),
+                ("machines", "instance"),
+                ("volumes", "volume"),
+                ("disk", "volume"),
+                ("snapshots", "snapshot"),
+            ],
+            Self::Tags | Self::PriceTable => &[],
             Self::Hook => &[
                 ("command", "run"),
                 ("cmd", "run"),

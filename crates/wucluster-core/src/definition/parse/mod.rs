@@ -12,6 +12,7 @@ mod hook;
 mod key;
 mod mount;
 mod option;
+mod prices;
 mod section;
 mod source;
 mod syntax;
