@@ -29,6 +29,8 @@ pub struct Memory {
     /// Serial numbers of volumes whose node has carried out an unmount of this drive, and of which no mount was
     /// asked for since: a mount that was asked for earlier is refused there, however late it comes.
     pub fenced: BTreeSet<String>,
+    /// Serial numbers of volumes whose node has frozen their file system for this run, and was not asked to thaw it since.
+    pub frozen: BTreeSet<String>,
     /// Volumes on which a node found something that we did not put there, though they were made blank.
     pub strange: BTreeSet<VolumeId>,
     /// Per mount, in which state its attachment is seen, and since when we have watched it so. The

@@ -167,6 +167,8 @@ impl Inner {
                 self.mounts.insert(volume, (node.instance.clone(), seen));
                 Ok(ShellReceipt::default())
             }
+            // Nothing is ever written here.
+            ShellAction::Freeze { .. } | ShellAction::Thaw { .. } => Ok(ShellReceipt::default()),
             ShellAction::Unmount { serial, before, .. } => {
                 let mut receipt = ShellReceipt::default();
                 for hook in before {
@@ -251,6 +253,7 @@ impl NodeShell for Nodes {
                 size_bytes: *size_bytes,
                 contents,
                 is_held: Some(mounted.is_some()),
+                is_frozen: false,
                 mounts: mounted.into_iter().collect(),
                 on_top: Vec::new(),
                 holders: Vec::new(),

@@ -1,7 +1,8 @@
 //! The gate: every request passes here or comes back with its reason.
 
 use super::{
-    Cleared, Hold, Interlock, Refusal, adopt, data, halt, order, ownership, prune, rename,
+    Cleared, Hold, Interlock, Refusal, adopt, checkpoint, data, halt, order, ownership, prune,
+    rename,
 };
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
@@ -189,8 +190,14 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
             }
         }
         CloudAction::Adopt { subject, id, .. } => adopt::seen(ctx, subject, id),
-        CloudAction::CreateSnapshot { mount, volume, .. } => {
+        CloudAction::TagSnapshot { mount, snapshot, tags } => {
+            checkpoint::may_mark(ctx, mount, snapshot, tags)
+        }
+        CloudAction::CreateSnapshot { mount, volume, tags } => {
             let seen = ownership::sole_volume(ctx, mount, volume)?;
+            if tags.is_checkpoint() {
+                return checkpoint::may_take(ctx, mount, seen, tags);
+            }
             if ctx.is_on(Interlock::SnapshotOlder) {
                 order::free(ctx, mount, seen)?;
             }
@@ -292,8 +299,16 @@ fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
         ShellAction::Unmount { mount, serial, .. } => {
             let id = volume_of(ctx, mount, serial)?;
             let seen = ownership::sole_volume(ctx, mount, &id)?;
-            order::attached_to_own(ctx, mount, seen).map(|_| ())
+            order::attached_to_own(ctx, mount, seen)?;
+            checkpoint::not_frozen(ctx, mount)
         }
+        ShellAction::Freeze { mount, serial, at, limit_seconds: _ } => {
+            let id = volume_of(ctx, mount, serial)?;
+            let seen = ownership::sole_volume(ctx, mount, &id)?;
+            checkpoint::may_freeze(ctx, mount, seen, at)
+        }
+        // What stands still may always go on.
+        ShellAction::Thaw { mount, serial, .. } => volume_of(ctx, mount, serial).map(|_| ()),
     }
 }
 

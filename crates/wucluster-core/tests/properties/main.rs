@@ -77,6 +77,7 @@ fn mount_of(action: &CloudAction) -> Option<&MountKey> {
         | CloudAction::AttachVolume { mount, .. }
         | CloudAction::DetachVolume { mount, .. }
         | CloudAction::TagVolume { mount, .. }
+        | CloudAction::TagSnapshot { mount, .. }
         | CloudAction::CreateSnapshot { mount, .. }
         | CloudAction::DeleteVolume { mount, .. }
         | CloudAction::DeleteSnapshot { mount, .. } => Some(mount),

@@ -173,6 +173,7 @@ impl<'a> Referee<'a> {
             CloudAction::TagVolume { mount, volume, tags } => self.tag(mount, volume, tags),
             CloudAction::Adopt { .. } => must(false, "no plan adopts"),
             CloudAction::DeleteSnapshot { .. } => must(false, "no plan prunes"),
+            CloudAction::TagSnapshot { .. } => must(false, "no plan takes a checkpoint"),
             CloudAction::CreateSnapshot { mount, volume, tags } => {
                 let seen = self.sole_volume(mount, volume)?;
                 must(is_free(seen), "it is not free")?;
@@ -266,6 +267,9 @@ impl<'a> Referee<'a> {
                     self.sole_instance(&mount.node, &attachment.instance)?;
                 }
                 Ok(())
+            }
+            ShellAction::Freeze { .. } | ShellAction::Thaw { .. } => {
+                must(false, "no plan takes a checkpoint")
             }
         }
     }

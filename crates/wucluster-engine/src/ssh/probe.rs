@@ -98,6 +98,8 @@ struct Told {
     disks: Vec<Disk>,
     opened: BTreeMap<String, bool>,
     contents: BTreeMap<String, Contents>,
+    /// Disks whose file system is frozen for a checkpoint.
+    frozen: BTreeSet<String>,
     holders: BTreeMap<String, Vec<Holder>>,
     checks: BTreeMap<(String, usize), (i32, String)>,
 }
@@ -153,6 +155,7 @@ impl Told {
                     on_top: on_top.split_whitespace().map(|name| clean_line(name, 64)).collect(),
                 });
             }
+            ["frozen", name] => drop(self.frozen.insert((*name).to_owned())),
             ["open", name, "free"] => drop(self.opened.insert((*name).to_owned(), true)),
             ["open", name, "busy"] => drop(self.opened.insert((*name).to_owned(), false)),
             ["contents", name, kind, rest @ ..] => {
@@ -257,6 +260,7 @@ impl Told {
             contents,
             mounts,
             is_held: is_free.map(|free| !free),
+            is_frozen: self.frozen.contains(name),
             on_top: on_top.clone(),
             holders: self.holders.get(name).cloned().unwrap_or_default(),
         }

@@ -206,6 +206,7 @@ fn deleted(stage: &Stage, story: &Story, old: &[String]) -> Vec<Deleted> {
         | CloudAction::AttachVolume { .. }
         | CloudAction::DetachVolume { .. }
         | CloudAction::TagVolume { .. }
+        | CloudAction::TagSnapshot { .. }
         | CloudAction::Adopt { .. }
         | CloudAction::DeleteSnapshot { .. }
         | CloudAction::CreateSnapshot { .. } => None,

@@ -90,7 +90,9 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
                     None => Ask::Record { mount: at(mount), number, fs: marks.recorded },
                 }
             }
-            CloudAction::Adopt { .. } | CloudAction::DeleteSnapshot { .. } => {
+            CloudAction::Adopt { .. }
+            | CloudAction::TagSnapshot { .. }
+            | CloudAction::DeleteSnapshot { .. } => {
                 unreachable!("a person asks for it, and no plan")
             }
             CloudAction::CreateSnapshot { mount, volume, tags } => Ask::Snapshot {
@@ -113,6 +115,9 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
                 }
                 ShellAction::Unmount { serial, .. } => {
                     Ask::Unmount { mount, number: Names::number(serial) }
+                }
+                ShellAction::Freeze { .. } | ShellAction::Thaw { .. } => {
+                    unreachable!("a person asks for it, and no plan")
                 }
             }
         }

@@ -190,6 +190,7 @@ impl World {
             }
             CloudAction::TagVolume { volume, .. } => self.known_volume(volume).is_ok(),
             CloudAction::Adopt { id, .. } => self.tags_of(id).is_some(),
+            CloudAction::TagSnapshot { snapshot, .. } => self.snapshot_state(snapshot).is_some(),
             CloudAction::DeleteVolume { volume, .. } => {
                 self.volume_state(volume) == Some(VolumeState::Available)
             }

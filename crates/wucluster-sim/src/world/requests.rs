@@ -241,6 +241,9 @@ impl World {
             }
             CloudAction::TagVolume { mount: _, volume, tags } => self.tag_volume(&by, volume, tags),
             CloudAction::Adopt { subject: _, id, tags } => self.adopt(&by, id, tags),
+            CloudAction::TagSnapshot { mount: _, snapshot, tags } => {
+                self.adopt(&by, &AwaitedId::Snapshot(snapshot.clone()), tags)
+            }
             CloudAction::CreateSnapshot { mount: _, volume, tags } => {
                 self.create_snapshot(&by, volume, tags, upset)
             }
@@ -270,7 +273,7 @@ impl World {
             | CloudAction::CreateSnapshot { volume, .. }
             | CloudAction::DeleteVolume { volume, .. } => of_volume(volume),
             // Snapshots are of no zone.
-            CloudAction::DeleteSnapshot { .. } => None,
+            CloudAction::DeleteSnapshot { .. } | CloudAction::TagSnapshot { .. } => None,
             CloudAction::Adopt { id, .. } => match id {
                 AwaitedId::Instance(id) => of_instance(id),
                 AwaitedId::Volume(id) => of_volume(id),
