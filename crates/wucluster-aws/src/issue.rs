@@ -79,9 +79,12 @@ fn sort<'a>(actions: impl IntoIterator<Item = &'a CloudAction>) -> Vec<Call<'a>>
                     None => calls.push(Call::Terminate(vec![(at, instance)])),
                 }
             }
-            CloudAction::TagVolume { tags, .. } | CloudAction::Adopt { tags, .. } => {
+            CloudAction::TagVolume { tags, .. }
+            | CloudAction::TagSnapshot { tags, .. }
+            | CloudAction::Adopt { tags, .. } => {
                 let one = match action {
                     CloudAction::TagVolume { volume, .. } => volume.as_str(),
+                    CloudAction::TagSnapshot { snapshot, .. } => snapshot.as_str(),
                     CloudAction::Adopt { id, .. } => id.as_str(),
                     _ => continue,
                 };
@@ -254,6 +257,7 @@ impl AwsCloud {
             | CloudAction::StopInstance { .. }
             | CloudAction::TerminateInstance { .. }
             | CloudAction::TagVolume { .. }
+            | CloudAction::TagSnapshot { .. }
             | CloudAction::Adopt { .. } => {
                 Err(errors::unaskable("InvalidRequest", "it goes out with others"))
             }

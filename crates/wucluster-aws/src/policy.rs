@@ -454,16 +454,14 @@ mod tests {
     fn who_may_only_put_away_can_make_nothing_that_costs() {
         let policy = policy(&plain(), PolicyScope { is_for_away: true, ..ALL });
         let actions = actions(&policy);
-        for none in
-            [
-                "RunInstances",
-                "StartInstances",
-                "StopInstances",
-                "CreateVolume",
-                "AttachVolume",
-                "ModifyVolume",
-            ]
-        {
+        for none in [
+            "RunInstances",
+            "StartInstances",
+            "StopInstances",
+            "CreateVolume",
+            "AttachVolume",
+            "ModifyVolume",
+        ] {
             assert!(!actions.contains(&format!("ec2:{none}")), "{none}");
         }
         for needed in

@@ -154,6 +154,15 @@ pub enum CloudAction {
         /// What to set; other tags stay.
         tags: Tags,
     },
+    /// Sets tags on a snapshot.
+    TagSnapshot {
+        /// The mount.
+        mount: MountKey,
+        /// The snapshot.
+        snapshot: SnapshotId,
+        /// What to set; other tags stay.
+        tags: Tags,
+    },
     /// Sets tags on anything that comes to this cluster, or to this store, by a person's word.
     Adopt {
         /// Whose it is from now on.
@@ -215,6 +224,7 @@ impl CloudAction {
             | Self::DetachVolume { mount, .. }
             | Self::TagVolume { mount, .. }
             | Self::GrowVolume { mount, .. }
+            | Self::TagSnapshot { mount, .. }
             | Self::CreateSnapshot { mount, .. }
             | Self::DeleteVolume { mount, .. }
             | Self::DeleteSnapshot { mount, .. } => Subject::Mount(mount.clone()),
@@ -235,6 +245,7 @@ impl CloudAction {
             | Self::DetachVolume { .. }
             | Self::TagVolume { .. }
             | Self::GrowVolume { .. }
+            | Self::TagSnapshot { .. }
             | Self::Adopt { .. } => Hazard::Changes,
             Self::TerminateInstance { .. }
             | Self::DeleteVolume { .. }
@@ -253,7 +264,7 @@ impl CloudAction {
             Self::CreateVolume { .. } => "CreateVolume",
             Self::AttachVolume { .. } => "AttachVolume",
             Self::DetachVolume { .. } => "DetachVolume",
-            Self::TagVolume { .. } | Self::Adopt { .. } => "CreateTags",
+            Self::TagVolume { .. } | Self::TagSnapshot { .. } | Self::Adopt { .. } => "CreateTags",
             Self::GrowVolume { .. } => "ModifyVolume",
             Self::CreateSnapshot { .. } => "CreateSnapshot",
             Self::DeleteVolume { .. } => "DeleteVolume",
@@ -285,10 +296,11 @@ impl fmt::Display for CloudAction {
             }
             Self::TagVolume { mount, volume, tags } => {
                 write!(f, "mark {volume} of {mount}:")?;
-                for (key, value) in tags.iter() {
-                    write!(f, " {}={value}", key.trim_start_matches("wucluster:"))?;
-                }
-                Ok(())
+                marks(f, tags)
+            }
+            Self::TagSnapshot { mount, snapshot, tags } => {
+                write!(f, "mark {snapshot} of {mount}:")?;
+                marks(f, tags)
             }
             Self::Adopt { subject, id, .. } => write!(f, "adopt {id} as {subject}'s"),
             Self::GrowVolume { mount, volume, size } => {
@@ -308,6 +320,11 @@ impl fmt::Display for CloudAction {
             }
         }
     }
+}
+
+fn marks(f: &mut fmt::Formatter<'_>, tags: &Tags) -> fmt::Result {
+    tags.iter()
+        .try_for_each(|(key, value)| write!(f, " {}={value}", key.trim_start_matches("wucluster:")))
 }
 
 /// A request to a node, by ssh.
@@ -367,6 +384,28 @@ pub enum ShellAction {
         /// The size that the device is to have.
         size: Size,
     },
+    /// Freezes the file system of the device: what was written is on the device, and what is written waits. The node thaws it
+    /// by itself once the limit is over, whoever is still there. Frozen already: refused.
+    Freeze {
+        /// The mount.
+        mount: MountKey,
+        /// Serial number of the device.
+        serial: String,
+        /// The mount point. Never `/`.
+        at: String,
+        /// How long it may stay frozen. Unit: seconds, at least 1.
+        limit_seconds: u32,
+    },
+    /// Thaws it. Done only if it stood still all the time since the freeze of this run; else the node says so, and it is
+    /// thawed all the same.
+    Thaw {
+        /// The mount.
+        mount: MountKey,
+        /// Serial number of the device.
+        serial: String,
+        /// The mount point.
+        at: String,
+    },
 }
 
 impl ShellAction {
@@ -377,7 +416,22 @@ impl ShellAction {
             Self::MakeFilesystem { mount, .. }
             | Self::Mount { mount, .. }
             | Self::Unmount { mount, .. }
-            | Self::GrowFilesystem { mount, .. } => mount,
+            | Self::GrowFilesystem { mount, .. }
+            | Self::Freeze { mount, .. }
+            | Self::Thaw { mount, .. } => mount,
+        }
+    }
+
+    /// Returns the serial number of the device that it is about.
+    #[must_use]
+    pub fn serial(&self) -> &str {
+        match self {
+            Self::MakeFilesystem { serial, .. }
+            | Self::Mount { serial, .. }
+            | Self::Unmount { serial, .. }
+            | Self::GrowFilesystem { serial, .. }
+            | Self::Freeze { serial, .. }
+            | Self::Thaw { serial, .. } => serial,
         }
     }
 
@@ -386,9 +440,11 @@ impl ShellAction {
     pub fn hazard(&self) -> Hazard {
         match self {
             Self::MakeFilesystem { .. } => Hazard::Destroys,
-            Self::Mount { .. } | Self::Unmount { .. } | Self::GrowFilesystem { .. } => {
-                Hazard::Changes
-            }
+            Self::Mount { .. }
+            | Self::Unmount { .. }
+            | Self::GrowFilesystem { .. }
+            | Self::Freeze { .. }
+            | Self::Thaw { .. } => Hazard::Changes,
         }
     }
 
@@ -400,6 +456,8 @@ impl ShellAction {
             Self::Mount { .. } => "mount",
             Self::Unmount { .. } => "umount",
             Self::GrowFilesystem { .. } => "growfs",
+            Self::Freeze { .. } => "freeze",
+            Self::Thaw { .. } => "thaw",
         }
     }
 
@@ -411,6 +469,11 @@ impl ShellAction {
         let base = Duration::from_secs(600);
         match self {
             Self::MakeFilesystem { .. } | Self::Mount { .. } | Self::GrowFilesystem { .. } => base,
+            // Twice: what was written is written out before, too.
+            Self::Freeze { limit_seconds, .. } => {
+                Duration::from_secs(2 * u64::from(*limit_seconds))
+            }
+            Self::Thaw { .. } => Duration::from_secs(60),
             Self::Unmount { before, .. } => {
                 before.iter().fold(base, |sum, hook| sum + hook.timeout)
             }
@@ -429,6 +492,10 @@ impl fmt::Display for ShellAction {
             Self::GrowFilesystem { mount, size, .. } => {
                 write!(f, "grow the file system of {mount} to {size}")
             }
+            Self::Freeze { mount, limit_seconds, .. } => {
+                write!(f, "freeze {mount} for {limit_seconds}s at most")
+            }
+            Self::Thaw { mount, .. } => write!(f, "thaw {mount}"),
         }
     }
 }

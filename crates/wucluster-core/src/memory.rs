@@ -33,6 +33,8 @@ pub struct Memory {
     /// Volumes that were asked in this drive to grow, with the size and when that was answered well: a listing shows it
     /// when it is done.
     pub growing: BTreeMap<VolumeId, (Size, Timestamp)>,
+    /// Serial numbers of volumes whose node has frozen their file system for this run, and was not asked to thaw it since.
+    pub frozen: BTreeSet<String>,
     /// Volumes on which a node found something that we did not put there, though they were made blank.
     pub strange: BTreeSet<VolumeId>,
     /// Per mount, in which state its attachment is seen, and since when we have watched it so. The

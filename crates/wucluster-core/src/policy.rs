@@ -23,7 +23,10 @@ pub struct Policy {
     /// The generation to go back to: mounts without a volume begin from their snapshots of it. `None`: from their newest.
     /// Only a person can say so.
     pub generation: Option<u64>,
-    /// How many of the newest generations a pruning keeps whole; at least one.
+    /// The checkpoint to go back to: mounts without a volume that it has a snapshot of begin from that. Only a person can say
+    /// so.
+    pub checkpoint: Option<u64>,
+    /// How many of the newest generations a pruning keeps whole, and of the newest checkpoints; at least one.
     ///
     /// Default 3: two to go back to, beside the newest.
     pub generations_kept: u64,
@@ -167,6 +170,7 @@ impl Default for Policy {
             lose: BTreeSet::new(),
             scope: Scope::default(),
             generation: None,
+            checkpoint: None,
             generations_kept: 3,
             silence_max: Duration::from_secs(300),
             ready_patience: Duration::from_secs(300),

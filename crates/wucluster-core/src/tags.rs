@@ -26,10 +26,13 @@ pub const KEY_MOUNT: &str = "wucluster:mount";
 pub const KEY_EPOCH: &str = "wucluster:epoch";
 /// Tag key of the generation.
 pub const KEY_GENERATION: &str = "wucluster:generation";
-/// Tag key of the generation that a volume was made to go back to; volumes that begin from the newest data have none.
+/// Tag key of the generation that a volume was made to go back to, such as `3`, or of the checkpoint, such as `checkpoint 3`;
+/// volumes that begin from the newest data have none.
 pub const KEY_BACK_TO: &str = "wucluster:back-to";
 /// Tag key of the name that a thing had before it was renamed, such as `chief/data`.
 pub const KEY_WAS: &str = "wucluster:was";
+/// Tag key of a checkpoint, such as `3 of 4 at 7 frozen`. Whatever carries it is never taken for a put-away's snapshot.
+pub const KEY_CHECKPOINT: &str = "wucluster:checkpoint";
 /// Tag key of what is known about the content: `blank` or `data`.
 pub const KEY_CONTENT: &str = "wucluster:content";
 /// Tag key of the file system that was made, such as `ext4 UUID`.
@@ -142,10 +145,32 @@ impl Tags {
         self.get(KEY_GENERATION)?.parse().ok()
     }
 
-    /// Reads which generation a volume was made to go back to. `None`: none, it began from the newest data.
+    /// Reads which generation a volume was made to go back to. `None`: none, it began from the newest data, or from a
+    /// checkpoint.
     #[must_use]
     pub fn back_to(&self) -> Option<u64> {
+        match self.went_back()? {
+            BackTo::Generation(number) => Some(number),
+            BackTo::Checkpoint(_) => None,
+        }
+    }
+
+    /// Reads what a volume was made to go back to. `None`: it began from the newest data.
+    #[must_use]
+    pub fn went_back(&self) -> Option<BackTo> {
         self.get(KEY_BACK_TO)?.parse().ok()
+    }
+
+    /// Reads of which checkpoint a snapshot is. `None`: missing or unreadable; [`Self::is_checkpoint`] tells them apart.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.get(KEY_CHECKPOINT)?.parse().ok()
+    }
+
+    /// Says whether a snapshot was taken for a checkpoint, whatever can be read of that.
+    #[must_use]
+    pub fn is_checkpoint(&self) -> bool {
+        self.get(KEY_CHECKPOINT).is_some()
     }
 
     /// Reads what is known about the content. `None`: missing or unreadable.
@@ -288,6 +313,74 @@ impl std::str::FromStr for Epoch {
             "sealed" => Ok(Self { number, is_sealed: true }),
             _ => Err(()),
         }
+    }
+}
+
+/// To what a volume goes back, by a person's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackTo {
+    /// To what a put-away kept.
+    Generation(u64),
+    /// To what a checkpoint kept while the cluster ran.
+    Checkpoint(u64),
+}
+
+impl fmt::Display for BackTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Generation(number) => number.fmt(f),
+            Self::Checkpoint(number) => write!(f, "checkpoint {number}"),
+        }
+    }
+}
+
+impl std::str::FromStr for BackTo {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.strip_prefix("checkpoint ") {
+            Some(number) => number.parse().map(Self::Checkpoint).map_err(|_| ()),
+            None => text.parse().map(Self::Generation).map_err(|_| ()),
+        }
+    }
+}
+
+/// Of which checkpoint a snapshot is: a set that was taken of mounted file systems while they stood still.
+///
+/// It claims no write epoch: a volume that is mounted is written to on, so that its snapshot proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The checkpoint's number; the first is 1.
+    pub number: u64,
+    /// How many mounts it is of.
+    pub of: u64,
+    /// The write epoch under which the mount was written to then: data was there. No cover follows from it.
+    pub epoch: u64,
+    /// Whether every file system of the set is known to have stood still from before the first snapshot was asked for until
+    /// after the last one was begun. It is said afterwards, so that a set that was cut short never has it.
+    pub is_frozen: bool,
+}
+
+impl fmt::Display for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, of, epoch, is_frozen } = self;
+        let word = if *is_frozen { "frozen" } else { "begun" };
+        write!(f, "{number} of {of} at {epoch} {word}")
+    }
+}
+
+impl std::str::FromStr for Checkpoint {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let words: Vec<&str> = text.split(' ').collect();
+        let [number, "of", of, "at", epoch, word] = words.as_slice() else { return Err(()) };
+        let read = |word: &str| word.parse::<u64>().map_err(|_| ());
+        let is_frozen = match *word {
+            "begun" => false,
+            "frozen" => true,
+            _ => return Err(()),
+        };
+        Ok(Self { number: read(number)?, of: read(of)?, epoch: read(epoch)?, is_frozen })
     }
 }
 

@@ -124,8 +124,19 @@ impl<'a> Engine<'a> {
         ask: Ask,
         patience: Duration,
     ) -> Result<Observation, CloudError> {
+        self.look_as(definition, ask, patience, None).await
+    }
+
+    /// Looks once, and tells nodes for which run, if for any.
+    pub(crate) async fn look_as(
+        &self,
+        definition: &ClusterDefinition,
+        ask: Ask,
+        patience: Duration,
+        run: Option<u64>,
+    ) -> Result<Observation, CloudError> {
         let view = self.cloud.observe(&definition.name).await?;
-        Ok(self.ask_nodes(definition, view, ask, patience).await)
+        Ok(self.ask_nodes(definition, view, ask, (patience, run)).await)
     }
 
     /// Looks as [`Engine::look`] does, and shows it as it will be once what the definition renames has its new name, for plans.
@@ -140,7 +151,7 @@ impl<'a> Engine<'a> {
     ) -> Result<Observation, CloudError> {
         let view = self.cloud.observe(&definition.name).await?;
         let view = rename::as_renamed(definition, view);
-        Ok(self.ask_nodes(definition, view, ask, patience).await)
+        Ok(self.ask_nodes(definition, view, ask, (patience, None)).await)
     }
 
     async fn ask_nodes(
@@ -148,7 +159,7 @@ impl<'a> Engine<'a> {
         definition: &ClusterDefinition,
         view: CloudView,
         ask: Ask,
-        patience: Duration,
+        (patience, run): (Duration, Option<u64>),
     ) -> Observation {
         let mut answers = NodeViews::new();
         // The second round asks what the first showed to be worth asking: readiness checks need to
@@ -167,7 +178,7 @@ impl<'a> Engine<'a> {
                     node: node.name.clone(),
                     instance: instance.id.clone(),
                     ssh,
-                    run: None,
+                    run,
                 };
                 Some(async move {
                     let asked_at = self.clock.now();

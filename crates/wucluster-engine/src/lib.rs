@@ -59,6 +59,7 @@
 
 mod adopt;
 mod budget;
+mod checkpoint;
 mod clock;
 mod drive;
 mod engine;
@@ -72,6 +73,7 @@ mod stop;
 pub mod store;
 
 pub use adopt::{AdoptError, Adopted, Adoption};
+pub use checkpoint::{CheckpointError, Checkpointed, Checkpointing, Taken};
 pub use clock::SystemClock;
 pub use engine::{Ending, Engine, Outcome, Pursuit};
 pub use event::{EngineEvent, EventKind, Progress};

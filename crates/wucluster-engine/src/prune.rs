@@ -7,7 +7,7 @@ use wucluster_core::action::{Action, CloudAction};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::SnapshotId;
-use wucluster_core::interlock::{Cleared, Context, Hold, Refusal, Request, prune};
+use wucluster_core::interlock::{Cleared, Context, Hold, Refusal, Request, checkpoint, prune};
 use wucluster_core::memory::AwaitedId;
 use wucluster_core::observation::Observation;
 use wucluster_core::phases::Phases;
@@ -49,7 +49,7 @@ pub struct Pruning<'a> {
     pub phases: &'a Phases,
     /// The store that the cluster is driven from.
     pub store: &'a StoreMark,
-    /// How many of the newest generations stay whole; at least one.
+    /// How many of the newest generations stay whole, and of the newest whole checkpoints; at least one.
     pub keep: u64,
 }
 
@@ -207,7 +207,7 @@ impl Run {
         let listed: BTreeSet<&SnapshotId> = seen
             .mounts
             .iter()
-            .flat_map(|mount| &mount.snapshots)
+            .flat_map(|mount| mount.snapshots.iter().chain(&mount.checkpoints))
             .map(|snapshot| &snapshot.id)
             .collect();
         let (mut gone, open) = (Vec::new(), &self.open);
@@ -236,7 +236,7 @@ impl Run {
     fn clear(&mut self, ctx: &Context<'_>) -> Vec<Cleared<Action>> {
         let (mut twice, mut once) = (Vec::new(), BTreeMap::new());
         self.waits.clear();
-        for fate in prune::fates(ctx) {
+        for fate in prune::fates(ctx).into_iter().chain(checkpoint::fates(ctx)) {
             let id = &fate.snapshot.id;
             if !self.open.contains(id) || self.answered.contains(id) {
                 continue;

@@ -2,6 +2,7 @@
 
 use wucluster_core::action::CloudAction;
 use wucluster_core::ids::InstanceId;
+use wucluster_core::memory::AwaitedId;
 use wucluster_core::ports::{CloudError, Receipt};
 use wucluster_core::time::Timestamp;
 
@@ -52,6 +53,9 @@ impl LocalCloud {
             CloudAction::TagVolume { volume, tags, .. } => self.tag_volume(held, volume, tags),
             CloudAction::GrowVolume { volume, size, .. } => self.grow_volume(held, volume, *size),
             CloudAction::Adopt { id, tags, .. } => self.adopt(held, id, tags),
+            CloudAction::TagSnapshot { snapshot, tags, .. } => {
+                self.adopt(held, &AwaitedId::Snapshot(snapshot.clone()), tags)
+            }
             CloudAction::CreateSnapshot { volume, tags, .. } => {
                 self.create_snapshot(held, volume, tags).await
             }

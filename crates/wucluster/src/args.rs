@@ -174,6 +174,9 @@ pub(crate) enum Command {
     /// Lists the snapshots that keep the cluster's data
     #[command(after_help = topics::SNAPSHOTS)]
     Snapshots(SnapshotsArgs),
+    /// Takes snapshots of the running cluster, of one moment in which all file systems stand still
+    #[command(after_help = topics::CHECKPOINT)]
+    Checkpoint(CheckpointArgs),
     /// Deletes snapshots that newer ones supersede; never the newest of a mount
     #[command(after_help = topics::PRUNE)]
     Prune(PruneArgs),
@@ -244,6 +247,9 @@ pub(crate) struct PlanArgs {
     /// Begins from what this generation holds, not from the newest; `wucluster snapshots` lists them
     #[arg(long, value_name = "N")]
     pub(crate) generation: Option<u64>,
+    /// Begins from what this checkpoint holds, not from the newest; `wucluster snapshots` lists them
+    #[arg(long, value_name = "N", conflicts_with = "generation")]
+    pub(crate) checkpoint: Option<u64>,
 }
 
 /// What `rehearse` takes.
@@ -331,6 +337,12 @@ pub(crate) struct DriveArgs {
     /// For mounts that are away. What is newer is left behind in its snapshots, after a question; nothing is deleted by it.
     #[arg(long, value_name = "N", conflicts_with = "lose")]
     pub(crate) generation: Option<u64>,
+    /// Goes back: each mount begins from what this checkpoint holds; `wucluster snapshots` lists them
+    ///
+    /// As `--generation` does, for what was kept while the cluster ran. A mount that the checkpoint is not of begins from its
+    /// newest data.
+    #[arg(long, value_name = "N", conflicts_with_all = ["lose", "generation"])]
+    pub(crate) checkpoint: Option<u64>,
 }
 
 fn mount_key(text: &str) -> Result<MountKey, String> {
@@ -438,6 +450,9 @@ pub(crate) struct ForkArgs {
     /// The generation to begin from; `wucluster snapshots` lists them [default: the newest]
     #[arg(long, value_name = "N")]
     pub(crate) generation: Option<u64>,
+    /// The checkpoint to begin from, in place of a generation
+    #[arg(long, value_name = "N", conflicts_with = "generation")]
+    pub(crate) checkpoint: Option<u64>,
     /// The file to write; `-` prints the definition [default: NEW/NEW.cluster.toml]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -451,13 +466,30 @@ pub(crate) struct SnapshotsArgs {
     pub(crate) part: Option<Part>,
 }
 
+/// What `checkpoint` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CheckpointArgs {
+    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    #[arg(long, value_name = "NODE[/MOUNT]")]
+    pub(crate) only: Vec<Part>,
+    /// How long anything may stand still; past it all is thawed, and there is no checkpoint
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = freeze_limit)]
+    pub(crate) freeze_limit: Duration,
+    /// Only shows what would be frozen
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// What `prune` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PruneArgs {
     /// Only those of this node or mount; `*` and `?` stand for anything
     #[arg(value_name = "NODE[/MOUNT]")]
     pub(crate) part: Option<Part>,
-    /// How many of the newest generations stay whole, of those that there are
+    /// Deletes old checkpoints, in place of what put-aways left; those that never became whole, too
+    #[arg(long)]
+    pub(crate) checkpoints: bool,
+    /// How many of the newest generations stay whole, of those that there are; or of the newest whole checkpoints
     #[arg(long, value_name = "N", default_value_t = 3)]
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) keep: u64,
@@ -600,6 +632,17 @@ fn time(text: &str) -> Result<Duration, String> {
     })
 }
 
+/// The longest that a file system may be frozen: users wait meanwhile.
+const FREEZE_LIMIT_MAX: Duration = Duration::from_secs(600);
+
+fn freeze_limit(text: &str) -> Result<Duration, String> {
+    let limit = time(text)?;
+    if limit < Duration::from_secs(1) || limit > FREEZE_LIMIT_MAX {
+        return Err(format!("it is from 1s to {}s", FREEZE_LIMIT_MAX.as_secs()));
+    }
+    Ok(limit)
+}
+
 fn demand() -> impl TypedValueParser<Value = Demand> {
     PossibleValuesParser::new(Demand::ALL.map(Demand::as_str))
         .try_map(|word| word.parse::<Demand>())
@@ -659,6 +702,12 @@ mod tests {
             "lease",
             "lease take",
             "snapshots chief",
+            "checkpoint --dry-run",
+            "checkpoint --only chief --freeze-limit 20s --json",
+            "launch --checkpoint 3",
+            "plan launched --checkpoint 3",
+            "fork trial --checkpoint 3",
+            "prune --checkpoints --keep 2",
             "prune --dry-run",
             "prune chief/home --keep 1 --yes --json",
             "ssh chief -- df -h",

@@ -13,6 +13,7 @@ use wucluster_core::plan::Plan;
 use wucluster_core::planner;
 use wucluster_core::policy::{Consent, Policy};
 use wucluster_core::scope::Scope;
+use wucluster_core::tags::BackTo;
 use wucluster_core::time::Timestamp;
 
 use crate::history::LastRun;
@@ -24,13 +25,13 @@ pub(crate) struct Wish {
     pub(crate) demand: Demand,
     /// Of which part.
     pub(crate) scope: Scope,
-    /// The generation to go back to.
-    pub(crate) generation: Option<u64>,
+    /// What to go back to.
+    pub(crate) back: Option<BackTo>,
 }
 
 impl From<Demand> for Wish {
     fn from(demand: Demand) -> Self {
-        Self { demand, scope: Scope::default(), generation: None }
+        Self { demand, scope: Scope::default(), back: None }
     }
 }
 
@@ -48,8 +49,13 @@ pub(crate) fn forecast(
     memory: &Memory,
     now: Timestamp,
 ) -> Plan {
-    let Wish { demand, scope, generation } = wish.into();
-    let policy = Policy { consent: Consent::Everything, scope, generation, ..Policy::default() };
+    let Wish { demand, scope, back } = wish.into();
+    let mut policy = Policy { consent: Consent::Everything, scope, ..Policy::default() };
+    match back {
+        Some(BackTo::Generation(number)) => policy.generation = Some(number),
+        Some(BackTo::Checkpoint(number)) => policy.checkpoint = Some(number),
+        None => {}
+    }
     planner::plan(&Context { definition, demand, observation, memory, policy: &policy, now })
 }
 
@@ -84,6 +90,7 @@ fn in_words(action: &Action) -> String {
             CloudAction::DetachVolume { .. } => "to be detached".to_owned(),
             CloudAction::TagVolume { .. } => "to be marked first".to_owned(),
             CloudAction::GrowVolume { size, .. } => format!("to be grown to {size}"),
+            CloudAction::TagSnapshot { .. } => "its snapshot to be marked first".to_owned(),
             CloudAction::Adopt { .. } => "to be adopted".to_owned(),
             CloudAction::CreateSnapshot { .. } => "a snapshot is to be taken".to_owned(),
             CloudAction::DeleteVolume { kept_by: Some(snapshot), .. } => {
@@ -103,6 +110,8 @@ fn in_words(action: &Action) -> String {
             ShellAction::GrowFilesystem { size, .. } => {
                 format!("its file system is to be grown to {size}")
             }
+            ShellAction::Freeze { .. } => "to be frozen".to_owned(),
+            ShellAction::Thaw { .. } => "to be thawed".to_owned(),
         },
     }
 }

@@ -131,6 +131,7 @@ fn device(volume: &VolumeSeen, at: Option<&str>) -> (String, DeviceSeen) {
         uuid: Some("0f3d6a77-0000-8000-8000-000000000001".into()),
     };
     let seen = DeviceSeen {
+        is_frozen: false,
         path: "/dev/nvme1n1".into(),
         size_bytes: volume.size.bytes(),
         filesystem_bytes: None,

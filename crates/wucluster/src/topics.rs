@@ -83,6 +83,7 @@ Examples:
   wucluster launch --timeout 20m
   wucluster launch --only 'worker-*'
   wucluster launch --generation 3   go back to what generation 3 holds
+  wucluster launch --checkpoint 2   go back to what checkpoint 2 holds
   wucluster launch --lose chief/home
 
 Each mount begins from its volume, else from its newest snapshot, else, where no data ever was, blank. \
@@ -131,13 +132,14 @@ pub(crate) const FORK: &str = "\
 Examples:
   wucluster fork trial           from the newest generation
   wucluster fork trial --generation 3
+  wucluster fork trial --checkpoint 2
   wucluster fork trial -o - | less
 
 The second cluster has a name, machines and volumes of its own, and begins from the snapshots of the \
 first, which goes on as it is; neither sees what the other writes from then on. Nothing is asked of \
 the cloud but a look: launch it with `wucluster -f NEW/NEW.cluster.toml launch`. What a mount that is up \
 has written since its last snapshot is not in it.
-Exit codes: 0 written, 2 definition error, no such generation, or the file is there already, 4 a snapshot \
+Exit codes: 0 written, 2 definition error, no such generation or checkpoint, or the file is there already, 4 a snapshot \
 of it is not complete, 6 not permitted.";
 
 pub(crate) const WAIT: &str = "\
@@ -252,8 +254,23 @@ Examples:
 
 Newest first. GENERATION counts put-aways of the cluster; EPOCH counts the times that the mount's \
 volume became writable. `launch` takes the newest complete one. On a terminal and with --json a list of generations \
-follows: when each began, and of how many mounts it has a complete snapshot. `prune` deletes old ones.
+follows: when each began, and of how many mounts it has a complete snapshot; and one of checkpoints, which are sets of \
+their own. `prune` deletes old ones.
 Exit codes: 0, 2 there is no such node or mount, 6 not permitted.";
+
+pub(crate) const CHECKPOINT: &str = "\
+Examples:
+  wucluster checkpoint
+  wucluster checkpoint --only 'db-*' --freeze-limit 20s
+  wucluster checkpoint --dry-run  what would be frozen
+
+All mounted file systems of the cluster are frozen, a snapshot of each is begun, and all are thawed at once: what was written \
+before is in it, and whoever writes meanwhile waits. It takes a moment, and --freeze-limit at most (60s, if you do not say): \
+past it everything is thawed, and there is no checkpoint. A node thaws by itself if this command is lost. A checkpoint never \
+stands in for a put-away: no volume is deleted because of it, and nothing begins from it unless you say so, with \
+`launch --checkpoint N` or `fork NEW --checkpoint N`.
+Exit codes: 0 it is whole, 1 it failed, 2 there is no such node or mount, 4 something cannot be frozen, 5 another command \
+drives the cluster, 6 not permitted, 7 --timeout passed, 8 no yes, 130 interrupted.";
 
 pub(crate) const PRUNE: &str = "\
 Examples:
@@ -261,11 +278,13 @@ Examples:
   wucluster prune --dry-run      what would go, what stays, and why
   wucluster prune --keep 1 --yes keep the newest generation only
   wucluster prune chief/home
+  wucluster prune --checkpoints --keep 2
 
 Each put-away is a generation. The newest ones stay whole, and so does what each mount would begin from if it went back to \
 one of them; a mount's newest snapshot always stays. Nor is deleted what covers a volume that is there, what a volume is \
 being made from, what the definition names with `from`, what is pending, or what belongs to another store; and of a mount \
-whose newest snapshot cannot be told, or is not complete, nothing is. A yes covers the listed snapshots and nothing else.
+whose newest snapshot cannot be told, or is not complete, nothing is. Checkpoints are left alone unless you say \
+`--checkpoints`: then those go that are older than the newest whole ones. A yes covers the listed snapshots and nothing else.
 Exit codes: 0 they are gone, or nothing was to go, 1 failed, 2 there is no such node or mount, 4 held, 5 another command \
 drives the cluster, 6 not permitted, 8 no yes.";
 

@@ -8,6 +8,7 @@ use wucluster_core::definition::{ClusterDefinition, Provider, Size};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, Subject};
 use wucluster_core::interlock::Hold;
+use wucluster_core::interlock::checkpoint::stands_still;
 use wucluster_core::observation::{
     Contents, FilesystemState, MountObservation, NodeObservation, Observation, Observed, Stranger,
 };
@@ -263,7 +264,11 @@ fn status_row(
             let seen = observation.mount(key)?;
             let at = definition.mount(key).map(|mount| mount.at.as_str());
             let is_uncertain = seen.filesystem.gap().is_some();
-            (key.node.clone(), true, is_uncertain, mount_since(seen), mount_note(seen, at, now))
+            let mut note = mount_note(seen, at, now);
+            if stands_still(observation, seen) {
+                note.push_str(", frozen for a checkpoint");
+            }
+            (key.node.clone(), true, is_uncertain, mount_since(seen), note)
         }
         Subject::Cluster | Subject::Stranger(_) => return None,
     };
@@ -346,6 +351,9 @@ fn mount_note(mount: &MountObservation, at: Option<&str>, now: Timestamp) -> Str
     };
     match (place, mount.volumes.is_empty(), mount.snapshots.is_empty()) {
         (Some(place), _, _) => format!("{place}, {kept}"),
+        (None, true, true) if !mount.checkpoints.is_empty() => {
+            "only a checkpoint of it is left".to_owned()
+        }
         (None, true, true) => "new: no volume, no snapshot".to_owned(),
         (None, _, _) => kept,
     }

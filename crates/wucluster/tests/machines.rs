@@ -482,3 +482,50 @@ fn foreign_content_is_never_formatted() {
     site.run(&["put-away", "--yes"]).expect(0);
     site.assert_nothing_is_lost();
 }
+
+/// Lines are written to both mounts without end, and not synced: a checkpoint holds all that was written before it, and none
+/// is torn. An operator that is killed while everything stands still leaves a node that goes on by itself.
+#[test]
+fn a_checkpoint_of_what_is_written_all_the_time() {
+    let site = Site::new(CHIEF);
+    site.run(&["launch"]).expect(0);
+    site.on(
+        "chief",
+        "nohup sh -c 'i=0; while :; do i=$((i+1)); echo line $i >>/mnt/home/log; echo line $i >>/mnt/data/log; sleep 0.02; done' \
+         >/dev/null 2>&1 </dev/null & sleep 2; dd if=/dev/urandom of=/mnt/data/bytes bs=1M count=8 status=none; \
+         sha256sum /mnt/data/bytes >/mnt/home/sum",
+    );
+    let count = |place: &str| -> usize {
+        site.on("chief", &format!("wc -l <{place}")).trim().parse().unwrap()
+    };
+    let before = (count("/mnt/home/log"), count("/mnt/data/log"));
+    let told = site.run(&["checkpoint"]).expect(0).says("checkpoint 1 of gibbon: 2 of 2 mounts");
+    println!("{}", told.stdout());
+    let after = count("/mnt/home/log");
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(count("/mnt/home/log") > after, "they go on writing");
+
+    // Killed while everything stands still.
+    site.kill_when_asked(&["checkpoint", "--freeze-limit", "15s"], "CreateSnapshot");
+    let killed_at = Instant::now();
+    let told = site.run(&["status", "-v"]).stdout();
+    println!("{told}");
+    site.on("chief", "touch /mnt/home/goes-on /mnt/data/goes-on");
+    println!("it goes on {:.1?} after its operator was killed", killed_at.elapsed());
+    let left = site.on("chief", "ls /run/wucluster.frozen* 2>/dev/null; true");
+    assert!(!left.contains(".vol"), "{left}");
+
+    site.on("chief", "pkill -f 'line' ; true");
+    site.run(&["put-away", "--yes"]).expect(0);
+    site.run(&["launch", "--checkpoint", "1", "--yes"]).expect(0);
+    let now = (count("/mnt/home/log"), count("/mnt/data/log"));
+    assert!(now.0 >= before.0 && now.1 >= before.1, "{before:?} {now:?}");
+    assert!(now.0 <= after, "{now:?} {after}");
+    // Both are of one moment: between two lines there is one write to each.
+    assert!(now.0 == now.1 || now.0 == now.1 + 1, "{now:?}");
+    let torn = site.on("chief", "for m in home data; do awk '$2 != NR' /mnt/$m/log; done");
+    assert_eq!(torn.trim(), "");
+    site.on("chief", "sha256sum -c /mnt/home/sum && test ! -e /mnt/home/goes-on");
+    site.assert_nothing_is_lost();
+    site.run(&["put-away", "--yes"]).expect(0);
+}

@@ -24,8 +24,10 @@ fn cases(home: &std::path::Path) -> trycmd::TestCases {
 fn transcripts_read_as_they_are_written() {
     let home = tempfile::tempdir().expect("a folder for the tests can be made");
     let cases = cases(home.path());
-    let stories = [PARTS, RENAMES, GROW, PARKED];
-    let cases = stories.into_iter().fold(cases.case("tests/transcripts/*.md"), |all, story| all.skip(story));
+    cases.case("tests/transcripts/*.md");
+    for story in [PARTS, RENAMES, GROW, PARKED, CHECKPOINT] {
+        cases.skip(story);
+    }
     // What a build that leaves AWS out says.
     if cfg!(feature = "aws") {
         cases.skip("tests/transcripts/without-aws.md");
@@ -35,6 +37,7 @@ fn transcripts_read_as_they_are_written() {
 /// What a simulated cloud draws depends on all that was done in it before: these stories have one each.
 const PARTS: &str = "tests/transcripts/parts.md";
 const RENAMES: &str = "tests/transcripts/renames.md";
+const CHECKPOINT: &str = "tests/transcripts/checkpoint.md";
 const GROW: &str = "tests/transcripts/grow.md";
 
 #[test]
@@ -61,4 +64,10 @@ fn parts_are_driven_as_they_are_written() {
 fn names_are_changed_as_it_is_written() {
     let home = tempfile::tempdir().expect("a folder for the tests can be made");
     cases(home.path()).case(RENAMES);
+}
+
+#[test]
+fn checkpoints_are_taken_as_they_are_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    cases(home.path()).case(CHECKPOINT);
 }

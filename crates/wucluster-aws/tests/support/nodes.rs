@@ -169,6 +169,8 @@ impl Inner {
             }
             // They have no file systems that could be too small.
             ShellAction::GrowFilesystem { .. } => Ok(ShellReceipt::default()),
+            // Nothing is ever written here.
+            ShellAction::Freeze { .. } | ShellAction::Thaw { .. } => Ok(ShellReceipt::default()),
             ShellAction::Unmount { serial, before, .. } => {
                 let mut receipt = ShellReceipt::default();
                 for hook in before {
@@ -254,6 +256,7 @@ impl NodeShell for Nodes {
                 filesystem_bytes: None,
                 contents,
                 is_held: Some(mounted.is_some()),
+                is_frozen: false,
                 mounts: mounted.into_iter().collect(),
                 on_top: Vec::new(),
                 holders: Vec::new(),

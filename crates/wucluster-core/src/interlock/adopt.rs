@@ -1,6 +1,6 @@
 //! Adoption: what belongs to another store, or was made by hand, comes to this cluster and store by a person's word.
 
-use super::{Cleared, Context, Hold, Interlock, Refusal, clear, ownership};
+use super::{Cleared, Context, Hold, Interlock, Refusal, checkpoint, clear, ownership};
 use crate::action::{Action, CloudAction};
 use crate::ids::{MountKey, NodeName, Subject};
 use crate::memory::AwaitedId;
@@ -90,7 +90,8 @@ fn of_mount<'a>(
         id: AwaitedId::Volume(one.id.clone()),
         store: one.tags.store(),
     });
-    let snapshots = mount.into_iter().flat_map(|mount| &mount.snapshots);
+    let snapshots =
+        mount.into_iter().flat_map(|mount| mount.snapshots.iter().chain(&mount.checkpoints));
     let snapshots = snapshots.filter(|one| !one.tags.is_kept_in(own)).map(move |one| OfAnother {
         subject: subject(),
         id: AwaitedId::Snapshot(one.id.clone()),
@@ -115,7 +116,10 @@ pub(super) fn seen(ctx: &Context<'_>, subject: &Subject, id: &AwaitedId) -> Resu
             mount.is_some_and(|mount| mount.volumes.iter().any(|one| &one.id == id))
         }
         AwaitedId::Snapshot(id) => {
-            mount.is_some_and(|mount| mount.snapshots.iter().any(|one| &one.id == id))
+            let mut all = mount
+                .into_iter()
+                .flat_map(|mount| mount.snapshots.iter().chain(&mount.checkpoints));
+            all.any(|one| &one.id == id)
         }
     };
     if is_seen {
@@ -251,7 +255,8 @@ fn nothing_else(
     let Some(mount) = ctx.observation.mount(key) else { return Ok(()) };
     let id = found.id();
     let volumes = mount.volumes.iter().map(|one| one.id.to_string());
-    let snapshots = mount.snapshots.iter().map(|one| one.id.to_string());
+    let snapshots = mount.snapshots.iter().chain(&mount.checkpoints);
+    let snapshots = snapshots.map(|one| one.id.to_string());
     let others: Vec<String> = volumes.chain(snapshots).filter(|other| *other != id).collect();
     if others.is_empty() {
         return Ok(());
@@ -264,7 +269,7 @@ fn nothing_else(
 
 /// Makes the tags of a volume or snapshot that comes from elsewhere: it holds data, of which nobody knows more.
 fn marked(ctx: &Context<'_>, key: &MountKey, is_sealed: bool) -> Tags {
-    let known = ctx.memory.data_epochs.get(key).copied();
+    let known = checkpoint::known_epoch(ctx, key);
     let number = known.max(ctx.memory.sealed_epoch(key)).unwrap_or(0) + 1;
     let newest = ctx.observation.snapshot_generation_max().unwrap_or(0);
     let generation = if is_sealed { newest.max(1) } else { newest + 1 };

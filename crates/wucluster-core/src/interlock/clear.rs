@@ -2,7 +2,8 @@
 
 use super::halt::End;
 use super::{
-    Cleared, Hold, Interlock, Refusal, adopt, data, growth, halt, order, ownership, prune, rename,
+    Cleared, Hold, Interlock, Refusal, adopt, checkpoint, data, growth, halt, order, ownership,
+    prune, rename,
 };
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
@@ -206,8 +207,14 @@ fn cloud(ctx: &Context<'_>, request: &CloudAction) -> Result<(), Refusal> {
             growth::may_grow(ctx, mount, seen, *size)
         }
         CloudAction::Adopt { subject, id, .. } => adopt::seen(ctx, subject, id),
-        CloudAction::CreateSnapshot { mount, volume, .. } => {
+        CloudAction::TagSnapshot { mount, snapshot, tags } => {
+            checkpoint::may_mark(ctx, mount, snapshot, tags)
+        }
+        CloudAction::CreateSnapshot { mount, volume, tags } => {
             let seen = ownership::sole_volume(ctx, mount, volume)?;
+            if tags.is_checkpoint() {
+                return checkpoint::may_take(ctx, mount, seen, tags);
+            }
             if ctx.is_on(Interlock::SnapshotOlder) {
                 order::free(ctx, mount, seen)?;
             }
@@ -309,7 +316,8 @@ fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
         ShellAction::Unmount { mount, serial, .. } => {
             let id = volume_of(ctx, mount, serial)?;
             let seen = ownership::sole_volume(ctx, mount, &id)?;
-            order::attached_to_own(ctx, mount, seen).map(|_| ())
+            order::attached_to_own(ctx, mount, seen)?;
+            checkpoint::not_frozen(ctx, mount)
         }
         ShellAction::GrowFilesystem { mount, serial, .. } => {
             let (seen, state) = device(ctx, mount, serial)?;
@@ -325,6 +333,13 @@ fn shell(ctx: &Context<'_>, request: &ShellAction) -> Result<(), Refusal> {
                 }
             }
         }
+        ShellAction::Freeze { mount, serial, at, limit_seconds: _ } => {
+            let id = volume_of(ctx, mount, serial)?;
+            let seen = ownership::sole_volume(ctx, mount, &id)?;
+            checkpoint::may_freeze(ctx, mount, seen, at)
+        }
+        // What stands still may always go on.
+        ShellAction::Thaw { mount, serial, .. } => volume_of(ctx, mount, serial).map(|_| ()),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Context, Hold, Interlock, Refusal, Rung};
+use super::{Context, Hold, Interlock, Refusal, Rung, checkpoint};
 use crate::ids::{MountKey, SnapshotId, Subject};
 use crate::observation::{
     Contents, MountObservation, SnapshotSeen, SnapshotState, VolumeSeen, VolumeState,
 };
 use crate::plan::WaitOn;
 use crate::policy::Guard;
-use crate::tags::{ContentMark, Epoch};
+use crate::tags::{BackTo, ContentMark, Epoch};
 use crate::time::Timestamp;
 
 /// Whether a snapshot keeps everything that was ever written to a volume.
@@ -164,7 +164,7 @@ pub(super) fn sealed(
     let epoch = recorded_epoch(key, volume)?;
     // A tag that lands late, or a listing that goes back in time, takes the record back to an epoch that is long over.
     // Its old snapshot would pass for one of the last write, and a new one would claim less than those before it.
-    let seen = ctx.memory.data_epochs.get(key).map(|number| (*number, "it held data at"));
+    let seen = checkpoint::known_epoch(ctx, key).map(|number| (number, "it held data at"));
     let asked = ctx.memory.sealed_epoch(key).map(|number| (number, "it was sealed at"));
     if let Some((number, what)) = seen.max(asked).filter(|(number, _)| *number > epoch.number)
         && ctx.is_on(Interlock::SnapshotOlder)
@@ -357,7 +357,7 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
         .collect();
     if let Some(unreadable) = with_data.iter().find(|seen| seen.tags.epoch().is_none()) {
         return Err(missing(
-            &subject,
+            mount,
             format!(
                 "{} has no readable write epoch, so which snapshot is the newest cannot be told",
                 unreadable.id
@@ -366,13 +366,18 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
     }
     let newest =
         with_data.iter().filter_map(|seen| seen.tags.epoch()).map(|epoch| epoch.number).max();
-    let known = ctx.memory.data_epochs.get(key).copied();
+    let known = checkpoint::known_epoch(ctx, key);
     if !ctx.is_on(Interlock::DataMissing) {
         let any = with_data.iter().rev().find(|seen| seen.state == SnapshotState::Completed);
         return Ok(any.map_or(Source::Blank, |any| Source::Own((*any).clone())));
     }
     if let Some(generation) = ctx.policy.generation {
-        return as_of(&subject, &with_data, generation, base);
+        return as_of(mount, &with_data, generation, base);
+    }
+    if let Some(number) = ctx.policy.checkpoint
+        && let Some(source) = at_checkpoint(mount, number)
+    {
+        return source;
     }
     if ctx.policy.lose.contains(key) {
         let newest_whole = with_data.iter().find(|seen| seen.state == SnapshotState::Completed);
@@ -386,7 +391,7 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
         && newest.is_none_or(|newest| newest < known)
     {
         return Err(missing(
-            &subject,
+            mount,
             match with_data.first() {
                 Some(older) => format!(
                     "it held data at write epoch {known}, and its newest snapshot {} is of an earlier one",
@@ -399,8 +404,16 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
         ));
     }
     // What was written since it went back, and is not to be had, is missed like any other data: that is asked above.
-    if let Some(generation) = going_back(ctx, mount) {
-        return as_of(&subject, &with_data, generation, base);
+    match going_back(ctx, mount) {
+        Some(BackTo::Generation(generation)) => {
+            return as_of(mount, &with_data, generation, base);
+        }
+        Some(BackTo::Checkpoint(number)) => {
+            if let Some(source) = at_checkpoint(mount, number) {
+                return source;
+            }
+        }
+        None => {}
     }
     let Some(newest) = newest else {
         return Ok(base.map_or(Source::Blank, Source::Base));
@@ -443,7 +456,7 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
     }
     let first = of_newest[0];
     Err(missing(
-        &subject,
+        mount,
         format!(
             "its newest snapshot {} is {}{}",
             first.id,
@@ -453,26 +466,43 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
     ))
 }
 
-/// Tells to which generation a mount without a volume goes back: the one that a person names now, or the one that others
-/// of the cluster went back to in the launch that is under way, so that it ends with one and the same set however often it
-/// is interrupted.
-pub(crate) fn going_back(ctx: &Context<'_>, mount: &MountObservation) -> Option<u64> {
-    if ctx.policy.generation.is_some() {
-        return ctx.policy.generation;
+/// Tells to what a mount without a volume goes back: to what a person names now, or to what others of the cluster went back
+/// to in the launch that is under way, so that it ends with one and the same set however often it is interrupted.
+pub(crate) fn going_back(ctx: &Context<'_>, mount: &MountObservation) -> Option<BackTo> {
+    let said = ctx.policy.generation.map(BackTo::Generation);
+    let said = said.or(ctx.policy.checkpoint.map(BackTo::Checkpoint));
+    if said.is_some() {
+        return said;
     }
     let own = mount.snapshots.iter().filter_map(|seen| seen.tags.generation()).max();
     let volumes = ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
     let went_back = volumes.filter_map(|volume| {
-        let (launched, back_to) = (volume.tags.generation()?, volume.tags.back_to()?);
+        let (launched, back_to) = (volume.tags.generation()?, volume.tags.went_back()?);
         // What was put away since then has newer data.
         own.is_none_or(|own| own < launched).then_some((launched, back_to))
     });
     went_back.max().map(|(_, back_to)| back_to)
 }
 
+/// Finds what a mount held in a checkpoint; `None`: it was not of it, and begins as it always does.
+fn at_checkpoint(mount: &MountObservation, number: u64) -> Option<Result<Source, Refusal>> {
+    let seen = checkpoint::of_set(mount, number)?;
+    Some(match seen.state {
+        SnapshotState::Completed => Ok(Source::Own(seen.clone())),
+        SnapshotState::Pending | SnapshotState::Recovering => {
+            let what = format!("{} of checkpoint {number} is {}", seen.id, seen.state);
+            Err(Refusal::wait(Subject::Mount(mount.key.clone()), WaitOn::Cloud, what))
+        }
+        SnapshotState::Error | SnapshotState::Recoverable | SnapshotState::Unrecognized(_) => {
+            let why = format!("{} of checkpoint {number} is {}", seen.id, seen.state);
+            Err(missing(mount, why))
+        }
+    })
+}
+
 /// Finds what a mount held in a generation: its newest snapshot of that one or, where it has none of it, of the last before.
 fn as_of(
-    subject: &Subject,
+    mount: &MountObservation,
     with_data: &[&SnapshotSeen],
     generation: u64,
     base: Option<SnapshotId>,
@@ -481,7 +511,7 @@ fn as_of(
         |seen: &SnapshotSeen| (seen.tags.generation(), seen.tags.epoch().map(|epoch| epoch.number));
     if let Some(unreadable) = with_data.iter().find(|seen| seen.tags.generation().is_none()) {
         return Err(missing(
-            subject,
+            mount,
             format!(
                 "{} has no readable generation, so what it held then cannot be told",
                 unreadable.id
@@ -502,13 +532,13 @@ fn as_of(
     Err(match first.state {
         SnapshotState::Pending | SnapshotState::Recovering => {
             let what = format!("{} of generation {generation} is {}", first.id, first.state);
-            Refusal::wait(subject.clone(), WaitOn::Cloud, what)
+            Refusal::wait(Subject::Mount(mount.key.clone()), WaitOn::Cloud, what)
         }
         SnapshotState::Completed
         | SnapshotState::Error
         | SnapshotState::Recoverable
         | SnapshotState::Unrecognized(_) => missing(
-            subject,
+            mount,
             format!("{}, which it held in generation {generation}, is {}", first.id, first.state),
         ),
     })
@@ -538,14 +568,32 @@ pub(super) fn out_of_order<'a>(
     Some((newest, later))
 }
 
-fn missing(subject: &Subject, why: String) -> Refusal {
-    Hold::new(Interlock::DataMissing, subject.clone(), "its data cannot be brought back")
-        .why(why)
-        .so("no volume was made: neither an older state nor a blank disk takes the place of its data")
-        .fix(format!("see what there is:   wucluster snapshots {subject}"))
-        .fix("look for the missing snapshot, in the provider's recycle bin if it has one")
-        .fix(format!("give its newest data up, and begin from what is left:   wucluster launch --lose {subject}"))
-        .refuse()
+fn missing(mount: &MountObservation, why: String) -> Refusal {
+    let subject = Subject::Mount(mount.key.clone());
+    let kept = checkpoint::newest(mount);
+    let hold = Hold::new(
+        Interlock::DataMissing,
+        subject.clone(),
+        "its data cannot be brought back",
+    )
+    .why(why)
+    .whys(kept.map(|(seen, of)| {
+        format!("checkpoint {} keeps it as it was while it was in use: {}", of.number, seen.id)
+    }))
+    .so("no volume was made: neither an older state nor a blank disk takes the place of its data")
+    .fix(format!("see what there is:   wucluster snapshots {subject}"))
+    .fix("look for the missing snapshot, in the provider's recycle bin if it has one");
+    let hold = match kept {
+        Some((_, of)) => hold.fix(format!(
+            "begin from the checkpoint:   wucluster launch --checkpoint {}",
+            of.number
+        )),
+        None => hold,
+    };
+    hold.fix(format!(
+        "give its newest data up, and begin from what is left:   wucluster launch --lose {subject}"
+    ))
+    .refuse()
 }
 
 /// What a new volume begins from.
@@ -616,8 +664,8 @@ pub(super) fn blank(
             .why(format!("its node found something on {} before", volume.id))
             .refuse());
     }
-    if let Some(known) = ctx.memory.data_epochs.get(key)
-        && volume.tags.epoch().is_none_or(|epoch| epoch.number <= *known)
+    if let Some(known) = checkpoint::known_epoch(ctx, key)
+        && volume.tags.epoch().is_none_or(|epoch| epoch.number <= known)
     {
         return Err(hold().why(format!("the mount held data at write epoch {known}")).refuse());
     }

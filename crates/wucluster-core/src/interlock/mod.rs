@@ -5,6 +5,7 @@
 //! judges the observation by itself; none trusts that the planner asked in the right order.
 
 pub mod adopt;
+pub mod checkpoint;
 mod clear;
 mod cleared;
 pub mod data;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, Hold, Interlock, Refusal, adopt, data};
+use super::{Context, Hold, Interlock, Refusal, adopt, checkpoint, data};
 use crate::action::{Action, CloudAction};
 use crate::ids::{MountKey, SnapshotId, Subject, VolumeId};
 use crate::interlock::{Cleared, clear};
@@ -40,7 +40,11 @@ pub enum Stays {
     Generation(u64),
     /// It was the newest of its mount as of a generation that is kept.
     AsOf(u64),
-    /// It carries no generation that can be read.
+    /// It belongs to a checkpoint that is kept.
+    Checkpoint(u64),
+    /// It belongs to a checkpoint, and no later one that is whole and kept is of its mount.
+    NewestCheckpoint,
+    /// It carries no generation that can be read, or no checkpoint.
     NoGeneration,
     /// The definition has a mount begin from it.
     Named(MountKey),
@@ -60,6 +64,8 @@ impl Stays {
             Self::Newest => "the newest of its mount".to_owned(),
             Self::Generation(number) => format!("generation {number} is kept"),
             Self::AsOf(number) => format!("the newest of its mount as of generation {number}"),
+            Self::Checkpoint(number) => format!("checkpoint {number} is kept"),
+            Self::NewestCheckpoint => "no later whole checkpoint is of its mount".to_owned(),
             Self::NoGeneration => "its generation cannot be read".to_owned(),
             Self::Named(mount) => format!("the definition has {mount} begin from it"),
             Self::Needed(why) => why.clone(),
@@ -141,6 +147,13 @@ pub(super) fn superseded(
     let subject = Subject::Mount(key.clone());
     let is_stranger = ctx.observation.strangers.iter().any(|one| one.id == id.as_str());
     let seen = ctx.observation.mount(key);
+    let of_checkpoint = seen.and_then(|mount| {
+        let snapshot = mount.checkpoints.iter().find(|seen| &seen.id == id)?;
+        Some((mount, snapshot))
+    });
+    if let Some((mount, snapshot)) = of_checkpoint {
+        return checkpoint::superseded(ctx, mount, snapshot, kept_by);
+    }
     let found = seen.and_then(|mount| {
         let snapshot = mount.snapshots.iter().find(|seen| &seen.id == id)?;
         Some((mount, snapshot))
@@ -247,9 +260,7 @@ fn needs(
     if mount.snapshots.len() == 1 || is_newest(snapshot, mount.snapshots.iter()) {
         return Some(Stays::Newest);
     }
-    let named =
-        ctx.definition.mounts().find(|(_, defined)| defined.from.as_ref() == Some(&snapshot.id));
-    if let Some((key, _)) = named {
+    if let Some(key) = named(ctx, &snapshot.id) {
         return Some(Stays::Named(key));
     }
     if let Some(why) = needed_by(ctx, mount, snapshot) {
@@ -283,19 +294,44 @@ fn needs(
     kept.iter().copied().find(|number| as_of(*number)).map(Stays::AsOf)
 }
 
+/// Finds the mount that the definition has begin from a snapshot.
+pub(super) fn named(ctx: &Context<'_>, id: &SnapshotId) -> Option<MountKey> {
+    let mut mounts = ctx.definition.mounts();
+    mounts.find(|(_, defined)| defined.from.as_ref() == Some(id)).map(|(key, _)| key)
+}
+
+/// Finds the volume that is being made from a snapshot, or was asked for from it and is not seen yet.
+pub(super) fn begun_from(ctx: &Context<'_>, id: &SnapshotId) -> Option<String> {
+    let all = || ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
+    let is_made = |volume: &&VolumeSeen| {
+        volume.from_snapshot.as_ref() == Some(id)
+            && !matches!(volume.state, VolumeState::Available | VolumeState::InUse)
+    };
+    if let Some(volume) = all().find(is_made) {
+        return Some(format!("{} is being made from it", volume.id));
+    }
+    for memory in ctx.memory.subjects.values() {
+        let begins = |request: &CloudAction| matches!(request, CloudAction::CreateVolume { from, .. } if from.as_ref() == Some(id));
+        let is_open = memory.unsure.as_ref().is_some_and(|unsure| begins(&unsure.action));
+        let made = memory.made.as_ref().filter(|made| begins(&made.request));
+        let is_there =
+            |id: &crate::memory::AwaitedId| all().any(|volume| volume.id.as_str() == id.as_str());
+        let is_lost = made.is_some_and(|made| made.id.as_ref().is_none_or(|id| !is_there(id)));
+        if is_open || is_lost {
+            return Some("a volume was asked for from it, and is not seen yet".to_owned());
+        }
+    }
+    None
+}
+
 /// Finds what is there, or may yet come, and needs a snapshot.
 fn needed_by(
     ctx: &Context<'_>,
     mount: &MountObservation,
     snapshot: &SnapshotSeen,
 ) -> Option<String> {
-    let all = || ctx.observation.mounts.iter().flat_map(|mount| &mount.volumes);
-    let is_made = |volume: &&VolumeSeen| {
-        volume.from_snapshot.as_ref() == Some(&snapshot.id)
-            && !matches!(volume.state, VolumeState::Available | VolumeState::InUse)
-    };
-    if let Some(volume) = all().find(is_made) {
-        return Some(format!("{} is being made from it", volume.id));
+    if let Some(why) = begun_from(ctx, &snapshot.id) {
+        return Some(why);
     }
     // Of its own write epoch or a later one; what cannot be read may be that.
     let covers = |epoch: Option<u64>| epoch.is_none_or(|epoch| number(snapshot) >= Some(epoch));
@@ -321,17 +357,6 @@ fn needed_by(
         }
         if is_its(&entry.volume) && covers(Some(entry.epoch)) {
             return Some(format!("it covers {}, which is not known to be gone", entry.volume));
-        }
-    }
-    for memory in ctx.memory.subjects.values() {
-        let begins = |request: &CloudAction| matches!(request, CloudAction::CreateVolume { from, .. } if from.as_ref() == Some(&snapshot.id));
-        let is_open = memory.unsure.as_ref().is_some_and(|unsure| begins(&unsure.action));
-        let made = memory.made.as_ref().filter(|made| begins(&made.request));
-        let is_there =
-            |id: &crate::memory::AwaitedId| all().any(|volume| volume.id.as_str() == id.as_str());
-        let is_lost = made.is_some_and(|made| made.id.as_ref().is_none_or(|id| !is_there(id)));
-        if is_open || is_lost {
-            return Some("a volume was asked for from it, and is not seen yet".to_owned());
         }
     }
     None
@@ -372,7 +397,7 @@ fn keeper<'a>(ctx: &Context<'_>, mount: &'a MountObservation) -> Result<&'a Snap
         matches!(volume.state, VolumeState::Available | VolumeState::InUse | VolumeState::Creating)
     });
     let living = living.filter_map(|volume| volume.tags.epoch()).map(|epoch| epoch.number).max();
-    if let Some(known) = ctx.memory.data_epochs.get(&mount.key).copied()
+    if let Some(known) = checkpoint::known_epoch(ctx, &mount.key)
         && newest_data.max(living) < Some(known)
     {
         let why = format!(

@@ -51,7 +51,8 @@ fn living_under(observation: &Observation, name: &Subject) -> Vec<AwaitedId> {
             let Some(mount) = observation.mount(key) else { return Vec::new() };
             let volumes = mount.volumes.iter().filter(|one| is_staying(one));
             let volumes = volumes.map(|one| AwaitedId::Volume(one.id.clone()));
-            let snapshots = mount.snapshots.iter().map(|one| AwaitedId::Snapshot(one.id.clone()));
+            let snapshots = mount.snapshots.iter().chain(&mount.checkpoints);
+            let snapshots = snapshots.map(|one| AwaitedId::Snapshot(one.id.clone()));
             volumes.chain(snapshots).collect()
         }
         Subject::Cluster | Subject::Stranger(_) => Vec::new(),
@@ -169,7 +170,9 @@ fn name_is_free(ctx: &Context<'_>, rename: &Rename) -> Result<(), Refusal> {
             let mount = ctx.observation.mount(key);
             let volumes = mount.into_iter().flat_map(|mount| &mount.volumes);
             let volumes = volumes.filter(|one| is_other(&one.tags));
-            let snapshots = mount.into_iter().flat_map(|mount| &mount.snapshots);
+            let snapshots = mount
+                .into_iter()
+                .flat_map(|mount| mount.snapshots.iter().chain(&mount.checkpoints));
             let snapshots = snapshots.filter(|one| is_other(&one.tags));
             let volumes = volumes.map(|one| format!("{} is {}", one.id, one.state));
             let snapshots = snapshots.map(|one| format!("{} is {}", one.id, one.state));

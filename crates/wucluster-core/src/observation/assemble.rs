@@ -247,7 +247,17 @@ impl Found {
         let mut volumes = self.volumes.remove(&key).unwrap_or_default();
         volumes.sort_by(|a, b| a.id.cmp(&b.id));
         volumes.dedup();
-        let mut snapshots = self.snapshots.remove(&key).unwrap_or_default();
+        let (mut checkpoints, mut snapshots): (Vec<_>, Vec<_>) = self
+            .snapshots
+            .remove(&key)
+            .unwrap_or_default()
+            .into_iter()
+            .partition(|seen| seen.tags.is_checkpoint());
+        checkpoints.sort_by(|a, b| {
+            let rank =
+                |seen: &SnapshotSeen| (seen.tags.checkpoint().map(|of| of.number), seen.started_at);
+            rank(b).cmp(&rank(a)).then_with(|| b.id.cmp(&a.id))
+        });
         snapshots.sort_by(|a, b| {
             let rank = |seen: &SnapshotSeen| {
                 (seen.tags.epoch().map(|epoch| epoch.number), seen.started_at)
@@ -264,7 +274,8 @@ impl Found {
                 at: seen.at,
             }),
         };
-        MountObservation { is_defined: point.is_some(), key, volumes, snapshots, filesystem }
+        let is_defined = point.is_some();
+        MountObservation { is_defined, key, volumes, snapshots, checkpoints, filesystem }
     }
 }
 

@@ -64,6 +64,9 @@ pub struct DeviceSeen {
     /// Whether the kernel has it open for a file system, swap, RAID or the like, in any name space:
     /// `Some(false)` only when an exclusive open succeeded; `None` when that could not be tried.
     pub is_held: Option<bool>,
+    /// Whether its node has its file system frozen for a checkpoint: what is written waits.
+    #[serde(default)]
+    pub is_frozen: bool,
     /// Partitions and stacked devices on it, by name.
     pub on_top: Vec<String>,
     /// Processes that hold it, where the node was able to tell.

@@ -412,8 +412,12 @@ pub struct MountObservation {
     pub is_defined: bool,
     /// Its volumes that are not deleted; more than one is a conflict of identity.
     pub volumes: Vec<VolumeSeen>,
-    /// All its snapshots, newest generation first.
+    /// All its snapshots, newest generation first, but for those of checkpoints.
     pub snapshots: Vec<SnapshotSeen>,
+    /// Its snapshots that were taken for checkpoints, while it was mounted: the newest first, and those whose number cannot be
+    /// read last. They claim no write epoch, cover nothing, and nothing begins from them by itself; so they are kept apart
+    /// from those that do.
+    pub checkpoints: Vec<SnapshotSeen>,
     /// What the file system of its volume is seen to do. `Absent`: no volume is attached to a living
     /// instance, so nothing can be mounted.
     pub filesystem: Observed<FilesystemState>,

@@ -120,6 +120,8 @@ pub fn ends_machine(action: &CloudAction) -> Option<(&NodeName, &InstanceId)> {
         | CloudAction::AttachVolume { .. }
         | CloudAction::DetachVolume { .. }
         | CloudAction::TagVolume { .. }
+        | CloudAction::TagSnapshot { .. }
+        | CloudAction::GrowVolume { .. }
         | CloudAction::Adopt { .. }
         | CloudAction::CreateSnapshot { .. }
         | CloudAction::DeleteVolume { .. }

@@ -6,7 +6,7 @@ use crate::definition::MountDefinition;
 use crate::demand::Demand;
 use crate::ids::{SnapshotId, Subject};
 use crate::interlock::data::{self, Cover, Source};
-use crate::interlock::{Context, Refusal, Rung, order, ownership};
+use crate::interlock::{Context, Refusal, Rung, checkpoint, order, ownership};
 use crate::memory::AwaitedId;
 use crate::observation::{
     AttachmentState, Contents, FilesystemState, InstanceState, MountObservation, NodeObservation,
@@ -273,7 +273,7 @@ fn snapshot(
 fn next_epoch(ctx: &Context<'_>, mount: &MountObservation) -> u64 {
     let claimed =
         mount.snapshots.iter().filter_map(|seen| seen.tags.epoch()).map(|epoch| epoch.number);
-    let known = ctx.memory.data_epochs.get(&mount.key).copied();
+    let known = checkpoint::known_epoch(ctx, &mount.key);
     let sealed = ctx.memory.sealed_epoch(&mount.key);
     claimed.chain(known).chain(sealed).max().unwrap_or(0) + 1
 }
@@ -321,9 +321,9 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
         Tags::for_mount(&ctx.definition.name, &mount.key).kept_in(ctx.memory.store.as_ref());
     tags.set(KEY_EPOCH, Epoch { number: next_epoch(ctx, mount), is_sealed: false }.to_string());
     tags.set(KEY_GENERATION, next_generation(ctx).to_string());
-    let back_to = data::going_back(ctx, mount).map(|generation| generation.to_string());
-    if let Some(generation) = &back_to {
-        tags.set(KEY_BACK_TO, generation.clone());
+    let back_to = data::going_back(ctx, mount).map(|back| back.to_string());
+    if let Some(back) = &back_to {
+        tags.set(KEY_BACK_TO, back.clone());
     }
     let mark = match &source {
         Source::Blank => ContentMark::Blank,

@@ -185,6 +185,7 @@ impl World {
                         },
                         mounts: Vec::new(),
                         is_held: Some(false),
+                        is_frozen: false,
                         on_top: Vec::new(),
                         holders: Vec::new(),
                     },

@@ -78,6 +78,7 @@ fn mount_of(action: &CloudAction) -> Option<&MountKey> {
         | CloudAction::DetachVolume { mount, .. }
         | CloudAction::TagVolume { mount, .. }
         | CloudAction::GrowVolume { mount, .. }
+        | CloudAction::TagSnapshot { mount, .. }
         | CloudAction::CreateSnapshot { mount, .. }
         | CloudAction::DeleteVolume { mount, .. }
         | CloudAction::DeleteSnapshot { mount, .. } => Some(mount),

@@ -190,6 +190,7 @@ impl<'a> Referee<'a> {
             }
             CloudAction::Adopt { .. } => must(false, "no plan adopts"),
             CloudAction::DeleteSnapshot { .. } => must(false, "no plan prunes"),
+            CloudAction::TagSnapshot { .. } => must(false, "no plan takes a checkpoint"),
             CloudAction::CreateSnapshot { mount, volume, tags } => {
                 let seen = self.sole_volume(mount, volume)?;
                 must(is_free(seen), "it is not free")?;
@@ -305,6 +306,9 @@ impl<'a> Referee<'a> {
                 let device = device.ok_or("its node does not show it")?;
                 must(device.mounts.iter().any(|seen| &seen.at == at), "it is not mounted there")?;
                 self.is_live(mount, volume)
+            }
+            ShellAction::Freeze { .. } | ShellAction::Thaw { .. } => {
+                must(false, "no plan takes a checkpoint")
             }
         }
     }

@@ -120,9 +120,12 @@ fn is_done(action: &CloudAction, observation: &Observation) -> bool {
                     })
             })
         }
-        CloudAction::DeleteSnapshot { mount, snapshot, .. } => observation
-            .mount(mount)
-            .is_none_or(|mount| mount.snapshots.iter().all(|seen| &seen.id != snapshot)),
+        CloudAction::DeleteSnapshot { mount, snapshot, .. } => {
+            observation.mount(mount).is_none_or(|mount| {
+                let mut all = mount.snapshots.iter().chain(&mount.checkpoints);
+                all.all(|seen| &seen.id != snapshot)
+            })
+        }
         // No listing tells the start that was asked for from one of before.
         CloudAction::StartInstance { .. } => true,
         _ => false,

@@ -19,6 +19,7 @@ pub(super) const SCRIPT: &str = concat!(
     include_str!("scripts/mount.sh"),
     include_str!("scripts/unmount.sh"),
     include_str!("scripts/grow.sh"),
+    include_str!("scripts/freeze.sh"),
     include_str!("scripts/issue.sh"),
 );
 
@@ -70,10 +71,7 @@ fn request<'a>(
     seen_at: Timestamp,
     hooks: &mut Vec<(&'a Hook, Option<&'a str>)>,
 ) -> Result<String, String> {
-    let (ShellAction::MakeFilesystem { serial, .. }
-    | ShellAction::Mount { serial, .. }
-    | ShellAction::Unmount { serial, .. }
-    | ShellAction::GrowFilesystem { serial, .. }) = action;
+    let serial = action.serial();
     if !is_serial(serial) {
         return Err(format!("{serial:?} is no serial number of a device"));
     }
@@ -136,6 +134,15 @@ fn request<'a>(
                 ));
             }
             Ok(words.join(" "))
+        }
+        ShellAction::Freeze { mount: _, serial, at, limit_seconds } => {
+            check_place(at)?;
+            let words = [serial, at, &escape(at)].map(|text| word(text)).join(" ");
+            Ok(format!("freeze {words} {limit_seconds}"))
+        }
+        ShellAction::Thaw { mount: _, serial, at } => {
+            check_place(at)?;
+            Ok(format!("thaw {} {}", word(serial), word(at)))
         }
     }
 }
@@ -219,7 +226,9 @@ fn answer<'h>(
         ShellAction::Unmount { before, .. } => before,
         ShellAction::MakeFilesystem { .. }
         | ShellAction::Mount { .. }
-        | ShellAction::GrowFilesystem { .. } => &[],
+        | ShellAction::GrowFilesystem { .. }
+        | ShellAction::Freeze { .. }
+        | ShellAction::Thaw { .. } => &[],
     };
     let told = |hook: &Hook, number: usize| {
         said(number).map_or_else(String::new, |(status, text)| hook_output(hook, *status, text))
@@ -342,6 +351,26 @@ mod tests {
                  unmount =vol2 =data 17 hook 0 5 1 +c3RvcCBpdC4= end"
             )
         );
+    }
+
+    #[test]
+    fn a_freeze_tells_its_place_and_its_limit_and_never_the_root() {
+        let (mount, serial) = (key(), "vol1".to_owned());
+        let freeze = |at: &str| ShellAction::Freeze {
+            mount: mount.clone(),
+            serial: serial.clone(),
+            at: at.to_owned(),
+            limit_seconds: 60,
+        };
+        let thaw =
+            ShellAction::Thaw { mount: mount.clone(), serial: serial.clone(), at: "/d".to_owned() };
+        let (good, bad) = (freeze("/srv/a b"), freeze("/"));
+        let batch = batch(&[(&good, AT), (&bad, AT), (&thaw, AT)], Some(42), &[]);
+        assert_eq!(
+            batch.line,
+            "run 42 freeze =vol1 +L3Nydi9hIGIu +L3Nydi9hXDA0MGIu 60 thaw =vol1 =/d end"
+        );
+        assert_eq!(batch.refused.keys().copied().collect::<Vec<_>>(), [1]);
     }
 
     #[test]

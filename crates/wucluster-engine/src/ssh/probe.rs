@@ -99,6 +99,8 @@ struct Told {
     opened: BTreeMap<String, bool>,
     contents: BTreeMap<String, Contents>,
     rooms: BTreeMap<String, u64>,
+    /// Disks whose file system is frozen for a checkpoint.
+    frozen: BTreeSet<String>,
     holders: BTreeMap<String, Vec<Holder>>,
     checks: BTreeMap<(String, usize), (i32, String)>,
 }
@@ -154,6 +156,7 @@ impl Told {
                     on_top: on_top.split_whitespace().map(|name| clean_line(name, 64)).collect(),
                 });
             }
+            ["frozen", name] => drop(self.frozen.insert((*name).to_owned())),
             ["open", name, "free"] => drop(self.opened.insert((*name).to_owned(), true)),
             ["open", name, "busy"] => drop(self.opened.insert((*name).to_owned(), false)),
             ["contents", name, kind, rest @ ..] => {
@@ -265,6 +268,7 @@ impl Told {
             contents,
             mounts,
             is_held: is_free.map(|free| !free),
+            is_frozen: self.frozen.contains(name),
             on_top: on_top.clone(),
             holders: self.holders.get(name).cloned().unwrap_or_default(),
         }

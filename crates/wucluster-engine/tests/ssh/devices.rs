@@ -635,3 +635,42 @@ async fn one_request_at_a_time_changes_a_node() {
     let why = refusal(node.one(mount("vol1", &node.path("mnt/x"), "ext4")).await);
     assert_eq!(why, "another request is at work on this node");
 }
+
+#[tokio::test]
+async fn a_file_system_stands_still_and_goes_on_whoever_is_lost() {
+    let _turn = together().await;
+    let Some(node) = Node::start() else { return };
+    let Some(disk) = Disk::add(&node, "vdb", "vol1", 64) else { return };
+    disk.format("ext4");
+    let at = node.path("mnt/d");
+    assert_eq!(node.one(mount("vol1", &at, "ext4")).await, Ok(ShellReceipt::default()));
+    let place = at.to_str().unwrap().to_owned();
+    let freeze = |at: &str, limit_seconds| ShellAction::Freeze {
+        mount: key(),
+        serial: "vol1".to_owned(),
+        at: at.to_owned(),
+        limit_seconds,
+    };
+    let thaw = || ShellAction::Thaw { mount: key(), serial: "vol1".to_owned(), at: place.clone() };
+    let write = |name: &str| Command::new("touch").arg(at.join(name)).spawn().unwrap();
+    // Neither another place nor what was not frozen.
+    for action in [freeze("/tmp", 5), thaw()] {
+        refusal(node.one(action).await);
+    }
+    assert_eq!(node.one(freeze(&place, 20)).await, Ok(ShellReceipt::default()));
+    assert!(node.probe(&["vol1"]).await.devices["vol1"].is_frozen);
+    let mut waits = write("waits");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(waits.try_wait().unwrap().is_none(), "who writes waits");
+    refusal(node.one(freeze(&place, 20)).await);
+    assert_eq!(node.one(thaw()).await, Ok(ShellReceipt::default()));
+    assert!(waits.wait().unwrap().success());
+    assert!(!node.probe(&["vol1"]).await.devices["vol1"].is_frozen);
+    // Nobody comes back: the node's own watchman thaws, and a thaw that comes later is told so.
+    assert_eq!(node.one(freeze(&place, 2)).await, Ok(ShellReceipt::default()));
+    assert!(write("late").wait().unwrap().success());
+    refusal(node.one(thaw()).await);
+    // What is frozen goes on before it is unmounted.
+    assert_eq!(node.one(freeze(&place, 20)).await, Ok(ShellReceipt::default()));
+    assert_eq!(node.one(unmount("vol1")).await, Ok(ShellReceipt::default()));
+}

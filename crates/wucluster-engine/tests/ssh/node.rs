@@ -86,7 +86,8 @@ impl Node {
             base.path().join("edits"),
             format!(
                 "s|^WU_SYS=/sys$|WU_SYS={place}/sys|\ns|^WU_DEV=/dev$|WU_DEV={place}/dev|\n\
-                 s|^WU_LOCK=.*$|WU_LOCK={place}/lock|\ns|^WU_FENCE=.*$|WU_FENCE={place}/fence|\ns|^WU_RUN=.*$|WU_RUN={place}/run|\n"
+                 s|^WU_LOCK=.*$|WU_LOCK={place}/lock|\ns|^WU_FENCE=.*$|WU_FENCE={place}/fence|\ns|^WU_RUN=.*$|WU_RUN={place}/run|\n\
+                 s|^WU_FROZEN=.*$|WU_FROZEN={place}/frozen|\n"
             ),
         )
         .unwrap();

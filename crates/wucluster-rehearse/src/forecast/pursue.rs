@@ -208,6 +208,7 @@ fn deleted(stage: &Stage, story: &Story, old: &[String]) -> Vec<Deleted> {
         | CloudAction::DetachVolume { .. }
         | CloudAction::TagVolume { .. }
         | CloudAction::GrowVolume { .. }
+        | CloudAction::TagSnapshot { .. }
         | CloudAction::Adopt { .. }
         | CloudAction::DeleteSnapshot { .. }
         | CloudAction::CreateSnapshot { .. } => None,

@@ -91,7 +91,9 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
                 }
             }
             CloudAction::StopInstance { .. } => unreachable!("no scope parks"),
-            CloudAction::Adopt { .. } | CloudAction::DeleteSnapshot { .. } => {
+            CloudAction::Adopt { .. }
+            | CloudAction::TagSnapshot { .. }
+            | CloudAction::DeleteSnapshot { .. } => {
                 unreachable!("a person asks for it, and no plan")
             }
             CloudAction::GrowVolume { .. } => unreachable!("sizes stay as they are defined"),
@@ -118,6 +120,9 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
                 }
                 ShellAction::GrowFilesystem { .. } => {
                     unreachable!("sizes stay as they are defined")
+                }
+                ShellAction::Freeze { .. } | ShellAction::Thaw { .. } => {
+                    unreachable!("a person asks for it, and no plan")
                 }
             }
         }

@@ -154,6 +154,7 @@ impl Planner {
                 Device::None | Device::NotExamined => None,
             };
             let device = DeviceSeen {
+                is_frozen: false,
                 path: "/dev/nvme1n1".to_owned(),
                 size_bytes: Size::from_gib(1).bytes(),
                 filesystem_bytes: None,

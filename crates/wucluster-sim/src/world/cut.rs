@@ -69,6 +69,9 @@ impl World {
                     *took += self.run_hook(node, hook).1;
                 }
             }
+            ShellAction::Freeze { .. } | ShellAction::Thaw { .. } => {
+                drop(self.carry_out(node, id, action, seen_at, &Upset::default(), took));
+            }
         }
     }
 }

@@ -42,6 +42,8 @@ pub(super) enum Event {
     SnapshotDue { id: SnapshotId, turn: u64 },
     /// Cached data of a volume reaches the device by itself.
     Writeback { instance: InstanceId, volume: VolumeId, boots: u32 },
+    /// A node thaws by itself what was frozen for too long.
+    FreezeEnds { instance: InstanceId, volume: VolumeId, number: u64 },
     /// A process that a fault started ends.
     ProcessEnds { instance: InstanceId, pid: u32, boots: u32 },
     /// A scheduled fault strikes.
@@ -89,6 +91,7 @@ impl World {
             | Event::Glance => true,
             Event::InstanceForgotten { .. }
             | Event::Writeback { .. }
+            | Event::FreezeEnds { .. }
             | Event::ProcessEnds { .. }
             | Event::SpotEnds { .. }
             | Event::SnapshotRecovers { .. }
@@ -119,6 +122,13 @@ impl World {
             Event::DetachDue { volume, turn } => self.detach_due(&volume, turn),
             Event::DetachBusy { volume, turn } => self.detach_busy(&volume, turn),
             Event::SnapshotDue { id, turn } => self.snapshot_due(&id, turn),
+            Event::FreezeEnds { instance, volume, number } => {
+                let found = self.instances.get(&instance);
+                let frozen = found.and_then(|found| found.machine.frozen.get(&volume));
+                if frozen.is_some_and(|(_, now)| *now == number) {
+                    self.let_go_on(&instance, &volume);
+                }
+            }
             Event::Writeback { instance, volume, boots } => {
                 let is_same_boot =
                     self.instances.get(&instance).is_some_and(|found| found.machine.boots == boots);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use wucluster_core::observation::{SnapshotState, VolumeState};
-use wucluster_core::tags::Tags;
+use wucluster_core::tags::{BackTo, Tags};
 use wucluster_core::time::Timestamp;
 
 use super::harm_kind::HarmKind;
@@ -228,12 +228,26 @@ impl World {
         if let Some(twin) = twin {
             self.harm_by(by, HarmKind::TwoVolumes, twin);
         }
+        let is_checkpoint_said = |from: &SnapshotId| {
+            let source =
+                self.snapshots.get(from).filter(|found| found.owner.as_ref() == Some(&owner));
+            let of = source.and_then(|found| found.tags.checkpoint()).map(|of| of.number);
+            of.is_some_and(|of| {
+                tags.went_back() == Some(BackTo::Checkpoint(of))
+                    && self.checkpoint_returns.contains(&of)
+            })
+        };
+        if from.is_some_and(is_checkpoint_said) {
+            return;
+        }
         // Whoever goes back by a person's word is judged by what there was then.
         let then = tags.back_to().filter(|generation| self.returns.contains(generation));
         let is_meant = |found: &&Snapshot| {
             let of_then =
                 then.is_none_or(|then| found.tags.generation().is_some_and(|of| of <= then));
-            found.is_listed && found.owner.as_ref() == Some(&owner) && of_then
+            // A checkpoint is not what a mount begins from by itself.
+            let is_of_put_away = !found.tags.is_checkpoint();
+            found.is_listed && is_of_put_away && found.owner.as_ref() == Some(&owner) && of_then
         };
         let newest = self
             .snapshots
@@ -399,7 +413,9 @@ impl World {
             let is_found = snapshot.owner == volume.owner
                 || (snapshot.owner.is_some() && snapshot.owner == name)
                 || volume.from_snapshot.as_ref() == Some(&snapshot.id);
-            snapshot.is_usable() && is_found && snapshot.content == volume.content
+            // Nobody begins from a checkpoint by itself, whatever it holds.
+            let is_of_put_away = !snapshot.tags.is_checkpoint();
+            snapshot.is_usable() && is_of_put_away && is_found && snapshot.content == volume.content
         })
     }
 

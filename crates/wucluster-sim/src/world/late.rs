@@ -196,6 +196,7 @@ impl World {
                 .known_volume(volume)
                 .is_ok_and(|found| *size > found.size && found.grows_to.is_none()),
             CloudAction::Adopt { id, .. } => self.tags_of(id).is_some(),
+            CloudAction::TagSnapshot { snapshot, .. } => self.snapshot_state(snapshot).is_some(),
             CloudAction::DeleteVolume { volume, .. } => {
                 self.volume_state(volume) == Some(VolumeState::Available)
             }

@@ -32,6 +32,9 @@ pub(super) struct Machine {
     /// The latest run for which it was spoken to since its boot.
     #[serde(default)]
     pub(super) run: u64,
+    /// Volumes whose file systems are frozen, until when at most, and the number of that freeze.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) frozen: BTreeMap<VolumeId, (Timestamp, u64)>,
     /// What else holds devices, by faults.
     pub(super) grips: Vec<(VolumeId, Grip)>,
     /// Where volumes were mounted, with the file system's type; kept on the root disk, over boots.
@@ -114,6 +117,7 @@ impl Machine {
         self.elsewhere.clear();
         self.grips.clear();
         self.processes.clear();
+        self.frozen.clear();
         let mut lost = std::mem::take(&mut self.caches);
         lost.retain(|_, writes| !writes.is_empty());
         lost

@@ -6,6 +6,7 @@ mod attachment;
 mod cut;
 mod event;
 mod files;
+mod freeze;
 mod growth;
 mod harm;
 mod harm_kind;

@@ -252,6 +252,7 @@ impl World {
                 .collect(),
             // An exclusive open fails on a held device, and is tried only where it was asked for.
             is_held: if is_held { Some(true) } else { is_asked.then_some(false) },
+            is_frozen: machine.frozen.contains_key(id),
             on_top: machine
                 .is_gripped(id, Grip::Mapper)
                 .then(|| "dm-0".to_owned())

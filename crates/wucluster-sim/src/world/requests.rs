@@ -245,6 +245,9 @@ impl World {
                 self.grow_volume(&by, volume, *size)
             }
             CloudAction::Adopt { subject: _, id, tags } => self.adopt(&by, id, tags),
+            CloudAction::TagSnapshot { mount: _, snapshot, tags } => {
+                self.adopt(&by, &AwaitedId::Snapshot(snapshot.clone()), tags)
+            }
             CloudAction::CreateSnapshot { mount: _, volume, tags } => {
                 self.create_snapshot(&by, volume, tags, upset)
             }
@@ -276,7 +279,7 @@ impl World {
             | CloudAction::CreateSnapshot { volume, .. }
             | CloudAction::DeleteVolume { volume, .. } => of_volume(volume),
             // Snapshots are of no zone.
-            CloudAction::DeleteSnapshot { .. } => None,
+            CloudAction::DeleteSnapshot { .. } | CloudAction::TagSnapshot { .. } => None,
             CloudAction::Adopt { id, .. } => match id {
                 AwaitedId::Instance(id) => of_instance(id),
                 AwaitedId::Volume(id) => of_volume(id),

@@ -140,7 +140,20 @@ impl World {
             }
             ShellAction::Unmount { mount: _, serial, before } => {
                 self.raise_fence(id, serial, seen_at);
+                // A frozen file system is not unmounted: it goes on first.
+                if let Ok(volume) = self.device(id, serial) {
+                    self.let_go_on(id, &volume);
+                }
                 self.unmount_asked(node, id, serial, before, upset, took)
+            }
+            ShellAction::Freeze { mount: _, serial, at, limit_seconds } => {
+                let volume = self.device(id, serial)?;
+                let limit = Duration::from_secs(u64::from(*limit_seconds));
+                self.freeze(id, &volume, at, limit, took)
+            }
+            ShellAction::Thaw { mount: _, serial, at: _ } => {
+                let volume = self.device(id, serial)?;
+                self.thaw(id, &volume)
             }
         }
     }
@@ -161,7 +174,15 @@ impl World {
         if found.machine.run > run && self.limits.fences_runs {
             return Err(LATER_RUN);
         }
+        let is_new = run > found.machine.run;
         found.machine.run = found.machine.run.max(run);
+        // What an earlier run left frozen goes on.
+        if is_new {
+            let left: Vec<VolumeId> = found.machine.frozen.keys().cloned().collect();
+            for volume in left {
+                self.let_go_on(id, &volume);
+            }
+        }
         Ok(())
     }
 
@@ -231,7 +252,9 @@ impl World {
                 ShellAction::MakeFilesystem { .. }
                 | ShellAction::Mount { .. }
                 | ShellAction::Unmount { .. }
-                | ShellAction::GrowFilesystem { .. },
+                | ShellAction::GrowFilesystem { .. }
+                | ShellAction::Freeze { .. }
+                | ShellAction::Thaw { .. },
             ) => return None,
         };
         Some((fault, error))

@@ -67,6 +67,9 @@ pub struct World {
     /// The generations that a person said to go back to.
     #[serde(default)]
     pub(super) returns: BTreeSet<u64>,
+    /// The checkpoints that a person said to go back to.
+    #[serde(default)]
+    pub(super) checkpoint_returns: BTreeSet<u64>,
     /// Snapshots that an image of the account's is made of: they cannot be deleted.
     #[serde(default)]
     pub(super) imaged: BTreeSet<SnapshotId>,
@@ -108,6 +111,7 @@ impl World {
             is_cut: false,
             had_data: BTreeSet::new(),
             returns: BTreeSet::new(),
+            checkpoint_returns: BTreeSet::new(),
             imaged: BTreeSet::new(),
         }
     }
@@ -116,6 +120,12 @@ impl World {
     /// then, and from nothing else.
     pub fn says_go_back_to(&mut self, generation: u64) {
         self.returns.insert(generation);
+    }
+
+    /// Notes that a person said to go back to a checkpoint: a volume that is marked so may begin from its mount's snapshot in
+    /// that one.
+    pub fn says_go_back_to_checkpoint(&mut self, number: u64) {
+        self.checkpoint_returns.insert(number);
     }
 
     /// Returns the world with other durations, for what begins from now on.

@@ -25,6 +25,9 @@ pub enum UserError {
     /// The device or its mount takes no writes.
     #[error("{0} takes no writes")]
     ReadOnly(String),
+    /// The file system is frozen: whoever writes waits until it is thawed.
+    #[error("{0} waits: its file system is frozen")]
+    Frozen(String),
     /// The cloud or the node refused it, in its words.
     #[error("{0}")]
     Refused(String),
@@ -67,6 +70,9 @@ impl World {
             self.volumes.get(&volume).is_none_or(|found| found.state != VolumeState::InUse);
         if mounted.is_read_only || is_broken {
             return Err(UserError::ReadOnly(path.to_owned()));
+        }
+        if machine.frozen.contains_key(&volume) {
+            return Err(UserError::Frozen(path.to_owned()));
         }
         let machine =
             &mut self.instances.get_mut(id).ok_or(UserError::NotRunning(id.clone()))?.machine;

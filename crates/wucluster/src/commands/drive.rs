@@ -40,16 +40,18 @@ pub(crate) async fn drive(
     args: &DriveArgs,
 ) -> Result<Exit, Fault> {
     if args.dry_run {
-        let (only, generation) = (args.only.clone(), args.generation);
-        let args = PlanArgs { state: demand, exit_code: false, all: false, only, generation };
+        let DriveArgs { generation, checkpoint, .. } = *args;
+        let (state, only) = (demand, args.only.clone());
+        let args = PlanArgs { state, exit_code: false, all: false, only, generation, checkpoint };
         return plan::plan(session, &args).await;
     }
     let definition = session.definition()?;
     if let Some(stranger) = args.lose.iter().find(|key| definition.mount(key).is_none()) {
         return Err(Fault::usage(format!("`--lose {stranger}` names no mount of the definition")));
     }
-    if args.generation.is_some() && !demand.is_upward() {
-        return Err(generation::upward_only(demand));
+    let back = generation::back_to(args.generation, args.checkpoint);
+    if let Some(back) = back.filter(|_| !demand.is_upward()) {
+        return Err(generation::upward_only(back, demand));
     }
     let dirs = Dirs::find()?;
     let site = Site::open(session, &definition, &dirs)?;
@@ -66,6 +68,7 @@ pub(crate) async fn drive_on(
     args: &DriveArgs,
 ) -> Result<Exit, Fault> {
     let output = &session.output;
+    let back = generation::back_to(args.generation, args.checkpoint);
     let mut scope = part::scope(site, definition, &args.only, demand).await?;
     let command = scope.command(demand);
     lock::glance(session, site, &command).await?;
@@ -80,8 +83,8 @@ pub(crate) async fn drive_on(
         }
         consent = confirm::confirm(session, &definition.name, &scope, &observation, site.now())?;
     }
-    if let Some(generation) = args.generation {
-        generation::confirm(session, site, definition, &scope, generation).await?;
+    if let Some(back) = back {
+        generation::confirm(session, site, definition, &scope, back).await?;
     }
     let has_renames = demand.is_upward() && definition.renames().next().is_some();
     if has_renames {
@@ -93,7 +96,13 @@ pub(crate) async fn drive_on(
         let moved = renamed::to_be_separated(definition, &observation, &scope);
         if !moved.is_empty() {
             let only = moved.iter().filter_map(|key| key.to_string().parse().ok()).collect();
-            let first = DriveArgs { only, lose: Vec::new(), dry_run: false, generation: None };
+            let first = DriveArgs {
+                only,
+                lose: Vec::new(),
+                dry_run: false,
+                generation: None,
+                checkpoint: None,
+            };
             let exit = drive_on(session, site, definition, dirs, Demand::Separated, &first);
             let exit = Box::pin(exit).await?;
             if exit != Exit::Done {
@@ -154,6 +163,7 @@ pub(crate) async fn drive_on(
             lose: args.lose.iter().cloned().collect(),
             scope: scope.clone(),
             generation: args.generation,
+            checkpoint: args.checkpoint,
             ..Policy::default()
         },
         timeout: session.globals.timeout,
@@ -164,8 +174,8 @@ pub(crate) async fn drive_on(
     let begun = site.now();
     let ending = pursue(site, pursuit, &record, &mut interrupts).await;
     let mut again = command;
-    if let Some(generation) = args.generation {
-        again.push_str(&format!(" --generation {generation}"));
+    if let Some(back) = back {
+        again.push_str(&format!(" {}", generation::option(back)));
     }
     let finished = Finished {
         session,

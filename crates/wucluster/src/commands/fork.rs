@@ -9,10 +9,11 @@ use toml_edit::{Array, DocumentMut, Item, Value};
 use wucluster_core::definition::{ClusterDefinition, Size};
 use wucluster_core::ids::{ClusterName, MountKey, MountName, SnapshotId};
 use wucluster_core::interlock::data::Source;
+use wucluster_core::tags::BackTo;
 use wucluster_core::time::Timestamp;
 
 use super::Session;
-use super::generation::{self, Then};
+use super::generation::{self, Then, words};
 use super::init::write;
 use crate::args::ForkArgs;
 use crate::dirs::Dirs;
@@ -31,7 +32,8 @@ struct Document<'a> {
     fork: &'a ClusterName,
     /// The file that was written.
     file: String,
-    generation: u64,
+    generation: Option<u64>,
+    checkpoint: Option<u64>,
     read_at: Timestamp,
     mounts: &'a [Begins],
 }
@@ -44,6 +46,9 @@ struct Begins {
     from: Option<SnapshotId>,
     /// Of which generation that is.
     generation: Option<u64>,
+    /// Of which checkpoint, if it is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<u64>,
     /// When it was taken.
     taken_at: Option<Timestamp>,
     /// Whether the mount has a volume now, which may hold what is in no snapshot.
@@ -70,30 +75,28 @@ pub(crate) async fn fork(session: &Session, args: &ForkArgs) -> Result<Exit, Fau
     }
     let site = Site::open(session, &definition, &Dirs::find()?)?;
     let observation = site.look_at_cloud(&definition).await?;
-    let generation = match args.generation {
-        Some(generation) => {
-            generation::exists(generation, &observation)?;
-            generation
+    let back = match generation::back_to(args.generation, args.checkpoint) {
+        Some(back) => {
+            generation::exists(back, &observation)?;
+            back
         }
-        None => observation.snapshot_generation_max().ok_or_else(|| {
+        None => observation.snapshot_generation_max().map(BackTo::Generation).ok_or_else(|| {
             Fault::usage(format!(
                 "{} has no snapshot to begin from; nothing was written",
                 definition.name
             ))
-            .hint("each put-away takes one of each mount")
+            .hint("each put-away takes one of each mount, and `wucluster checkpoint` of each that is mounted")
         })?,
     };
     let now = site.now();
-    let begins =
-        begin(&Then { definition: &definition, observation: &observation, generation, now })?;
+    let begins = begin(&Then { definition: &definition, observation: &observation, back, now })?;
     let file = input::read(find(session.globals.file.as_deref())?)?;
     let text = forked(&file.text, &definition, &name, &begins)
         .and_then(|text| checked(text, &name, &begins))
         .map_err(|why| {
             Fault::failed(format!("the definition cannot be forked: {why}; nothing was written"))
         })?;
-    let head =
-        format!("# A fork of {}, begun from its generation {generation}.\n", definition.name);
+    let head = format!("# A fork of {}, begun from its {}.\n", definition.name, words(back));
     let text = head + &text;
     let path = match &args.output {
         Some(path) if path == Path::new("-") => {
@@ -115,7 +118,8 @@ pub(crate) async fn fork(session: &Session, args: &ForkArgs) -> Result<Exit, Fau
             cluster: &definition.name,
             fork: &name,
             file: path.display().to_string(),
-            generation,
+            generation: if let BackTo::Generation(number) = back { Some(number) } else { None },
+            checkpoint: if let BackTo::Checkpoint(number) = back { Some(number) } else { None },
             read_at: observation.cloud_asked_at,
             mounts: &begins,
         })?;
@@ -123,8 +127,9 @@ pub(crate) async fn fork(session: &Session, args: &ForkArgs) -> Result<Exit, Fau
     }
     output.result(&screen(&begins, now, &output.out));
     output.result(&format!(
-        "{} is written: {name} begins from generation {generation} of {}.\n",
+        "{} is written: {name} begins from {} of {}.\n",
         path.display(),
+        words(back),
         definition.name
     ));
     let up = begins.iter().filter(|one| one.is_up).count();
@@ -158,6 +163,7 @@ fn begin(then: &Then<'_>) -> Result<Vec<Begins>, Fault> {
         all.push(Begins {
             from: seen.map(|seen| seen.id.clone()),
             generation: seen.and_then(|seen| seen.tags.generation()),
+            checkpoint: seen.and_then(|seen| seen.tags.checkpoint()).map(|of| of.number),
             taken_at: seen.and_then(|seen| seen.started_at),
             is_up: volumes.is_some_and(|volumes| !volumes.is_empty()),
             size: seen.map(|seen| seen.size).filter(|size| *size > defined.size),
@@ -292,6 +298,7 @@ from = "snap-9"
             mount: MountKey::try_from(mount.to_owned()).unwrap(),
             from: from.map(SnapshotId::new),
             generation: Some(2),
+            checkpoint: None,
             taken_at: None,
             is_up: false,
             source: match (from, mount.starts_with("worker")) {

@@ -1,4 +1,4 @@
-//! `--generation`: goes back to what the cluster held at an earlier put-away.
+//! `--generation` and `--checkpoint`: go back to what the cluster held at an earlier put-away, or in a checkpoint.
 
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
@@ -10,10 +10,10 @@ use wucluster_core::memory::Memory;
 use wucluster_core::observation::{MountObservation, Observation, SnapshotSeen};
 use wucluster_core::policy::Policy;
 use wucluster_core::scope::Scope;
-use wucluster_core::tags::ContentMark;
+use wucluster_core::tags::{BackTo, ContentMark};
 use wucluster_core::time::Timestamp;
 
-use super::{Session, confirm};
+use super::{Session, checkpoint, confirm};
 use crate::exit::Exit;
 use crate::fault::Fault;
 use crate::render::look::Tone;
@@ -30,18 +30,45 @@ struct Return<'a> {
     leaves: Option<&'a SnapshotSeen>,
 }
 
-/// The fault of going back on the way down.
-pub(crate) fn upward_only(demand: Demand) -> Fault {
-    Fault::usage(format!(
-        "`--generation` says what mounts begin from, and `{demand}` begins nothing"
-    ))
+/// Tells what to go back to; the command line lets only one of them be said.
+pub(crate) fn back_to(generation: Option<u64>, checkpoint: Option<u64>) -> Option<BackTo> {
+    generation.map(BackTo::Generation).or(checkpoint.map(BackTo::Checkpoint))
 }
 
-/// Passes a generation of which there is a snapshot.
+/// Writes the option that says it.
+pub(crate) fn option(back: BackTo) -> String {
+    match back {
+        BackTo::Generation(number) => format!("--generation {number}"),
+        BackTo::Checkpoint(number) => format!("--checkpoint {number}"),
+    }
+}
+
+/// Writes its name.
+pub(crate) fn words(back: BackTo) -> String {
+    match back {
+        BackTo::Generation(number) => format!("generation {number}"),
+        BackTo::Checkpoint(number) => format!("checkpoint {number}"),
+    }
+}
+
+/// The fault of going back on the way down.
+pub(crate) fn upward_only(back: BackTo, demand: Demand) -> Fault {
+    let option = match back {
+        BackTo::Generation(_) => "--generation",
+        BackTo::Checkpoint(_) => "--checkpoint",
+    };
+    Fault::usage(format!("`{option}` says what mounts begin from, and `{demand}` begins nothing"))
+}
+
+/// Passes a generation of which there is a snapshot, or a checkpoint that is whole.
 ///
 /// # Errors
-/// A usage fault that lists the generations there are.
-pub(crate) fn exists(generation: u64, observation: &Observation) -> Result<(), Fault> {
+/// A usage fault that lists those there are; a hold where a checkpoint is not whole.
+pub(crate) fn exists(back: BackTo, observation: &Observation) -> Result<(), Fault> {
+    let generation = match back {
+        BackTo::Generation(number) => number,
+        BackTo::Checkpoint(number) => return checkpoint::whole(number, observation).map(|_| ()),
+    };
     let known: Vec<u64> =
         generations(observation, |_| true).into_iter().map(|one| one.number).collect();
     if known.contains(&generation) {
@@ -66,16 +93,16 @@ pub(crate) async fn confirm(
     site: &Site,
     definition: &ClusterDefinition,
     scope: &Scope,
-    generation: u64,
+    back: BackTo,
 ) -> Result<(), Fault> {
     let observation = site.look_at_cloud(definition).await?;
-    exists(generation, &observation)?;
+    exists(back, &observation)?;
     let in_scope = |mount: &&MountObservation| {
         mount.is_defined && scope.has(&Subject::Mount(mount.key.clone()))
     };
     let mounts: Vec<&MountObservation> = observation.mounts.iter().filter(in_scope).collect();
     let is_newer = |mount: &&&MountObservation| {
-        mount.volumes.iter().any(|volume| volume.tags.back_to() != Some(generation))
+        mount.volumes.iter().any(|volume| volume.tags.went_back() != Some(back))
     };
     let newer: Vec<String> =
         mounts.iter().filter(is_newer).map(|mount| mount.key.to_string()).collect();
@@ -83,7 +110,8 @@ pub(crate) async fn confirm(
         return Err(Fault::new(
             Exit::Held,
             format!(
-                "nothing goes back to generation {generation}: newer data is on the volume of {}",
+                "nothing goes back to {}: newer data is on the volume of {}",
+                words(back),
                 newer.join(", ")
             ),
         )
@@ -94,7 +122,7 @@ pub(crate) async fn confirm(
         )));
     }
     let away = mounts.iter().filter(|mount| mount.volumes.is_empty());
-    let then = Then { definition, observation: &observation, generation, now: site.now() };
+    let then = Then { definition, observation: &observation, back, now: site.now() };
     let returns: Vec<Return<'_>> = away.map(|mount| then.returns(mount)).collect();
     let left = returns.iter().filter(|one| one.leaves.is_some()).count();
     if left == 0 {
@@ -102,7 +130,7 @@ pub(crate) async fn confirm(
     }
     let output = &session.output;
     if !(session.globals.yes && output.is_quiet) {
-        output.aside(&screen(definition, generation, &returns, site, &output.err));
+        output.aside(&screen(definition, back, &returns, site, &output.err));
     }
     if session.globals.yes {
         return Ok(());
@@ -110,14 +138,14 @@ pub(crate) async fn confirm(
     confirm::ask(session, &format!("leaving newer data of {} behind", count(left, "mount")))
 }
 
-/// A look at a cluster, for what it held in a generation.
+/// A look at a cluster, for what it held in a generation or checkpoint.
 pub(crate) struct Then<'a> {
     /// The cluster.
     pub(crate) definition: &'a ClusterDefinition,
     /// What was seen.
     pub(crate) observation: &'a Observation,
-    /// Which generation.
-    pub(crate) generation: u64,
+    /// Which.
+    pub(crate) back: BackTo,
     /// The time.
     pub(crate) now: Timestamp,
 }
@@ -128,7 +156,11 @@ impl<'a> Then<'a> {
     /// # Errors
     /// Why it is not to be had: it is not complete yet, or failed.
     pub(crate) fn held(&self, key: &MountKey) -> Result<Source, String> {
-        let policy = Policy { generation: Some(self.generation), ..Policy::default() };
+        let mut policy = Policy::default();
+        match self.back {
+            BackTo::Generation(number) => policy.generation = Some(number),
+            BackTo::Checkpoint(number) => policy.checkpoint = Some(number),
+        }
         let context = Context {
             definition: self.definition,
             demand: Demand::Launched,
@@ -149,7 +181,11 @@ impl<'a> Then<'a> {
         let holds_data = |seen: &&SnapshotSeen| seen.tags.content() != Some(ContentMark::Blank);
         let newest = mount.snapshots.iter().filter(holds_data).max_by_key(|seen| epoch(seen));
         let is_later = |newest: &&SnapshotSeen| match &from {
-            Ok(Source::Own(from)) => epoch(newest) > epoch(from),
+            // What was put away since a checkpoint carries the write epoch that it was taken in, or a later one.
+            Ok(Source::Own(from)) => match from.tags.checkpoint() {
+                Some(of) => epoch(newest) >= Some(of.epoch),
+                None => epoch(newest) > epoch(from),
+            },
             Ok(Source::Base(_) | Source::Blank) | Err(_) => true,
         };
         Return { key: &mount.key, leaves: newest.filter(is_later), from }
@@ -167,12 +203,14 @@ pub(crate) fn begins_from(source: &Source) -> [Cell; 2] {
 }
 
 fn named(seen: &SnapshotSeen) -> String {
-    seen.tags.generation().map_or_else(String::new, |of| format!("generation {of}"))
+    let generation = seen.tags.generation().map(BackTo::Generation);
+    let checkpoint = seen.tags.checkpoint().map(|of| BackTo::Checkpoint(of.number));
+    checkpoint.or(generation).map_or_else(String::new, words)
 }
 
 fn screen(
     definition: &ClusterDefinition,
-    generation: u64,
+    back: BackTo,
     returns: &[Return<'_>],
     site: &Site,
     look: &crate::render::look::Look,
@@ -198,8 +236,9 @@ fn screen(
         table.row([Cell::new(one.key.to_string()), from, age, Cell::toned(Tone::Moving, leaves)]);
     }
     format!(
-        "{} -> generation {generation}\n\n{}\nWhat is left behind stays in its snapshots; `--generation` brings it back, too.\n",
+        "{} -> {}\n\n{}\nWhat is left behind stays in its snapshots; `--generation` brings it back, too.\n",
         definition.name,
+        words(back),
         table.render(look)
     )
 }

@@ -3,6 +3,7 @@
 pub(crate) mod admission;
 mod adopt;
 mod check;
+mod checkpoint;
 mod completions;
 mod confirm;
 mod doctor;
@@ -39,7 +40,7 @@ mod status;
 mod wait;
 
 pub(crate) use log::took_over;
-pub(crate) use prune::{Fate, PruneRow};
+pub(crate) use prune::{About, Fate, PruneRow};
 
 use std::future::Future;
 
@@ -96,6 +97,7 @@ pub(crate) fn carry_out(cli: Cli, output: Output) -> Result<Exit, Fault> {
         Command::Adopt(args) => block_on(adopt::adopt(session, &args)),
         Command::Snapshots(args) => block_on(snapshots::snapshots(session, &args)),
         Command::Fork(args) => block_on(fork::fork(session, &args)),
+        Command::Checkpoint(args) => block_on(checkpoint::checkpoint(session, &args)),
         Command::Prune(args) => block_on(prune::prune(session, &args)),
         Command::Ssh(args) => block_on(ssh::ssh(session, &args)),
         Command::Run(args) => block_on(run::run(session, &args)),

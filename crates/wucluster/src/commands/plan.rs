@@ -67,8 +67,9 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     let output = &session.output;
     let definition = session.definition()?;
     let site = Site::open(session, &definition, &Dirs::find()?)?;
-    if args.generation.is_some() && !args.state.is_upward() {
-        return Err(generation::upward_only(args.state));
+    let back = generation::back_to(args.generation, args.checkpoint);
+    if let Some(back) = back.filter(|_| !args.state.is_upward()) {
+        return Err(generation::upward_only(back, args.state));
     }
     let has_renames = args.state.is_upward() && definition.renames().next().is_some();
     let (observation, renames) = if has_renames {
@@ -81,8 +82,8 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     let scope = Scope::of(args.only.clone());
     let seen = (!args.state.is_upward()).then_some(&observation);
     part::names_something(&scope, &definition, seen)?;
-    if let Some(generation) = args.generation {
-        generation::exists(generation, &observation)?;
+    if let Some(back) = back {
+        generation::exists(back, &observation)?;
     }
     let now = site.now();
     let mut memory = site.remembered(|text| output.warn(text)).await;
@@ -90,7 +91,7 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
         rename::remember_as_renamed(&definition, &mut memory);
     }
     let removed = removed::of(args.state, &scope, &observation);
-    let wish = Wish { demand: args.state, scope, generation: args.generation };
+    let wish = Wish { demand: args.state, scope, back };
     let made = forecast(&definition, wish, &observation, &memory, now);
     let guess = guess(&definition, &made, &observation, memory.data_epochs);
     let list = deletions(args.state, &made.scope, &observation);
@@ -154,8 +155,8 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     }
     if !made.is_met() || !renames.is_empty() {
         let mut command = made.scope.command(args.state);
-        if let Some(generation) = args.generation {
-            command.push_str(&format!(" --generation {generation}"));
+        if let Some(back) = generation::back_to(args.generation, args.checkpoint) {
+            command.push_str(&format!(" {}", generation::option(back)));
         }
         output.next(&[&command]);
     }

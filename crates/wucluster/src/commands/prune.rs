@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{ClusterName, SnapshotId};
+use wucluster_core::interlock::checkpoint;
 use wucluster_core::interlock::prune::{Stays, fates, kept_generations};
 use wucluster_core::interlock::{Context, Hold, Refusal};
 use wucluster_core::observation::Observation;
@@ -25,6 +26,7 @@ use crate::fault::{Fault, exit_of};
 use crate::render::hold::holds;
 use crate::render::prune::{self as screen, sum};
 use crate::render::snapshot_list::{SnapshotRow, row};
+use crate::render::words::count;
 use crate::site::Site;
 
 #[derive(Serialize)]
@@ -38,6 +40,9 @@ struct Document<'a> {
     keep: u64,
     /// Which those are, the newest first.
     kept_generations: &'a [u64],
+    /// Which of the newest whole checkpoints stay, where it is about these.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_checkpoints: Option<&'a [u64]>,
     snapshots: &'a [PruneRow],
     held: &'a [Hold],
 }
@@ -71,6 +76,15 @@ pub(crate) enum Fate {
     Failed,
 }
 
+/// What a pruning is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    /// What put-aways left.
+    Generations,
+    /// What checkpoints left.
+    Checkpoints,
+}
+
 /// What a look shows.
 struct Listed {
     kept: Vec<u64>,
@@ -89,8 +103,12 @@ pub(crate) async fn prune(session: &Session, args: &PruneArgs) -> Result<Exit, F
     let observation = site.look_at_cloud(&definition).await?;
     let scope = Scope::of(args.part.iter().cloned().collect());
     part::names_something(&scope, &definition, Some(&observation))?;
-    let mut listed = look(&site, &definition, &observation, args.keep, &scope).await?;
-    let told = Told { session, definition: &definition, args, read_at: observation.cloud_asked_at };
+    let about = if args.checkpoints { About::Checkpoints } else { About::Generations };
+    let meant = (about, &scope);
+    let mut listed = look(&site, &definition, &observation, args.keep, meant).await?;
+    let read_at = observation.cloud_asked_at;
+    let told = Told { session, definition: &definition, args, about, read_at };
+    told.left_alone(&observation, &scope);
     let going: Vec<&PruneRow> = listed.rows.iter().filter(|row| row.fate == Fate::Goes).collect();
     if args.dry_run || going.is_empty() {
         return told.nothing_asked(&listed, site.now());
@@ -98,7 +116,7 @@ pub(crate) async fn prune(session: &Session, args: &PruneArgs) -> Result<Exit, F
     let is_said = session.globals.yes;
     if !(is_said && output.is_quiet) {
         let (name, now) = (definition.name.as_str(), site.now());
-        output.aside(&screen::list(name, &listed.rows, &listed.kept, now, &output.err));
+        output.aside(&screen::list(about, name, &listed.rows, &listed.kept, now, &output.err));
     }
     if !is_said {
         confirm::ask(session, &format!("deleting {}", sum(&going)))?;
@@ -132,7 +150,7 @@ async fn look(
     definition: &ClusterDefinition,
     observation: &Observation,
     keep: u64,
-    scope: &Scope,
+    meant: (About, &Scope),
 ) -> Result<Listed, Fault> {
     let left = site.store.left().await?;
     let own = identity::read(site.store.objects().as_ref()).await?;
@@ -140,13 +158,17 @@ async fn look(
     let own = own.unwrap_or_else(|| StoreMark::new("", 0, ""));
     let (records, phases) = (&left.records, &left.log.phases);
     let pruning = Pruning { definition, records, phases, store: &own, keep };
-    let judge = |ctx: &Context<'_>| list(ctx, scope);
+    let judge = |ctx: &Context<'_>| list(ctx, meant);
     Ok(pruning.judge(&site.engine(), observation, Consent::Everything, judge))
 }
 
-fn list(ctx: &Context<'_>, scope: &Scope) -> Listed {
-    let mut listed = Listed { kept: kept_generations(ctx), rows: Vec::new(), holds: Vec::new() };
-    for fate in fates(ctx).into_iter().filter(|fate| scope.has_mount(&fate.mount.key)) {
+fn list(ctx: &Context<'_>, (about, scope): (About, &Scope)) -> Listed {
+    let (kept, all) = match about {
+        About::Generations => (kept_generations(ctx), fates(ctx)),
+        About::Checkpoints => (checkpoint::kept(ctx), checkpoint::fates(ctx)),
+    };
+    let mut listed = Listed { kept, rows: Vec::new(), holds: Vec::new() };
+    for fate in all.into_iter().filter(|fate| scope.has_mount(&fate.mount.key)) {
         if let Some(Stays::Refused(refusal)) = &fate.stays
             && let Refusal::First(_, hold) | Refusal::Hold(hold) = &**refusal
             && !listed.holds.contains(hold)
@@ -190,10 +212,24 @@ struct Told<'a> {
     session: &'a Session,
     definition: &'a ClusterDefinition,
     args: &'a PruneArgs,
+    about: About,
     read_at: Timestamp,
 }
 
 impl Told<'_> {
+    /// Says that checkpoints are left alone, where there are any and it is not about them.
+    fn left_alone(&self, observation: &Observation, scope: &Scope) {
+        let output = &self.session.output;
+        let mounts = observation.mounts.iter().filter(|mount| scope.has_mount(&mount.key));
+        let some: usize = mounts.map(|mount| mount.checkpoints.len()).sum();
+        if some > 0 && self.about == About::Generations && !(output.is_json || output.is_quiet) {
+            let what = count(some, "snapshot");
+            output.aside(&format!(
+                "{what} of checkpoints: left alone; `prune --checkpoints` deletes old ones\n"
+            ));
+        }
+    }
+
     /// Tells what there is, where nothing was asked for.
     fn nothing_asked(&self, listed: &Listed, now: Timestamp) -> Result<Exit, Fault> {
         let output = &self.session.output;
@@ -206,9 +242,16 @@ impl Told<'_> {
             return Ok(exit);
         }
         if listed.rows.iter().any(|row| row.fate == Fate::Goes) {
-            output.result(&screen::list(name, &listed.rows, &listed.kept, now, &output.out));
+            output.result(&screen::list(
+                self.about,
+                name,
+                &listed.rows,
+                &listed.kept,
+                now,
+                &output.out,
+            ));
         } else {
-            output.result(&screen::nothing(name, &listed.rows));
+            output.result(&screen::nothing(self.about, name, &listed.rows));
         }
         if self.args.dry_run {
             output.result(&screen::staying(&listed.rows, &output.out));
@@ -281,7 +324,14 @@ impl Told<'_> {
             read_at: self.read_at,
             is_dry_run: self.args.dry_run,
             keep: self.args.keep,
-            kept_generations: &listed.kept,
+            kept_generations: match self.about {
+                About::Generations => &listed.kept,
+                About::Checkpoints => &[],
+            },
+            kept_checkpoints: match self.about {
+                About::Generations => None,
+                About::Checkpoints => Some(&listed.kept),
+            },
             snapshots: &listed.rows,
             held: &listed.holds,
         })

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 use wucluster_core::ids::{ClusterName, MountKey};
+use wucluster_core::interlock::checkpoint::{CheckpointSet, checkpoints};
 use wucluster_core::interlock::prune::{Generation, generations};
+use wucluster_core::observation::Observation;
 use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 
@@ -11,7 +13,7 @@ use crate::args::SnapshotsArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::render::snapshot_list::{self, SnapshotRow, rows, table};
+use crate::render::snapshot_list::{self, SnapshotRow, row, rows, table};
 use crate::render::words::count;
 use crate::site::Site;
 
@@ -23,6 +25,43 @@ struct Document<'a> {
     snapshots: Vec<SnapshotRow>,
     /// The newest first.
     generations: Vec<GenerationRow>,
+    /// The newest first.
+    checkpoints: Vec<CheckpointRow>,
+}
+
+/// A checkpoint, as `--json` shows it.
+#[derive(Serialize)]
+struct CheckpointRow {
+    number: u64,
+    /// How many mounts it was taken of.
+    of: u64,
+    /// When the first of its snapshots was begun, by the provider's clock.
+    begun_at: Option<Timestamp>,
+    is_whole: bool,
+    /// Mounts whose snapshot is complete, and of when everything stood still.
+    complete: Vec<MountKey>,
+    /// Mounts whose snapshot is on its way.
+    pending: Vec<MountKey>,
+    /// Mounts whose snapshot failed.
+    failed: Vec<MountKey>,
+    /// Mounts of whose snapshot it is not known that everything stood still.
+    unfrozen: Vec<MountKey>,
+    /// Its snapshots.
+    snapshots: Vec<SnapshotRow>,
+}
+
+impl CheckpointRow {
+    fn of(set: CheckpointSet, observation: &Observation) -> Self {
+        let is_whole = set.is_whole();
+        let CheckpointSet { number, of, begun_at, complete, pending, failed, unfrozen } = set;
+        let mounts = observation.mounts.iter();
+        let snapshots = mounts.flat_map(|mount| {
+            let own = mount.checkpoints.iter().map(|seen| row(mount, seen));
+            own.filter(|row| row.checkpoint == Some(number))
+        });
+        let snapshots = snapshots.collect();
+        Self { number, of, begun_at, is_whole, complete, pending, failed, unfrozen, snapshots }
+    }
 }
 
 /// A generation, as `--json` shows it.
@@ -61,6 +100,12 @@ pub(crate) async fn snapshots(session: &Session, args: &SnapshotsArgs) -> Result
     let is_meant = |key: &MountKey| scope.has_mount(key);
     let rows = rows(observation.mounts.iter().filter(|mount| is_meant(&mount.key)));
     let all = generations(&observation, is_meant);
+    // Of which mounts it is says whether it is whole: so it is shown as it is, or not at all.
+    let names = |set: &CheckpointSet| {
+        let parts = [&set.complete, &set.pending, &set.failed, &set.unfrozen];
+        parts.into_iter().flatten().any(is_meant)
+    };
+    let sets: Vec<CheckpointSet> = checkpoints(&observation).into_iter().filter(names).collect();
     if output.is_json {
         output.json(&Document {
             schema: "wucluster/snapshots/1",
@@ -68,6 +113,7 @@ pub(crate) async fn snapshots(session: &Session, args: &SnapshotsArgs) -> Result
             read_at: observation.cloud_asked_at,
             snapshots: rows,
             generations: all.into_iter().map(GenerationRow::from).collect(),
+            checkpoints: sets.into_iter().map(|set| CheckpointRow::of(set, &observation)).collect(),
         })?;
         return Ok(Exit::Done);
     }
@@ -75,8 +121,10 @@ pub(crate) async fn snapshots(session: &Session, args: &SnapshotsArgs) -> Result
     let table = table(&rows, now, &output.out, output.is_out_terminal);
     if !output.is_out_terminal {
         output.result(&table.tabs());
-    } else if rows.is_empty() {
+    } else if rows.is_empty() && sets.is_empty() {
         output.result("There are no snapshots.\n");
+    } else if rows.is_empty() {
+        output.result("There are no snapshots of put-aways.\n");
     } else {
         output.result(&table.render(&output.out));
         let gib: u64 = rows.iter().map(|row| u64::from(row.size_gib)).sum();
@@ -85,6 +133,10 @@ pub(crate) async fn snapshots(session: &Session, args: &SnapshotsArgs) -> Result
             let table = snapshot_list::generations(&all, now);
             output.result(&format!("\n{}", table.render(&output.out)));
         }
+    }
+    if output.is_out_terminal && !sets.is_empty() {
+        let table = snapshot_list::checkpoints(&sets, now);
+        output.result(&format!("\n{}", table.render(&output.out)));
     }
     Ok(Exit::Done)
 }

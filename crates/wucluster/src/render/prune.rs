@@ -6,10 +6,11 @@ use wucluster_core::time::Timestamp;
 use super::look::{Look, Tone};
 use super::table::{Cell, Column, Table};
 use super::words::{ago, count};
-use crate::commands::{Fate, PruneRow};
+use crate::commands::{About, Fate, PruneRow};
 
 /// Writes what is to be deleted, what keeps the data, and what stays.
 pub(crate) fn list(
+    about: About,
     cluster: &str,
     rows: &[PruneRow],
     kept: &[u64],
@@ -19,12 +20,16 @@ pub(crate) fn list(
     let (going, staying): (Vec<&PruneRow>, Vec<&PruneRow>) =
         rows.iter().partition(|row| row.fate == Fate::Goes);
     let mut out = format!("prune deletes {} of {cluster}.\n", sum(&going));
-    out.push_str(&format!("{}\n\n", whole(kept)));
+    out.push_str(&format!("{}\n\n", whole(about, kept)));
     let mut table = Table::new([
         Column::new("DELETES"),
         Column::new(""),
         // With the whole word no id would fit beside the other in 80 columns.
-        Column::new("GEN").right(),
+        Column::new(match about {
+            About::Generations => "GEN",
+            About::Checkpoints => "CHECKPOINT",
+        })
+        .right(),
         Column::new("SIZE").right().yields(),
         Column::new("TAKEN").yields(),
         Column::new("KEPT SAFE BY").drops(),
@@ -38,7 +43,7 @@ pub(crate) fn list(
         let name = if is_same { String::new() } else { snapshot.mount.to_string() };
         let taken = snapshot.taken_at.map_or_else(|| "-".to_owned(), |at| ago(at, now));
         let failed = if snapshot.state == SnapshotState::Error { ", failed" } else { "" };
-        let generation = snapshot.generation;
+        let generation = snapshot.generation.or(snapshot.checkpoint);
         table.row([
             Cell::new(name),
             Cell::new(snapshot.id.as_str()),
@@ -54,8 +59,11 @@ pub(crate) fn list(
 }
 
 /// Says that there is nothing to delete.
-pub(crate) fn nothing(cluster: &str, rows: &[PruneRow]) -> String {
+pub(crate) fn nothing(about: About, cluster: &str, rows: &[PruneRow]) -> String {
     match rows.len() {
+        0 if about == About::Checkpoints => {
+            format!("nothing to prune: {cluster} has no checkpoints\n")
+        }
         0 => format!("nothing to prune: {cluster} has no snapshots\n"),
         _ => {
             let all: Vec<&PruneRow> = rows.iter().collect();
@@ -91,8 +99,15 @@ pub(crate) fn sum(rows: &[&PruneRow]) -> String {
 }
 
 /// Says which generations stay whole.
-fn whole(kept: &[u64]) -> String {
+fn whole(about: About, kept: &[u64]) -> String {
     let numbers: Vec<String> = kept.iter().map(u64::to_string).collect();
+    if about == About::Checkpoints {
+        return match numbers.as_slice() {
+            [] => "No checkpoint is whole.".to_owned(),
+            [one] => format!("Checkpoint {one} stays."),
+            [most @ .., last] => format!("Checkpoints {} and {last} stay.", most.join(", ")),
+        };
+    }
     match numbers.as_slice() {
         [] => "No generation is complete.".to_owned(),
         [one] => format!("Generation {one} stays whole, and each mount's newest snapshot."),
@@ -125,6 +140,7 @@ mod tests {
                 state: SnapshotState::Completed,
                 progress_percent: None,
                 generation: Some(generation),
+                checkpoint: None,
                 epoch: Some(generation),
                 size_gib: 20,
                 taken_at: Some(Timestamp::from_millis(1_000)),
@@ -150,7 +166,7 @@ mod tests {
     #[test]
     fn the_list_names_every_id_and_what_keeps_the_data() {
         let now = Timestamp::from_millis(3_601_000);
-        let text = list("gibbon", &rows(), &[5, 4, 3], now, &Look::plain(100));
+        let text = list(About::Generations, "gibbon", &rows(), &[5, 4, 3], now, &Look::plain(100));
         insta::assert_snapshot!(text, @r"
         prune deletes 3 snapshots (60 GiB) of gibbon.
         Generations 5, 4 and 3 stay whole, and what each mount would begin from in them.
@@ -170,7 +186,7 @@ mod tests {
         assert!(text.contains("worker-1/scratch  snap-w5  the newest of its mount\n"), "{text}");
         assert!(text.contains("                  snap-w3  generation 3 is kept\n"), "{text}");
         assert_eq!(text.matches("snap-").count(), 3, "only what stays: {text}");
-        assert!(nothing("gibbon", &[]).contains("no snapshots"));
-        assert!(nothing("gibbon", &rows()).contains("6 snapshots (120 GiB)"));
+        assert!(nothing(About::Generations, "gibbon", &[]).contains("no snapshots"));
+        assert!(nothing(About::Generations, "gibbon", &rows()).contains("6 snapshots (120 GiB)"));
     }
 }

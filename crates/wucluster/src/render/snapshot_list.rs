@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use wucluster_core::ids::{MountKey, SnapshotId, VolumeId};
+use wucluster_core::interlock::checkpoint::CheckpointSet;
 use wucluster_core::interlock::prune::Generation;
 use wucluster_core::observation::{MountObservation, SnapshotSeen, SnapshotState};
 use wucluster_core::time::Timestamp;
@@ -28,6 +29,9 @@ pub(crate) struct SnapshotRow {
     pub(crate) progress_percent: Option<u8>,
     /// The put-away that it belongs to.
     pub(crate) generation: Option<u64>,
+    /// The checkpoint that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) checkpoint: Option<u64>,
     /// The write epoch that it covers.
     pub(crate) epoch: Option<u64>,
     /// Its volume's size. Unit: GiB.
@@ -60,6 +64,7 @@ pub(crate) fn row(mount: &MountObservation, snapshot: &SnapshotSeen) -> Snapshot
         state: snapshot.state.clone(),
         progress_percent: snapshot.progress_percent,
         generation: snapshot.tags.generation(),
+        checkpoint: snapshot.tags.checkpoint().map(|of| of.number),
         epoch: snapshot.tags.epoch().map(|epoch| epoch.number),
         size_gib: snapshot.size.gib(),
         taken_at: snapshot.started_at,
@@ -88,20 +93,56 @@ pub(crate) fn generations(all: &[Generation], now: Timestamp) -> Table {
     table
 }
 
+/// Makes the table of checkpoints.
+pub(crate) fn checkpoints(all: &[CheckpointSet], now: Timestamp) -> Table {
+    let mut table = Table::new([
+        Column::new("CHECKPOINT").right(),
+        Column::new("TAKEN"),
+        Column::new("MOUNTS").right(),
+        Column::new("").shrinks(),
+    ]);
+    for one in all {
+        let begun = one.begun_at.map_or_else(|| "-".to_owned(), |at| ago(at, now));
+        let lacks = [
+            list("failed:", &one.failed),
+            list("pending:", &one.pending),
+            list("not of one moment:", &one.unfrozen),
+        ];
+        let lacks: Vec<String> = lacks.into_iter().flatten().collect();
+        let (tone, words) = match (one.is_whole(), lacks.is_empty()) {
+            (true, _) => (Tone::Good, "whole".to_owned()),
+            (false, true) => (Tone::Bad, "some of it is gone".to_owned()),
+            (false, false) if one.failed.is_empty() && one.unfrozen.is_empty() => {
+                (Tone::Moving, lacks.join("; "))
+            }
+            (false, false) => (Tone::Bad, lacks.join("; ")),
+        };
+        table.row([
+            Cell::new(one.number.to_string()),
+            Cell::new(begun),
+            Cell::new(format!("{} of {}", one.complete.len(), one.of)),
+            Cell::toned(tone, words),
+        ]);
+    }
+    table
+}
+
+/// Lists mounts under a word; `None`: there are none.
+fn list(word: &str, mounts: &[MountKey]) -> Option<String> {
+    let named = mounts.iter().take(NAMED_MAX).map(ToString::to_string);
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    if mounts.len() > NAMED_MAX {
+        text.push_str(&format!(" and {} more", mounts.len() - NAMED_MAX));
+    }
+    (!mounts.is_empty()).then(|| format!("{word} {text}"))
+}
+
 /// Counts the mounts that a generation would have if it were complete.
 pub(crate) fn of_generation(one: &Generation) -> usize {
     one.complete.len() + one.pending.len() + one.failed.len() + one.missing.len()
 }
 
 fn standing(one: &Generation) -> (Tone, String) {
-    let list = |word: &str, mounts: &[MountKey]| {
-        let named = mounts.iter().take(NAMED_MAX).map(ToString::to_string);
-        let mut text = named.collect::<Vec<_>>().join(", ");
-        if mounts.len() > NAMED_MAX {
-            text.push_str(&format!(" and {} more", mounts.len() - NAMED_MAX));
-        }
-        (!mounts.is_empty()).then(|| format!("{word} {text}"))
-    };
     let lacks = [
         list("failed:", &one.failed),
         list("pending:", &one.pending),

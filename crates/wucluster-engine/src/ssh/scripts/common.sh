@@ -6,6 +6,7 @@ WU_LOCK=/run/wucluster.lock
 WU_FENCE=/run/wucluster.fence
 WU_FENCE_KEPT=1200
 WU_RUN=/run/wucluster.run
+WU_FROZEN=/run/wucluster.frozen
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
@@ -60,6 +61,27 @@ enter_run() {
         wu_late="$WU_RUN cannot be written on the node"
         return 1
     }
+    # What an earlier run left frozen goes on.
+    set +f
+    for wu_path in "$WU_FROZEN".vol*; do
+        case $wu_path in
+            *.over | *.watch) ;;
+            *) go_on "$wu_path" ;;
+        esac
+    done
+    set -f
+}
+
+# go_on FILE: thaws what a file in /run says to be frozen, if there is one.
+go_on() {
+    [ -f "$1" ] && [ ! -L "$1" ] || return 0
+    wu_at=
+    {
+        read -r wu_word
+        IFS= read -r wu_at
+    } <"$1"
+    [ -z "$wu_at" ] || fsfreeze -u "$wu_at" 2>&1
+    rm -f "$1" "$1.over" "$1.watch"
 }
 
 # encode TEXT: sets `encoded` to its form as one field.

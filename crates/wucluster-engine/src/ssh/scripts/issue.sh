@@ -154,6 +154,7 @@ one_request() {
             decode "$3"; mount_name=$decoded
             seen_at=$4
             shift 4
+            go_on "$WU_FROZEN.$serial"
             plan_unmount "$serial" || return
             if [ -n "$places" ]; then
                 before_unmount "$@" || return
@@ -161,6 +162,19 @@ one_request() {
             take_lock || return
             raise_fence "$serial" "$seen_at" || return
             do_unmount "$serial"
+            ;;
+        freeze)
+            decode "$2"; a=$decoded
+            decode "$3"; b=$decoded
+            decode "$4"; c=$decoded
+            take_lock || return
+            do_freeze "$a" "$b" "$c" "$5"
+            ;;
+        thaw)
+            decode "$2"; a=$decoded
+            decode "$3"; b=$decoded
+            take_lock || return
+            do_thaw "$a" "$b"
             ;;
     esac
     exec 9>&-
@@ -189,6 +203,11 @@ count_words() {
                 shift 5
             done
             ;;
+        freeze)
+            check_number "${5-}"
+            words=5
+            ;;
+        thaw) words=3 ;;
         *) give_up "the request is damaged" ;;
     esac
 }

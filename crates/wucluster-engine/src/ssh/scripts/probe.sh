@@ -68,6 +68,7 @@ probe() {
     for directory in $directories; do
         load_disk "$directory" || continue
         say disk "$disk_name" "$disk_path" "$disk_serial" "$disk_sectors" "$disk_nos" "$disk_on_top"
+        [ ! -e "$WU_FROZEN.$disk_serial" ] || say frozen "$disk_name"
         paths="$paths $disk_path"
     done
     # shellcheck disable=SC2086
