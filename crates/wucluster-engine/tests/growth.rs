@@ -9,7 +9,7 @@ use wucluster_sim::{Fault, Faults, World};
 
 /// Gives every mount of a definition that many GiB.
 fn resized(definition: &str, gib: u32) -> ClusterDefinition {
-    let mut definition = ClusterDefinition::parse(definition).unwrap();
+    let mut definition = ClusterDefinition::parse(definition).expect("the definition is right");
     for node in definition.nodes.values_mut() {
         for mount in node.mounts.values_mut() {
             mount.size = Size::from_gib(gib);
@@ -20,7 +20,7 @@ fn resized(definition: &str, gib: u32) -> ClusterDefinition {
 
 fn write_everywhere(world: &mut World, operator: &Operator) {
     for (mount, _) in operator.definition.mounts() {
-        world.write(&mount, "note", &format!("kept by {mount}")).unwrap();
+        world.write(&mount, "note", &format!("kept by {mount}")).expect("it is mounted");
     }
 }
 
@@ -28,9 +28,9 @@ fn write_everywhere(world: &mut World, operator: &Operator) {
 fn assert_grown(world: &World, operator: &Operator, gib: u32) {
     let size = Size::from_gib(gib);
     for (mount, _) in operator.definition.mounts() {
-        let id = world.volume_of(&mount).unwrap();
+        let id = world.volume_of(&mount).expect("it has a volume");
         assert_eq!(world.room_of(&id), Some((size, size)), "{mount}");
-        let read = world.read(&mount, "note").unwrap();
+        let read = world.read(&mount, "note").expect("it is mounted");
         assert_eq!(read.as_deref(), Some(format!("kept by {mount}").as_str()), "{mount}");
     }
 }

@@ -7,7 +7,9 @@ use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::ClusterDefinition;
 use crate::ids::Subject;
 use crate::interlock::{Context, Refusal};
-use crate::observation::{FilesystemState, MountObservation, Observation, Observed, VolumeSeen};
+use crate::observation::{
+    FilesystemState, MountObservation, Observation, Observed, Room, VolumeSeen,
+};
 use crate::plan::WaitOn;
 
 /// How long a growth that was answered well may take to show itself before it is asked for once more.
@@ -43,7 +45,7 @@ pub(super) fn filesystem_grown(
     mount: &MountObservation,
     volume: &VolumeSeen,
 ) -> Result<Step, Refusal> {
-    let is_short = ctx.observation.room_of(mount).is_some_and(|room| room.is_short());
+    let is_short = ctx.observation.room_of(mount).is_some_and(Room::is_short);
     let Observed::Present(FilesystemState::Mounted { at }) = &mount.filesystem else {
         return Ok(Step::Done);
     };
