@@ -27,7 +27,7 @@ const ANY_DEVICE: &str = "/dev/sdz";
 /// A size for a growth that is only asked about: the largest that all types but one have. Unit: GiB.
 const ANY_SIZE: i32 = 16_384;
 /// What may be asked about only with a thing of the cluster at hand.
-const ABOUT_WHAT_IS_THERE: [Call; 9] = [
+const ABOUT_WHAT_IS_THERE: [Call; 10] = [
     Call::StartInstances,
     Call::StopInstances,
     Call::TerminateInstances,

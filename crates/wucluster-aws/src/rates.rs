@@ -43,7 +43,7 @@ pub(crate) enum Request {
 }
 
 impl Request {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::RunInstances,
         Self::StartInstances,
         Self::StopInstances,

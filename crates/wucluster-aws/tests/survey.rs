@@ -125,7 +125,7 @@ async fn each_call_is_tried_and_none_is_carried_out() {
         let (verdict, what) = told(&findings, &format!("ec2:{name}"));
         assert_eq!(verdict, Verdict::Fine, "{name}: {what}");
     }
-    assert_eq!(tried.len(), 12, "all that a launch, a parking, a put-away and a pruning ask for");
+    assert_eq!(tried.len(), 13, "all that a launch, a parking, a put-away and a pruning ask for");
 }
 
 #[tokio::test]
