@@ -90,7 +90,7 @@ fn ours(finding: wucluster_aws::Finding) -> Finding {
         Verdict::Wrong => Standing::Wrong,
         Verdict::Forbidden => Standing::Forbidden,
     };
-    Finding { about, verdict, what, fix }
+    Finding { about, verdict, what, fix, remedy: None }
 }
 
 #[cfg(test)]
