@@ -143,7 +143,7 @@ fn a_checkpoint_stands_in_nobodys_way() {
     let attach = Action::Cloud(CloudAction::AttachVolume {
         mount: key("chief/home"),
         volume: VolumeId::new("vol-chief-home"),
-        instance: "i-chief".to_owned().try_into().unwrap(),
+        instance: "i-chief".to_owned().into(),
     });
     let cleared = volume.with_context(Demand::Launched, |ctx| clear(ctx, attach));
     assert!(cleared.is_ok(), "{cleared:?}");

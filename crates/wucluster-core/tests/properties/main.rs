@@ -291,7 +291,7 @@ proptest! {
         for action in cloud_actions(&world.plan(demand).actions) {
             if let CloudAction::StopInstance { node, instance } = action {
                 prop_assert_eq!(demand, Demand::Parked);
-                let mut volumes = world.view.volumes.iter().flat_map(|volume| volume.open_attachments());
+                let mut volumes = world.view.volumes.iter().flat_map(VolumeSeen::open_attachments);
                 prop_assert!(volumes.all(|one| &one.instance != instance));
                 let answer = world.answers.get(node).filter(|answer| &answer.instance == instance);
                 let probe = answer.and_then(|answer| answer.probe.as_ref().ok());

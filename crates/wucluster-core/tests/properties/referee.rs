@@ -131,7 +131,7 @@ impl<'a> Referee<'a> {
                 must(!self.world.view.volumes.iter().any(has), "a volume is attached to it")?;
                 let probe = self.answer(node).and_then(|answer| answer.probe.as_ref().ok());
                 let probe = probe.ok_or("it did not say what it has in use")?;
-                must(!probe.devices.values().any(|one| one.is_in_use()), "it has something in use")
+                must(!probe.devices.values().any(DeviceSeen::is_in_use), "it has something in use")
             }
             CloudAction::TerminateInstance { node, instance } => {
                 self.sole_instance(node, instance)?;

@@ -667,7 +667,7 @@ async fn a_file_system_stands_still_and_goes_on_whoever_is_lost() {
     assert!(waits.wait().unwrap().success());
     assert!(!node.probe(&["vol1"]).await.devices["vol1"].is_frozen);
     // Nobody comes back: the node's own watchman thaws, and a thaw that comes later is told so.
-    assert_eq!(node.one(freeze(&place, 2)).await, Ok(ShellReceipt::default()));
+    assert_eq!(node.one(freeze(&place, 5)).await, Ok(ShellReceipt::default()));
     assert!(write("late").wait().unwrap().success());
     refusal(node.one(thaw()).await);
     // What is frozen goes on before it is unmounted.
