@@ -518,7 +518,7 @@ fn a_checkpoint_of_what_is_written_all_the_time() {
         "for i in $(seq 30); do ls /run/wucluster.frozen.vol* | grep -qv '[.]over$' || exit 0; sleep 1; done; exit 1",
     );
 
-    site.on("chief", "pkill -f 'line' ; true");
+    site.on("chief", "pkill -f '[e]cho line'; true");
     site.run(&["put-away", "--yes"]).expect(0);
     site.run(&["launch", "--checkpoint", "1", "--yes"]).expect(0);
     let now = (count("/mnt/home/log"), count("/mnt/data/log"));
