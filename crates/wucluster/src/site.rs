@@ -9,7 +9,9 @@ use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::ids::NodeName;
 use wucluster_core::interlock::rename;
 use wucluster_core::memory::Memory;
-use wucluster_core::observation::{InstanceState, NodeObservation, NodeViews, Observation};
+use wucluster_core::observation::{
+    CloudView, InstanceState, NodeObservation, NodeViews, Observation,
+};
 use wucluster_core::planner::Ask;
 use wucluster_core::ports::{Clock, Cloud, NodeShell};
 use wucluster_core::tags::StoreMark;
@@ -164,9 +166,7 @@ impl Site {
         &self,
         definition: &ClusterDefinition,
     ) -> Result<Observation, Fault> {
-        let asked_at = self.now();
-        let mut view = self.cloud().observe(&definition.name).await?;
-        view.asked_at = asked_at;
+        let view = self.listing(definition).await?;
         Ok(Observation::assemble(definition, &view, &NodeViews::new()))
     }
 
@@ -175,11 +175,15 @@ impl Site {
         &self,
         definition: &ClusterDefinition,
     ) -> Result<Observation, Fault> {
+        let view = rename::as_renamed(definition, self.listing(definition).await?);
+        Ok(Observation::assemble(definition, &view, &NodeViews::new()))
+    }
+
+    async fn listing(&self, definition: &ClusterDefinition) -> Result<CloudView, Fault> {
         let asked_at = self.now();
         let mut view = self.cloud().observe(&definition.name).await?;
         view.asked_at = asked_at;
-        let view = rename::as_renamed(definition, view);
-        Ok(Observation::assemble(definition, &view, &NodeViews::new()))
+        Ok(view)
     }
 
     /// Looks as [`Site::look`] does, and shows it as it will be once what the definition renames has its new name.
