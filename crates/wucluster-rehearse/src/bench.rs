@@ -146,6 +146,15 @@ struct Seat<'a> {
     door: Arc<Door>,
 }
 
+/// Who fell short of a demand for a while during which nothing changed.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// When it was last seen to be so.
+    pub until: Timestamp,
+    /// Who fell short, and how.
+    pub short: Shortfalls,
+}
+
 /// How a drive came out.
 pub struct Driven {
     /// The definition that it served.
@@ -166,8 +175,8 @@ pub struct Driven {
     pub changes: Vec<(Timestamp, Subject)>,
     /// The mounts of which the deletion of a volume was begun by an earlier drive.
     pub doomed: BTreeSet<MountKey>,
-    /// Who fell short at each instant at which something happened, if that was watched.
-    pub watched: Vec<(Timestamp, Shortfalls)>,
+    /// Who fell short, from change to change, if that was watched.
+    pub watched: Vec<Watched>,
     /// How often its operator waited, from when it took the lease.
     pub waits: u64,
     /// What was on its way when the operator was gone, where that was decided.
@@ -714,16 +723,22 @@ impl Bench {
         &self,
         definition: &ClusterDefinition,
         demand: Demand,
-        watched: &mut Vec<(Timestamp, Shortfalls)>,
+        watched: &mut Vec<Watched>,
     ) {
         if !self.watches {
             std::future::pending::<()>().await;
         }
+        let stage = self.stage(definition);
+        let mut known = None;
         loop {
-            let stage = self.stage(definition);
-            let (now, next) = self.sim.with(|world| {
-                watched.push((world.now(), stage.shortfalls(world, demand)));
-                (world.now(), world.next_event_at())
+            let (now, next) = self.sim.watch(|world, changes| {
+                let until = world.now();
+                match watched.last_mut() {
+                    Some(last) if known == Some(changes) => last.until = until,
+                    _ => watched.push(Watched { until, short: stage.shortfalls(world, demand) }),
+                }
+                known = Some(changes);
+                (until, world.next_event_at())
             });
             // Requests take effect between events; no request is answered sooner than this.
             let pause = next.map_or(Duration::from_millis(20), |next| next.since(now));

@@ -170,8 +170,8 @@ pub fn report(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> 
         driven
             .watched
             .iter()
-            .filter(|(at, _)| at.after(stale) >= evidence)
-            .any(|(_, short)| short.get(subject).is_none_or(|then| then.part > lacks.part))
+            .filter(|watched| watched.until.after(stale) >= evidence)
+            .any(|watched| watched.short.get(subject).is_none_or(|then| then.part > lacks.part))
     };
     short
         .into_iter()

@@ -1,6 +1,7 @@
 //! One world, shared by its adapters and the test that watches it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::time::Instant;
@@ -33,6 +34,8 @@ struct Inner {
     looks: Mutex<BTreeMap<Timestamp, Timestamp>>,
     /// How the clock of the operator in charge goes, if it is a steady one.
     steady: Mutex<Option<SteadyTime>>,
+    /// How often something was done with the world that may have changed it.
+    done: AtomicU64,
 }
 
 impl Sim {
@@ -48,6 +51,7 @@ impl Sim {
                 origin: OnceLock::new(),
                 looks: Mutex::default(),
                 steady: Mutex::default(),
+                done: AtomicU64::new(0),
             }),
         }
     }
@@ -141,7 +145,18 @@ impl Sim {
         let now = self.now();
         let mut world = self.lock();
         world.advance_to(now);
+        self.inner.done.fetch_add(1, Ordering::Relaxed);
         act(&mut world)
+    }
+
+    /// Lets time pass in the world up to now, and looks at it beside a number: as long as that stays the same,
+    /// nothing in the world has changed but the time. Inside a runtime only.
+    pub fn watch<R>(&self, look: impl FnOnce(&World, u64) -> R) -> R {
+        let now = self.now();
+        let mut world = self.lock();
+        world.advance_to(now);
+        let changes = world.happened + self.inner.done.load(Ordering::Relaxed);
+        look(&world, changes)
     }
 
     /// Looks at the world as it stands, without letting time pass, from anywhere.

@@ -73,6 +73,9 @@ pub struct World {
     /// Snapshots that an image of the account's is made of: they cannot be deleted.
     #[serde(default)]
     pub(super) imaged: BTreeSet<SnapshotId>,
+    /// How many events have happened since this world was made or read.
+    #[serde(skip)]
+    pub(crate) happened: u64,
 }
 
 /// A thing whose listing has to be published anew.
@@ -113,6 +116,7 @@ impl World {
             returns: BTreeSet::new(),
             checkpoint_returns: BTreeSet::new(),
             imaged: BTreeSet::new(),
+            happened: 0,
         }
     }
 
@@ -191,6 +195,7 @@ impl World {
             self.now = self.now.max(due);
             self.happen(event);
             self.publish();
+            self.happened += 1;
         }
         self.now = self.now.max(target);
     }
