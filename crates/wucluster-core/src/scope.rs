@@ -158,11 +158,14 @@ impl Scope {
     /// Returns the command that makes this demand, without the program's name.
     #[must_use]
     pub fn command(&self, demand: Demand) -> String {
-        let mut command = demand.command();
-        for part in &self.parts {
-            command.push_str(&format!(" --only {}", quoted(&part.to_string())));
-        }
-        command
+        format!("{}{}", demand.command(), self.options())
+    }
+
+    /// Returns its options as they are written after a command, each with a space before it.
+    #[must_use]
+    pub fn options(&self) -> String {
+        let option = |part: &Part| format!(" --only {}", quoted(&part.to_string()));
+        self.parts.iter().map(option).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
+use wucluster_core::scope::Scope;
 use wucluster_rehearse::forecast::{Day, Ended, KeptBy, Stage, StepKind, forecast};
 use wucluster_rehearse::runs::{Kind, day_with, judged, kills, many};
 
@@ -48,6 +49,18 @@ fn a_put_away_is_as_long_as_its_longest_snapshot_and_keeps_all_data() {
     assert!(seen.is_safe());
     let kept = seen.deleted.iter().filter(|one| one.kept_by == KeptBy::NewSnapshot).count();
     assert_eq!((seen.deleted.len(), kept), (6, 3));
+}
+
+#[test]
+fn a_part_is_put_away_on_any_day_and_the_rest_stays() {
+    let workers = Scope::of(vec!["worker-*".parse().unwrap()]);
+    let stage = stage(Demand::Launched).only(workers.clone());
+    let seen = forecast(&stage, Demand::Away, &Day::calm(1));
+    assert_eq!((seen.ended.clone(), seen.deleted.len()), (Ended::Reached, 4));
+    assert!(seen.deleted.iter().all(|one| workers.has(&one.subject)), "{:?}", seen.deleted);
+    assert!(seen.is_safe(), "{seen:?}");
+    let days = many(&stage, Demand::Away, (1, 30), Duration::ZERO, &mut |_| {});
+    assert_eq!((days.violations.as_slice(), days.not_reached), ([].as_slice(), 0));
 }
 
 #[test]

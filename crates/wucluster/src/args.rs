@@ -261,6 +261,9 @@ pub(crate) struct RehearseArgs {
     /// Where it begins [default: away, and launched for states on the way down]
     #[arg(long, value_name = "STATE", value_parser = demand(), hide_possible_values = true)]
     pub(crate) from: Option<Demand>,
+    /// Rehearses it of this part only: a node with its mounts, or mounts; `*` and `?` stand for any
+    #[arg(long, value_name = "NODE[/MOUNT]")]
+    pub(crate) only: Vec<Part>,
     /// Makes it a bad day, on which these kinds of faults strike; any, if none is named
     #[arg(long, value_name = "KIND,...", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "any", value_parser = kinds)]

@@ -29,6 +29,20 @@ pub(crate) struct Wish {
     pub(crate) back: Option<BackTo>,
 }
 
+impl Wish {
+    /// Returns the policy of somebody who wishes it, and says yes to everything safe.
+    pub(crate) fn policy(&self) -> Policy {
+        let scope = self.scope.clone();
+        let mut policy = Policy { consent: Consent::Everything, scope, ..Policy::default() };
+        match self.back {
+            Some(BackTo::Generation(number)) => policy.generation = Some(number),
+            Some(BackTo::Checkpoint(number)) => policy.checkpoint = Some(number),
+            None => {}
+        }
+        policy
+    }
+}
+
 impl From<Demand> for Wish {
     fn from(demand: Demand) -> Self {
         Self { demand, scope: Scope::default(), back: None }
@@ -49,13 +63,8 @@ pub(crate) fn forecast(
     memory: &Memory,
     now: Timestamp,
 ) -> Plan {
-    let Wish { demand, scope, back } = wish.into();
-    let mut policy = Policy { consent: Consent::Everything, scope, ..Policy::default() };
-    match back {
-        Some(BackTo::Generation(number)) => policy.generation = Some(number),
-        Some(BackTo::Checkpoint(number)) => policy.checkpoint = Some(number),
-        None => {}
-    }
+    let wish = wish.into();
+    let (demand, policy) = (wish.demand, wish.policy());
     planner::plan(&Context { definition, demand, observation, memory, policy: &policy, now })
 }
 

@@ -58,6 +58,7 @@ Examples:
   wucluster rehearse away --faults=umount-busy,lost-answer
   wucluster rehearse launched --runs 100 a hundred bad days: how many end well, what holds the others
   wucluster rehearse away --kill         the operator is lost wherever it waits, and another goes on
+  wucluster rehearse away --only 'worker-*'
 
 Nothing real is touched or looked at: the definition is run on a simulated EC2, in its own time, with \
 its durations and limits, and judged by the truth. Kinds of faults are explained by `wucluster help \

@@ -16,6 +16,7 @@ use wucluster_core::plan::{Plan, Row};
 use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
 
+use crate::commands::renamed::{self, Renaming};
 use crate::forecast::Firsts;
 use crate::history::{Driver, LastRun};
 use crate::render::cost;
@@ -151,12 +152,14 @@ pub(crate) fn status(
         waits: Vec::new(),
         holds: Vec::new(),
     };
-    let rows: Vec<StatusRow> = plan
+    let mut rows: Vec<StatusRow> = plan
         .unwrap_or(&blank)
         .rows(definition, observation)
         .into_iter()
         .filter_map(|row| status_row(definition, observation, row, firsts.as_ref(), now))
         .collect();
+    let renames = renamed::of(definition, observation);
+    tell_renames(&mut rows, &renames);
     let holds = holding(definition, observation, now);
     let nearest =
         if holds.is_empty() { nearest(definition, observation, rows.len(), now) } else { None };
@@ -170,7 +173,11 @@ pub(crate) fn status(
         .mounts
         .iter()
         .filter(|mount| {
-            !mount.is_defined && mount.volumes.is_empty() && !mount.snapshots.is_empty()
+            let subject = Subject::Mount(mount.key.clone());
+            !mount.is_defined
+                && mount.volumes.is_empty()
+                && !mount.snapshots.is_empty()
+                && renames.iter().all(|one| one.from != subject)
         })
         .map(|mount| mount.key.clone())
         .collect();
@@ -193,6 +200,20 @@ pub(crate) fn status(
         strangers: observation.strangers.clone(),
         left_behind,
         costs: costs(definition, observation),
+    }
+}
+
+/// Notes in the rows of what the next launch renames that it will: until then it stands under both names.
+fn tell_renames(rows: &mut [StatusRow], renames: &[Renaming]) {
+    for Renaming { from, to, .. } in renames {
+        let (former, new) = (from.to_string(), to.to_string());
+        for row in &mut *rows {
+            if row.name == former {
+                row.note = format!("becomes {new} with the next launch");
+            } else if row.name == new {
+                row.note = format!("is {former} until the next launch");
+            }
+        }
     }
 }
 

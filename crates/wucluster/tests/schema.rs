@@ -71,6 +71,7 @@ fn what_is_printed_as_json_is_as_its_schema_says() {
         ("rehearse launched --faults --seed 3 --json", "rehearse"),
         ("rehearse launched --runs 3 --json", "rehearse"),
         ("rehearse launched --kill --json", "rehearse"),
+        ("rehearse separated --only chief --json", "rehearse"),
         ("launch --json", "event"),
         ("run --json chief -- touch /mnt/home/note", ""),
         ("checkpoint --dry-run --json", "checkpoint"),

@@ -8,6 +8,7 @@ use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::MountKey;
 use wucluster_core::observation::Observation;
+use wucluster_core::policy::Policy;
 use wucluster_engine::{EventKind, Outcome};
 
 use super::pursue::{Day, drive};
@@ -69,13 +70,14 @@ pub enum NoEstimate {
     Endless,
 }
 
-/// Rehearses a demand from where the cluster was seen to be.
+/// Rehearses a demand, as far as a policy says which part of the cluster it is about and what it goes back to, from where
+/// the cluster was seen to be.
 ///
 /// # Errors
 /// [`NoEstimate`]: rather none than a wrong one.
 pub fn estimate(
     definition: &ClusterDefinition,
-    demand: Demand,
+    (demand, policy): (Demand, Policy),
     observation: &Observation,
     data_epochs: BTreeMap<MountKey, u64>,
 ) -> Result<Estimate, NoEstimate> {
@@ -85,7 +87,7 @@ pub fn estimate(
         rows if rows <= ONE_DAY_ROWS_MAX => 1,
         rows => return Err(NoEstimate::Large { rows }),
     };
-    let stage = Stage::observed(definition, demand, observation, data_epochs)
+    let stage = Stage::observed(definition, (demand, policy), observation, data_epochs)
         .map_err(|why| NoEstimate::Unplaced(why.to_string()))?;
     // On a thread of its own, as whoever asks may be within a runtime, and this takes another.
     let rehearse = || (1..=days).map(|seed| one(&stage, demand, seed)).collect();
@@ -130,6 +132,7 @@ fn one(stage: &Stage, demand: Demand, seed: u64) -> Result<(u64, u64), NoEstimat
 mod tests {
     use wucluster_core::observation::{NodeViews, VolumeState};
     use wucluster_core::planner::Ask;
+    use wucluster_core::scope::Scope;
     use wucluster_engine::Engine;
     use wucluster_sim::{Sim, World};
 
@@ -153,9 +156,14 @@ mod tests {
     }
 
     fn of(from: Demand, demand: Demand) -> Result<Estimate, NoEstimate> {
+        of_part(from, demand, Scope::default())
+    }
+
+    fn of_part(from: Demand, demand: Demand, scope: Scope) -> Result<Estimate, NoEstimate> {
         let stage = Stage::set(&definition(), from, 1).unwrap();
         let seen = look(stage.world.clone(), demand);
-        estimate(&stage.definition, demand, &seen, stage.records.data_epochs.clone())
+        let policy = Policy { scope, ..stage.policy };
+        estimate(&stage.definition, (demand, policy), &seen, stage.records.data_epochs.clone())
     }
 
     #[test]
@@ -191,11 +199,23 @@ mod tests {
     }
 
     #[test]
+    fn a_part_takes_less_than_the_whole() {
+        let part = || Scope::of(vec!["worker-1/scratch".parse().unwrap()]);
+        for (from, demand) in
+            [(Demand::Launched, Demand::Separated), (Demand::Separated, Demand::Launched)]
+        {
+            let (one, all) = (of_part(from, demand, part()).unwrap(), of(from, demand).unwrap());
+            assert!(one.requests.least < all.requests.least, "{demand}: {one:?} and {all:?}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_placed_has_no_estimate() {
         let stage = Stage::set(&definition(), Demand::Launched, 1).unwrap();
         let good = look(stage.world.clone(), Demand::Away);
         let why = |seen: &Observation| {
-            estimate(&stage.definition, Demand::Away, seen, BTreeMap::new()).unwrap_err()
+            let demand = (Demand::Away, stage.policy.clone());
+            estimate(&stage.definition, demand, seen, BTreeMap::new()).unwrap_err()
         };
 
         let mut broken = good.clone();

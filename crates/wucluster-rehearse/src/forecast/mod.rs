@@ -18,4 +18,4 @@ pub use pursue::{Day, Deleted, Ended, Forecast, KeptBy, forecast};
 pub use stage::{Obstacle, Stage};
 
 pub(crate) use kept::lost;
-pub(crate) use pursue::{drive, forecast_with_world, pursuit};
+pub(crate) use pursue::{drive, forecast_with_world, left_over, pursuit};

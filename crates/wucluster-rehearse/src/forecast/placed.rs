@@ -98,7 +98,7 @@ impl Placing<'_> {
             _ => return unplaced(format!("several volumes carry the name {key}")),
         };
         // The newest comes first, and is to be the last that is made.
-        for snapshot in mount.snapshots.iter().rev() {
+        for snapshot in mount.snapshots.iter().chain(&mount.checkpoints).rev() {
             let own = placed.as_ref().filter(|(seen, _)| **seen == snapshot.volume);
             self.snapshot(key, snapshot, own.map(|(_, id)| id))?;
         }

@@ -9,7 +9,6 @@ use wucluster_core::definition::Size;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{MountKey, Subject};
 use wucluster_core::interlock::Hold;
-use wucluster_core::policy::{Consent, Policy};
 use wucluster_engine::{Ending, Engine, EngineEvent, Outcome, Pursuit, Records, Stop};
 use wucluster_sim::{Faults, Harm, Sim, World};
 
@@ -168,9 +167,21 @@ pub(crate) fn forecast_with_world(stage: &Stage, demand: Demand, day: &Day) -> (
         faults: fired(&run.world),
         harm: run.world.harm().iter().map(Harm::to_string).collect(),
         lost: lost(&run.world, &stage.written),
-        left_over: if is_over { run.world.left_over(&stage.definition.name) } else { Vec::new() },
+        left_over: if is_over { left_over(stage, &run.world) } else { Vec::new() },
     };
     (forecast, run.world)
+}
+
+/// Lists the ids of what costs money and is no snapshot, of what the demand was about.
+pub(crate) fn left_over(stage: &Stage, world: &World) -> Vec<String> {
+    let cluster = &stage.definition.name;
+    let mut left = world.left_over(cluster);
+    let scope = &stage.policy.scope;
+    left.retain(|id| {
+        let whose = world.named_by_tags(cluster, id);
+        scope.is_whole() || whose.is_some_and(|whose| scope.has(&whose))
+    });
+    left
 }
 
 pub(crate) fn fired(world: &World) -> BTreeMap<String, u64> {
@@ -251,15 +262,36 @@ pub(crate) fn drive(
     Run { ending, world: sim.into_world(), records, calls, glimpses }
 }
 
-/// Returns what is pursued: all that is safe is said yes to.
+/// Returns what is pursued.
 pub(crate) fn pursuit(stage: &Stage, demand: Demand, day: &Day) -> Pursuit {
     Pursuit {
         definition: stage.definition.clone(),
         demand,
-        policy: Policy { consent: Consent::Everything, ..Policy::default() },
+        policy: stage.policy.clone(),
         timeout: Some(TIME_MAX),
         wait: day.wait,
         records: stage.records.clone(),
         tenure: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wucluster_core::definition::ClusterDefinition;
+    use wucluster_core::scope::Scope;
+
+    use super::*;
+
+    #[test]
+    fn of_a_part_only_what_is_left_of_it_counts() {
+        let trio = include_str!("../../../../examples/aws.cluster.toml");
+        let trio = ClusterDefinition::parse(trio).unwrap();
+        let stage = Stage::set(&trio, Demand::Launched, 1).unwrap();
+        let left = |only: &str| {
+            let scope = Scope::of(vec![only.parse().unwrap()]);
+            left_over(&stage.clone().only(scope), &stage.world).len()
+        };
+        assert_eq!(left_over(&stage, &stage.world).len(), 6);
+        assert_eq!((left("worker-1"), left("*/scratch"), left("nobody")), (2, 2, 0));
     }
 }

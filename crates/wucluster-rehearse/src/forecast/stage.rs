@@ -9,6 +9,8 @@ use wucluster_core::demand::Demand;
 use wucluster_core::ids::{ClusterName, MountKey, SnapshotId, VolumeId};
 use wucluster_core::interlock::Hold;
 use wucluster_core::observation::{AttachmentState, InstanceState, Observation, SnapshotState};
+use wucluster_core::policy::{Consent, Policy};
+use wucluster_core::scope::Scope;
 use wucluster_core::tags::{
     ContentMark, Epoch, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM, KEY_GENERATION, Tags,
 };
@@ -29,6 +31,8 @@ pub struct Stage {
     pub(crate) records: Records,
     /// Mounts that hold data.
     pub(crate) written: Vec<MountKey>,
+    /// What is wanted of it, and what may be done for that: all that is safe.
+    pub(crate) policy: Policy,
 }
 
 /// Why there is nothing to begin from: the assumed state is not reached even on a good day.
@@ -70,11 +74,11 @@ impl Stage {
     /// [`Unplaced`] when something was seen that cannot be placed.
     pub(crate) fn observed(
         definition: &ClusterDefinition,
-        demand: Demand,
+        (demand, policy): (Demand, Policy),
         observation: &Observation,
         data_epochs: BTreeMap<MountKey, u64>,
     ) -> Result<Self, Unplaced> {
-        let mut stage = Self::empty(definition, Demand::Away, 1);
+        let mut stage = Self { policy, ..Self::empty(definition, Demand::Away, 1) };
         if let Some(zone) = zone_of(observation)? {
             let limits = stage.world.limits().clone();
             stage.world = stage.world.with_limits(Limits { zones: vec![zone], ..limits });
@@ -88,7 +92,15 @@ impl Stage {
         let mut definition = definition.clone();
         let mut world = World::new(seed).with_limits(limits(&definition));
         place_bases(&mut world, &mut definition);
-        Self { definition, from, world, records: Records::default(), written: Vec::new() }
+        let policy = Policy { consent: Consent::Everything, ..Policy::default() };
+        Self { definition, from, world, records: Records::default(), written: Vec::new(), policy }
+    }
+
+    /// Returns the same stage for demands on a part of the cluster. All of it is there as before.
+    #[must_use]
+    pub fn only(mut self, scope: Scope) -> Self {
+        self.policy.scope = scope;
+        self
     }
 
     /// Returns the state in which rehearsals begin.

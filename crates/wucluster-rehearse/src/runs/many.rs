@@ -9,7 +9,7 @@ use wucluster_engine::Outcome;
 use wucluster_sim::World;
 
 use super::day::bad_day;
-use crate::forecast::{Day, Ended, Forecast, Stage, drive, forecast_with_world, lost};
+use crate::forecast::{Day, Ended, Forecast, Stage, drive, forecast_with_world, left_over, lost};
 
 /// How one bad day went.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -139,7 +139,7 @@ fn again(stage: &Stage, world: World, demand: Demand, day: &Day) -> (Ended, Vec<
         run.world.harm()[done_before..].iter().map(ToString::to_string).collect();
     what.extend(lost(&run.world, &stage.written).iter().map(ToString::to_string));
     if is_away {
-        let left = run.world.left_over(&stage.definition.name);
+        let left = left_over(stage, &run.world);
         what.extend(left.iter().map(|id| format!("{id} is left over, and paid for")));
     }
     (run.ending.outcome.into(), what)

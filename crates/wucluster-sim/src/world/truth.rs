@@ -54,6 +54,15 @@ impl World {
             .collect()
     }
 
+    /// Returns the node or mount of a cluster whose name a volume or instance carries now.
+    #[must_use]
+    pub fn named_by_tags(&self, cluster: &ClusterName, id: &str) -> Option<Subject> {
+        let volume = self.volumes.get(&VolumeId::new(id)).map(|found| &found.tags);
+        let instance = || self.instances.get(&InstanceId::new(id)).map(|found| &found.tags);
+        let owner = Owner::of(volume.or_else(instance)?)?;
+        (&owner.cluster == cluster).then(|| owner.subject())
+    }
+
     /// Says whether somebody else made an instance or volume of a name, and changed it last within `late` before a
     /// time.
     #[must_use]

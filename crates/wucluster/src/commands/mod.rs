@@ -29,7 +29,7 @@ mod plan;
 mod prune;
 mod rehearse;
 mod removed;
-mod renamed;
+pub(crate) mod renamed;
 mod report;
 mod run;
 mod schema;

@@ -1,19 +1,17 @@
 //! `plan`: shows what a state would take.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use wucluster_core::cost::{Costs, costs};
-use wucluster_core::definition::{ClusterDefinition, Provider};
+use wucluster_core::definition::Provider;
 use wucluster_core::demand::{Demand, Verdict};
-use wucluster_core::ids::{ClusterName, MountKey, Subject};
+use wucluster_core::ids::{ClusterName, Subject};
 use wucluster_core::interlock::{Hold, rename};
-use wucluster_core::observation::{Observation, Stranger};
-use wucluster_core::plan::{Plan, Row, Wait};
+use wucluster_core::observation::Stranger;
+use wucluster_core::plan::{Row, Wait};
 use wucluster_core::planner::Ask;
 use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
-use wucluster_rehearse::forecast::{Estimate, NoEstimate, estimate};
+use wucluster_rehearse::forecast::{Estimate, estimate};
 
 use super::renamed::{self, Renaming};
 use super::{Session, generation, part, removed};
@@ -92,8 +90,12 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
     }
     let removed = removed::of(args.state, &scope, &observation);
     let wish = Wish { demand: args.state, scope, back };
+    let policy = wish.policy();
     let made = forecast(&definition, wish, &observation, &memory, now);
-    let guess = guess(&definition, &made, &observation, memory.data_epochs);
+    // What is held will not move by itself.
+    let is_idle = made.is_met() || !made.holds.is_empty();
+    let guess = (!is_idle)
+        .then(|| estimate(&definition, (args.state, policy), &observation, memory.data_epochs));
     let list = deletions(args.state, &made.scope, &observation);
     let exit = if args.exit_code && (!made.is_met() || !renames.is_empty()) {
         Exit::Differs
@@ -161,17 +163,4 @@ pub(crate) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit, Fau
         output.next(&[&command]);
     }
     Ok(exit)
-}
-
-/// Estimates what a plan would take, by rehearsals from what was seen; `None` when nothing is to do, or
-/// what is held will not move by itself.
-fn guess(
-    definition: &ClusterDefinition,
-    plan: &Plan,
-    observation: &Observation,
-    data_epochs: BTreeMap<MountKey, u64>,
-) -> Option<Result<Estimate, NoEstimate>> {
-    // A rehearsal is of the whole cluster, from its newest data.
-    let is_idle = plan.is_met() || !plan.holds.is_empty() || !plan.scope.is_whole();
-    (!is_idle).then(|| estimate(definition, plan.demand, observation, data_epochs))
 }

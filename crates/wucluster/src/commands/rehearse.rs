@@ -6,12 +6,13 @@ use serde::Serialize;
 use wucluster_core::definition::{ClusterDefinition, Provider};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::ClusterName;
+use wucluster_core::scope::Scope;
 use wucluster_rehearse::forecast::{Day, Ended, Forecast, Obstacle, Stage, forecast};
 use wucluster_rehearse::runs::{
     DayReport, Days, Kills, Kind, bad_day, day_with, judged, kills, many,
 };
 
-use super::Session;
+use super::{Session, part};
 use crate::args::RehearseArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
@@ -37,6 +38,8 @@ struct Document<'a> {
     provider: Provider,
     from: Demand,
     demand: Demand,
+    /// Of which part of the cluster; none: of all of it.
+    only: Vec<String>,
     seed: u64,
     is_safe: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,16 +61,19 @@ struct Rehearsal<'a> {
     args: &'a RehearseArgs,
     definition: &'a ClusterDefinition,
     stage: &'a Stage,
+    scope: &'a Scope,
     wait: Duration,
 }
 
 /// Rehearses a state.
 pub(crate) fn rehearse(session: &Session, args: &RehearseArgs) -> Result<Exit, Fault> {
     let definition = session.definition()?;
+    let scope = Scope::of(args.only.clone());
+    part::names_something(&scope, &definition, None)?;
     let usual = if args.state.is_upward() { Demand::Away } else { Demand::Launched };
     let from = args.from.unwrap_or(usual);
     let stage = match Stage::set(&definition, from, STAGE_SEED) {
-        Ok(stage) => stage,
+        Ok(stage) => stage.only(scope.clone()),
         Err(obstacle) => return nowhere_to_begin(session, args, (&definition, from), &obstacle),
     };
     let rehearsal = Rehearsal {
@@ -75,6 +81,7 @@ pub(crate) fn rehearse(session: &Session, args: &RehearseArgs) -> Result<Exit, F
         args,
         definition: &definition,
         stage: &stage,
+        scope: &scope,
         wait: session.globals.wait.unwrap_or_default(),
     };
     match (args.runs, args.kill, &args.faults) {
@@ -114,6 +121,7 @@ fn document<'a>(
         provider: definition.provider,
         from,
         demand: args.state,
+        only: args.only.iter().map(ToString::to_string).collect(),
         seed: args.seed,
         is_safe,
         forecast: None,
@@ -130,6 +138,7 @@ impl Rehearsal<'_> {
             definition: self.definition,
             from: self.stage.from(),
             demand: self.args.state,
+            scope: self.scope,
             seed: self.args.seed,
         }
     }
@@ -155,9 +164,9 @@ impl Rehearsal<'_> {
             self.show(&screen::day(&seen, &output.out));
             self.judge(&violations(&seen));
             let state = self.args.state;
-            let days = format!("rehearse {state}{} --runs 100", self.option_from());
+            let days = format!("rehearse {state}{} --runs 100", self.options());
             if has_cloud(self.definition.provider) {
-                output.next(&[&state.command(), &days]);
+                output.next(&[&self.scope.command(state), &days]);
             } else {
                 output.next(&[&days]);
             }
@@ -190,9 +199,10 @@ impl Rehearsal<'_> {
             }
             self.show(&text);
             self.judge(&report.violations);
-            let from = self.option_from();
-            let next = format!("rehearse {state}{from} --faults --seed {}", seed.wrapping_add(1));
-            output.next(&[&next, &format!("rehearse {state}{from} --runs 100")]);
+            let options = self.options();
+            let next = seed.wrapping_add(1);
+            let next = format!("rehearse {state}{options} --faults --seed {next}");
+            output.next(&[&next, &format!("rehearse {state}{options} --runs 100")]);
         }
         Ok(exit_of(&report.first.ended, is_safe))
     }
@@ -215,8 +225,8 @@ impl Rehearsal<'_> {
             let worst = seen.violations.first().or(seen.unreached.first());
             let worst = worst.map(|worst| worst.seed).or(seen.later_seeds.first().copied());
             let look = worst.unwrap_or(seed);
-            let again = format!("rehearse {state}{} --faults --seed {look}", self.option_from());
-            output.next(&[&again, &format!("rehearse {state}{} --kill", self.option_from())]);
+            let again = format!("rehearse {state}{} --faults --seed {look}", self.options());
+            output.next(&[&again, &format!("rehearse {state}{} --kill", self.options())]);
             if !is_safe {
                 self.replay(&again);
             }
@@ -244,7 +254,7 @@ impl Rehearsal<'_> {
         } else {
             self.show(&screen::killed(&seen, &self.scene(), &output.out));
             let state = self.args.state;
-            output.next(&[&format!("rehearse {state}{} --runs 100", self.option_from())]);
+            output.next(&[&format!("rehearse {state}{} --runs 100", self.options())]);
         }
         Ok(match (is_safe, seen.held) {
             (false, _) => Exit::Failed,
@@ -258,15 +268,17 @@ impl Rehearsal<'_> {
         self.definition.nodes.len() + self.definition.mounts().count()
     }
 
-    fn option_from(&self) -> String {
-        self.args.from.map_or_else(String::new, |from| format!(" --from {from}"))
+    /// Returns the options that say what is rehearsed, as they are written after the state.
+    fn options(&self) -> String {
+        let from = self.args.from.map_or_else(String::new, |from| format!(" --from {from}"));
+        format!("{from}{}", self.scope.options())
     }
 
     /// Says whether anything happened that must never happen, loudly if so.
     fn judge(&self, violations: &[String]) {
         let output = &self.session.output;
         if violations.is_empty() {
-            output.result(&screen::safe(self.args.state, &output.out));
+            output.result(&screen::safe(&self.scene(), &output.out));
             return;
         }
         for one in violations {
@@ -281,7 +293,7 @@ impl Rehearsal<'_> {
             }
         };
         let (state, seed) = (self.args.state, self.args.seed);
-        self.replay(&format!("rehearse {state}{}{faults} --seed {seed}", self.option_from()));
+        self.replay(&format!("rehearse {state}{}{faults} --seed {seed}", self.options()));
     }
 
     fn replay(&self, command: &str) {

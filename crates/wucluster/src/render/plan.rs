@@ -398,7 +398,12 @@ mod tests {
         );
         let list = deletions::deletions(demand, &made.scope, observation);
         let guess = (!made.is_met()).then(|| {
-            wucluster_rehearse::forecast::estimate(definition, demand, observation, BTreeMap::new())
+            wucluster_rehearse::forecast::estimate(
+                definition,
+                (demand, forecast::Wish::from(demand).policy()),
+                observation,
+                BTreeMap::new(),
+            )
         });
         let shown = Forecast {
             definition,

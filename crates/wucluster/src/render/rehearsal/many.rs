@@ -65,7 +65,7 @@ pub(crate) fn days(days: &Days, scene: &Scene<'_>, look: &Look) -> String {
     out.push_str(&told("VIOLATION", &days.violations, "seed", look));
     out.push('\n');
     if days.violations.is_empty() {
-        out.push_str(&safe(demand, look));
+        out.push_str(&safe(scene, look));
     } else {
         let times = count(days.violations.len(), "day");
         out.push_str(
@@ -116,7 +116,7 @@ pub(crate) fn killed(kills: &Kills, scene: &Scene<'_>, look: &Look) -> String {
     out.push_str(&told("VIOLATION", &kills.violations, "kill", look));
     out.push('\n');
     if bad == 0 {
-        out.push_str(&safe(demand, look));
+        out.push_str(&safe(scene, look));
     }
     out
 }

@@ -5,10 +5,12 @@ mod many;
 
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
+use wucluster_core::scope::Scope;
 
 use super::look::{Look, Tone};
 use super::text::{WIDEST, clean, sentence, sides, width};
 use super::words::count;
+use crate::commands::part;
 
 pub(crate) use day::{afterwards, day};
 pub(crate) use many::{days, killed};
@@ -22,17 +24,19 @@ pub(crate) struct Scene<'a> {
     pub(crate) from: Demand,
     /// Where it is to go.
     pub(crate) demand: Demand,
+    /// Of which part of it.
+    pub(crate) scope: &'a Scope,
     /// The seed.
     pub(crate) seed: u64,
 }
 
 /// Writes the first line: what is rehearsed, and that it is.
 pub(crate) fn headline(scene: &Scene<'_>, look: &Look) -> String {
-    let Scene { definition, from, demand, seed } = scene;
+    let Scene { definition, from, demand, scope, seed } = scene;
     let zone = definition.zone.as_ref().map_or_else(String::new, |zone| format!(" {zone}"));
     let left = format!(
         "{} -> {demand}, from {from}  {}{zone}  {}, {}",
-        definition.name,
+        part::named(&definition.name, scope),
         definition.provider,
         count(definition.nodes.len(), "node"),
         count(definition.mounts().count(), "mount"),
@@ -49,8 +53,12 @@ pub(crate) fn headline(scene: &Scene<'_>, look: &Look) -> String {
 }
 
 /// Says that nothing happened that must never happen.
-pub(crate) fn safe(demand: Demand, look: &Look) -> String {
-    let rest = if demand == Demand::Away { ", only snapshots are paid for" } else { "" };
+pub(crate) fn safe(scene: &Scene<'_>, look: &Look) -> String {
+    let rest = match (scene.demand, scene.scope.is_whole()) {
+        (Demand::Away, true) => ", only snapshots are paid for",
+        (Demand::Away, false) => ", only snapshots of this part are paid for",
+        _ => "",
+    };
     let text = format!("Judged by the truth: no data is lost, nothing foreign is touched{rest}.\n");
     sentence(&text, look)
 }
@@ -69,7 +77,8 @@ mod tests {
     fn show(from: Demand, demand: Demand, look: &Look) -> String {
         let definition = ClusterDefinition::parse(DEFINITION).unwrap();
         let stage = Stage::set(&definition, from, 1).unwrap();
-        let scene = Scene { definition: &definition, from, demand, seed: 1 };
+        let scope = Scope::default();
+        let scene = Scene { definition: &definition, from, demand, scope: &scope, seed: 1 };
         let seen = forecast(&stage, demand, &Day::calm(1));
         let text = format!("{}\n{}", headline(&scene, look), day(&seen, look));
         for line in text.lines() {
@@ -94,7 +103,8 @@ mod tests {
         let definition = ClusterDefinition::parse(DEFINITION).unwrap();
         let from = Demand::Launched;
         let stage = Stage::set(&definition, from, 1).unwrap();
-        let scene = Scene { definition: &definition, from, demand: Demand::Away, seed: 1 };
+        let (demand, scope) = (Demand::Away, Scope::default());
+        let scene = Scene { definition: &definition, from, demand, scope: &scope, seed: 1 };
         let look = Look::plain(100);
         let seen = many(&stage, Demand::Away, (1, 12), Duration::ZERO, &mut |_| {});
         let killed_at = kills(&stage, Demand::Away, &Day::calm(1), 10, &mut |_, _| {});
