@@ -502,8 +502,9 @@ fn a_checkpoint_of_what_is_written_all_the_time() {
     let told = site.run(&["checkpoint"]).expect(0).says("checkpoint 1 of gibbon: 2 of 2 mounts");
     println!("{}", told.stdout());
     let after = count("/mnt/home/log");
-    std::thread::sleep(Duration::from_secs(1));
-    assert!(count("/mnt/home/log") > after, "they go on writing");
+    // They go on writing.
+    let goes_on = format!("until [ $(wc -l </mnt/home/log) -gt {after} ]; do sleep 0.1; done");
+    site.on("chief", &format!("timeout 20 sh -c '{goes_on}'"));
 
     // Killed while everything stands still.
     site.kill_when_asked(&["checkpoint"], "CreateSnapshot");

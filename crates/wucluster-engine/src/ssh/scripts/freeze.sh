@@ -46,8 +46,8 @@ post_watchman() {
     read -r up _ </proc/uptime
     deadline=$((${up%%.*} + limit))
     if command -v systemd-run; then
-        timeout 5 systemd-run --quiet --collect /bin/sh "$WU_FROZEN.sh" "$state" "$token" "$deadline" 2>&1 3>&- 9>&-
-        await_watchman && return 0
+        timeout 5 systemd-run --quiet --collect /bin/sh "$WU_FROZEN.sh" "$state" "$token" "$deadline" 2>&1 3>&- 9>&- &&
+            await_watchman && return 0
         # What that took is not taken off the limit.
         read -r up _ </proc/uptime
         deadline=$((${up%%.*} + limit))
