@@ -106,10 +106,17 @@ impl Plan {
         let mut rows = Vec::new();
         let notes = Notes::of(self);
         for node in &observation.nodes {
+            let at = rows.len();
             rows.push(self.node_row(&notes, node, observation));
             let mounts = observation.mounts_of(&node.name);
             for mount in mounts.filter(|mount| mount.is_defined || !mount.volumes.is_empty()) {
-                rows.push(self.mount_row(&notes, definition, observation, mount));
+                let row = self.mount_row(&notes, definition, observation, mount);
+                // Where nothing moves any more, what waits for what is held is no wait of the plan.
+                if row.is_held && !rows[at].is_there && !self.demand.is_upward() {
+                    let note = || format!("kept up for {}", mount.key.mount);
+                    rows[at].note.get_or_insert_with(note);
+                }
+                rows.push(row);
             }
         }
         rows

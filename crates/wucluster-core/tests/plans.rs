@@ -128,6 +128,38 @@ fn put_away_takes_each_mount_one_rung_further() {
     golden("put-away", &text);
 }
 
+/// What is remembered of a mount that could not be unmounted three times.
+fn busy(holders: Vec<Holder>) -> SubjectMemory {
+    let message = "target is busy".to_owned();
+    let failure = Failure {
+        action: "umount".to_owned(),
+        error: FailureError::Shell(ShellError::Busy { holders, message }),
+        times: 3,
+        first_at: NOW,
+        last_at: NOW,
+    };
+    SubjectMemory {
+        failure: Some(failure),
+        not_before: Some(NOW.after(std::time::Duration::from_secs(4))),
+        ..SubjectMemory::default()
+    }
+}
+
+#[test]
+fn a_node_that_stays_up_for_what_is_held_says_so() {
+    let mut world = World::new(SOLO)
+        .instance("chief", "running")
+        .volume("chief/home", "in-use", "1 live")
+        .attached("i-chief", "attached")
+        .mounted("/mnt/home");
+    world.memory.subjects.insert(Subject::Mount(key("chief/home")), busy(Vec::new()));
+    let plan = world.plan(Demand::Away);
+    assert!(plan.actions.is_empty() && plan.holds.len() == 1, "{plan:?}");
+    let rows = plan.rows(&world.definition, &world.observe());
+    let notes: Vec<Option<&str>> = rows.iter().map(|row| row.note.as_deref()).collect();
+    assert_eq!(notes, [Some("kept up for home"), Some("it cannot be unmounted")]);
+}
+
 #[test]
 fn put_away_is_held_by_a_busy_mount_and_says_who_holds_it() {
     let mut world = launched();
@@ -145,22 +177,7 @@ fn put_away_is_held_by_a_busy_mount_and_says_who_holds_it() {
             what: "working directory /mnt/data/run7".to_owned(),
         },
     ];
-    let failure = Failure {
-        action: "umount".to_owned(),
-        error: FailureError::Shell(ShellError::Busy {
-            holders,
-            message: "target is busy".to_owned(),
-        }),
-        times: 3,
-        first_at: NOW,
-        last_at: NOW,
-    };
-    let memory = SubjectMemory {
-        failure: Some(failure),
-        not_before: Some(NOW.after(std::time::Duration::from_secs(4))),
-        ..SubjectMemory::default()
-    };
-    world.memory.subjects.insert(Subject::Mount(key("chief/data")), memory);
+    world.memory.subjects.insert(Subject::Mount(key("chief/data")), busy(holders));
     golden("put-away-busy", &world.told(Demand::Away));
 }
 

@@ -27,7 +27,7 @@ use wucluster_core::observation::{
     AttachmentState, CloudView, FilesystemState, Gap, GapKind, InstanceState, NodeProbe, NodeViews,
     Observation, Observed,
 };
-use wucluster_core::plan::{Plan, WaitOn};
+use wucluster_core::plan::{Plan, Row, WaitOn};
 use wucluster_core::planner::{ends_machine, plan};
 use wucluster_core::policy::Guard;
 use wucluster_core::ports::{CloudError, Receipt, ShellError, ShellReceipt};
@@ -52,6 +52,9 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 /// How long something that may clear by itself is watched before the drive ends with it, at least: what
 /// was stuck before this drive began may be just about to move.
 const HOLD_GRACE: Duration = Duration::from_secs(5);
+
+/// How long the first progress of a drive waits for the first answers of nodes: it would call what is mounted attached.
+const FIRST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// How long the cloud may refuse to be looked at before the drive gives up, if nothing says that
 /// repeating is useless at once.
@@ -102,6 +105,8 @@ pub(crate) struct Drive<'a, 'e> {
     is_assembled: bool,
     plan: Option<Plan>,
     words: BTreeMap<Subject, String>,
+    /// When the first plan was made.
+    began_at: Option<Timestamp>,
     held: Vec<Hold>,
     /// Per subject and name of a request, how often it failed since the subject was last seen to change, and when first.
     failures: BTreeMap<Subject, BTreeMap<String, (u32, Timestamp)>>,
@@ -193,6 +198,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             is_assembled: false,
             plan: None,
             words: BTreeMap::new(),
+            began_at: None,
             held: Vec::new(),
             failures: BTreeMap::new(),
             done: BTreeMap::new(),
@@ -531,7 +537,13 @@ impl<'a, 'e> Drive<'a, 'e> {
     /// Tells what changed since the last plan.
     fn show(&mut self, plan: &Plan, observation: &Observation) {
         let rows = plan.rows_in_scope(&self.pursuit.definition, observation);
+        let mut is_early = false;
         for row in &rows {
+            // Of what nobody was asked about yet it is not known where it is: to hear it changes nothing.
+            if !self.words.contains_key(&row.subject) && self.is_yet_to_be_told(row, observation) {
+                is_early = true;
+                continue;
+            }
             let before = self.words.insert(row.subject.clone(), row.state.clone());
             if let Some(from) = before.filter(|from| *from != row.state) {
                 self.tell(EventKind::Changed {
@@ -573,8 +585,21 @@ impl<'a, 'e> Drive<'a, 'e> {
             self.tell(EventKind::Released { subject: hold.subject });
         }
         self.held = plan.holds.iter().cloned().chain(kept).collect();
+        let began = *self.began_at.get_or_insert(self.engine.clock.now());
+        if is_early && self.now().since(began) < FIRST_ANSWERS {
+            return;
+        }
         let requests = self.requests;
         self.tell(EventKind::Planned(Progress { rows, holds: plan.holds.clone(), requests }));
+    }
+
+    /// Says whether only a node can tell where a mount is, which will be asked and was not yet.
+    fn is_yet_to_be_told(&self, row: &Row, observation: &Observation) -> bool {
+        let Subject::Mount(key) = &row.subject else { return false };
+        let gap = observation.mount(key).and_then(|mount| mount.filesystem.gap());
+        gap.is_some_and(|gap| gap.kind == GapKind::NotAsked)
+            && !self.answers.contains_key(&key.node)
+            && self.wants_probe(observation, &key.node)
     }
 
     fn progress(&self) -> Option<Progress> {

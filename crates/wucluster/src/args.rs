@@ -140,7 +140,7 @@ pub(crate) enum Command {
     Become(BecomeArgs),
     /// Brings everything up: the same as `become launched`
     #[command(after_help = topics::LAUNCH)]
-    Launch(DriveArgs),
+    Launch(UpArgs),
     /// Stops the machines and keeps volumes and root disks: the same as `become parked`
     #[command(after_help = topics::PARK)]
     Park(DriveArgs),
@@ -285,6 +285,11 @@ pub(crate) struct RehearseArgs {
 #[derive(Debug, Clone)]
 pub(crate) struct Kinds(pub(crate) Vec<Kind>);
 
+fn at_least_one(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "it is a whole number from 1 on".to_owned())
+}
+
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
@@ -314,7 +319,7 @@ pub(crate) struct BecomeArgs {
     pub(crate) state: Demand,
     /// How to drive there.
     #[command(flatten)]
-    pub(crate) drive: DriveArgs,
+    pub(crate) up: UpArgs,
 }
 
 /// What all drives take.
@@ -323,18 +328,32 @@ pub(crate) struct DriveArgs {
     /// Only shows what it would take, as `plan` does
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Gives up the newest data of this mount, and begins from what is left of it; may be repeated
-    ///
-    /// For a mount that is held[data-missing]: its newest snapshot is gone or failed. It then begins
-    /// from the newest whole snapshot that is left, or blank. Nothing is deleted by it.
-    #[arg(long, value_name = "NODE/MOUNT", value_parser = mount_key)]
-    pub(crate) lose: Vec<MountKey>,
     /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
     ///
     /// A node comes with all its mounts, a mount that is to come up with its node. The rest is neither asked for anything
     /// nor waited for.
     #[arg(long, value_name = "NODE[/MOUNT]")]
     pub(crate) only: Vec<Part>,
+}
+
+impl From<DriveArgs> for UpArgs {
+    fn from(drive: DriveArgs) -> Self {
+        Self { drive, lose: Vec::new(), generation: None, checkpoint: None }
+    }
+}
+
+/// What drives take that may go up.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct UpArgs {
+    /// How to drive there.
+    #[command(flatten)]
+    pub(crate) drive: DriveArgs,
+    /// Gives up the newest data of this mount, and begins from what is left of it; may be repeated
+    ///
+    /// For a mount that is held[data-missing]: its newest snapshot is gone or failed. It then begins
+    /// from the newest whole snapshot that is left, or blank. Nothing is deleted by it.
+    #[arg(long, value_name = "NODE/MOUNT", value_parser = mount_key)]
+    pub(crate) lose: Vec<MountKey>,
     /// Goes back: each mount begins from what this generation holds; `wucluster snapshots` lists them
     ///
     /// For mounts that are away. What is newer is left behind in its snapshots, after a question; nothing is deleted by it.
@@ -494,7 +513,7 @@ pub(crate) struct PruneArgs {
     pub(crate) checkpoints: bool,
     /// How many of the newest generations stay whole, of those that there are; or of the newest whole checkpoints
     #[arg(long, value_name = "N", default_value_t = 3)]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(value_parser = at_least_one)]
     pub(crate) keep: u64,
     /// Only shows what would go, what stays, and why
     #[arg(long)]

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use wucluster_core::action::{Action, CloudAction, ShellAction};
 use wucluster_core::definition::{ClusterDefinition, MachineDefinition};
 use wucluster_core::demand::Demand;
-use wucluster_core::ids::Subject;
+use wucluster_core::ids::{MountKey, Subject};
 use wucluster_core::interlock::{Cleared, Context};
 use wucluster_core::memory::Memory;
-use wucluster_core::observation::Observation;
+use wucluster_core::observation::{Holder, Observation};
 use wucluster_core::plan::Plan;
 use wucluster_core::planner;
 use wucluster_core::policy::{Consent, Policy};
@@ -79,10 +79,29 @@ impl<'a> Firsts<'a> {
         Self(firsts.map(|action| (action.subject(), action)).collect())
     }
 
+    /// Says whether the first request about a mount is to unmount it.
+    pub(crate) fn unmounts(&self, subject: &Subject) -> bool {
+        matches!(self.0.get(subject), Some(Action::Shell(ShellAction::Unmount { .. })))
+    }
+
     /// Says in a few words what the first request about a node or mount would be; `None` when there is none now.
     pub(crate) fn say(&self, subject: &Subject) -> Option<String> {
         self.0.get(subject).map(|action| in_words(action))
     }
+}
+
+/// Tells which processes kept a mount open when its node was asked; `None`: none, or it is not known.
+pub(crate) fn kept_open(observation: &Observation, mount: &MountKey) -> Option<String> {
+    let volume = observation.mount(mount)?.volume()?;
+    let probe = observation.node(&mount.node)?.probe.present()?;
+    let holders = &probe.devices.get(&volume.id.serial())?.holders;
+    let first = holders.first()?;
+    let more = match holders.len() {
+        1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    let Holder { pid, user, command, .. } = first;
+    Some(format!("in use: pid {pid} ({command}, {user}){more}"))
 }
 
 /// Says what a request does.

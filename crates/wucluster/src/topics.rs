@@ -368,7 +368,8 @@ Examples:
   wucluster completions fish > ~/.config/fish/completions/wucluster.fish";
 
 /// The topics of `help` that are no commands.
-pub(crate) const TOPICS: [&str; 6] = ["exit-codes", "states", "hooks", "files", "sim", "faults"];
+pub(crate) const TOPICS: [&str; 7] =
+    ["exit-codes", "states", "holds", "hooks", "files", "sim", "faults"];
 
 /// Returns the text of a topic.
 pub(crate) fn topic(name: &str) -> Option<String> {
@@ -379,7 +380,8 @@ pub(crate) fn topic(name: &str) -> Option<String> {
         "files" => Some(FILES.to_owned()),
         "sim" => Some(sim()),
         "faults" => Some(faults()),
-        _ => None,
+        "holds" => Some(holds()),
+        code => hold(code),
     }
 }
 
@@ -398,6 +400,39 @@ fn exit_codes() -> String {
 fn sim() -> String {
     let known = wrap(&format!("A simulated node knows {KNOWN}."), 78).join("\n");
     format!("{SIM}\n{known}\n")
+}
+
+/// What is held, with code, evidence and remedy, as the guide has it.
+const HOLDS: &str = include_str!("../../../docs/holds.md");
+
+/// Lists the rows of the guide's tables: code, what is held, evidence, remedy.
+fn rows() -> impl Iterator<Item = (&'static str, [String; 3])> {
+    HOLDS.lines().filter_map(|line| {
+        let (code, rest) = line.strip_prefix("| `")?.split_once('`')?;
+        let mut cells = rest.split('|').skip(1).map(|cell| cell.trim().replace('`', ""));
+        Some((code, [cells.next()?, cells.next()?, cells.next()?]))
+    })
+}
+
+fn holds() -> String {
+    let mut text =
+        "What wucluster refuses until something is mended, by the code in `held[code]`:\n\n"
+            .to_owned();
+    for (code, [what, ..]) in rows() {
+        let lines = wrap(&what, 78 - 26);
+        let _ = writeln!(text, "  {code:<23} {}", lines.join(&format!("\n{:26}", "")));
+    }
+    text.push_str("\n`wucluster help CODE` tells the evidence and the remedy of one.\n");
+    text
+}
+
+fn hold(code: &str) -> Option<String> {
+    let (code, cells) = rows().find(|(known, _)| *known == code)?;
+    let mut text = format!("held[{code}]\n");
+    for (name, cell) in ["what", "why", "fix"].iter().zip(&cells) {
+        let _ = writeln!(text, "  {name:<5} {}", wrap(cell, 70).join("\n        "));
+    }
+    Some(text)
 }
 
 fn faults() -> String {

@@ -5,19 +5,21 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use wucluster_core::cost::{Costs, costs};
 use wucluster_core::definition::{ClusterDefinition, Provider, Size};
-use wucluster_core::demand::Demand;
+use wucluster_core::demand::{Demand, Verdict};
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, Subject};
 use wucluster_core::interlock::Hold;
 use wucluster_core::interlock::checkpoint::stands_still;
 use wucluster_core::observation::{
-    Contents, FilesystemState, MountObservation, NodeObservation, Observation, Observed, Stranger,
+    Contents, FilesystemState, InstanceState, MountObservation, NodeObservation, Observation,
+    Observed, SnapshotSeen, Stranger,
 };
 use wucluster_core::plan::{Plan, Row};
 use wucluster_core::scope::Scope;
+use wucluster_core::tags::BackTo;
 use wucluster_core::time::Timestamp;
 
 use crate::commands::renamed::{self, Renaming};
-use crate::forecast::Firsts;
+use crate::forecast::{Firsts, kept_open};
 use crate::history::{Driver, LastRun};
 use crate::render::cost;
 use crate::render::words::short_span;
@@ -68,8 +70,8 @@ pub(crate) struct Status {
 }
 
 impl Status {
-    /// Leaves out the rows of what is not in a part of the cluster; what is said of the whole stays.
-    pub(crate) fn keep_only(&mut self, scope: &Scope) {
+    /// Leaves out what is not about a part of the cluster.
+    fn keep_only(&mut self, scope: &Scope) {
         if scope.is_whole() {
             return;
         }
@@ -82,6 +84,17 @@ impl Status {
         self.rows.retain(|row| named(row) || !row.is_mount && nodes.contains(&row.node));
         self.strangers.clear();
         self.left_behind.retain(|key| scope.has(&Subject::Mount(key.clone())));
+        self.held.retain(|hold| scope.has(&hold.subject));
+    }
+
+    fn count(&mut self) {
+        let is_up = |row: &&StatusRow| match row.is_mount {
+            true => row.state == "mounted",
+            false => row.state == "running" && !row.is_uncertain,
+        };
+        self.up = self.rows.iter().filter(is_up).count();
+        self.away = self.rows.iter().filter(|row| row.state == "away").count();
+        self.part_way = self.rows.len() - self.up - self.away;
     }
 }
 
@@ -132,12 +145,13 @@ impl StatusRow {
     }
 }
 
-/// Puts the view together.
+/// Puts the view of a part of the cluster together.
 ///
 /// `plan` is the last demand's, made on this observation; without a demand so far, nothing is wanted.
 pub(crate) fn status(
     definition: &ClusterDefinition,
     observation: &Observation,
+    scope: &Scope,
     plan: Option<&Plan>,
     last_run: Option<LastRun>,
     driver: Option<Driver>,
@@ -159,16 +173,7 @@ pub(crate) fn status(
         .filter_map(|row| status_row(definition, observation, row, firsts.as_ref(), now))
         .collect();
     let renames = renamed::of(definition, observation);
-    tell_renames(&mut rows, &renames);
-    let holds = holding(definition, observation, now);
-    let nearest =
-        if holds.is_empty() { nearest(definition, observation, rows.len(), now) } else { None };
-    let is_up = |row: &&StatusRow| match row.is_mount {
-        true => row.state == "mounted",
-        false => row.state == "running" && !row.is_uncertain,
-    };
-    let up = rows.iter().filter(is_up).count();
-    let away = rows.iter().filter(|row| row.state == "away").count();
+    fold_renames(&mut rows, &renames);
     let left_behind = observation
         .mounts
         .iter()
@@ -181,18 +186,18 @@ pub(crate) fn status(
         })
         .map(|mount| mount.key.clone())
         .collect();
-    Status {
+    let mut status = Status {
         schema: SCHEMA,
         cluster: definition.name.clone(),
         provider: definition.provider,
         zone: definition.zone.clone(),
         read_at: observation.cloud_asked_at,
         requests: observation.requests,
-        holds,
-        nearest,
-        up,
-        part_way: rows.len() - up - away,
-        away,
+        holds: Vec::new(),
+        nearest: None,
+        up: 0,
+        part_way: 0,
+        away: 0,
         last_run,
         driver,
         rows,
@@ -200,72 +205,85 @@ pub(crate) fn status(
         strangers: observation.strangers.clone(),
         left_behind,
         costs: costs(definition, observation),
+    };
+    status.keep_only(scope);
+    status.count();
+    let far = Far { definition, observation, scope, now };
+    status.holds = far.holding();
+    if status.holds.is_empty() {
+        let way = status.last_run.as_ref().map(|run| run.demand.is_upward());
+        status.nearest = far.nearest(status.rows.len(), way);
     }
+    status
 }
 
-/// Notes in the rows of what the next launch renames that it will: until then it stands under both names.
-fn tell_renames(rows: &mut [StatusRow], renames: &[Renaming]) {
+/// Shows what the next launch renames once, under its new name.
+fn fold_renames(rows: &mut Vec<StatusRow>, renames: &[Renaming]) {
     for Renaming { from, to, .. } in renames {
         let (former, new) = (from.to_string(), to.to_string());
-        for row in &mut *rows {
-            if row.name == former {
-                row.note = format!("becomes {new} with the next launch");
-            } else if row.name == new {
-                row.note = format!("is {former} until the next launch");
-            }
-        }
+        let Some(at) = rows.iter().position(|row| row.name == former) else { continue };
+        let Some(under) = rows.iter().position(|row| row.name == new) else { continue };
+        let was = rows[at].clone();
+        let row = &mut rows[under];
+        *row = StatusRow {
+            name: new,
+            node: row.node.clone(),
+            is_defined: true,
+            note: format!("{former} until the next launch"),
+            ..was
+        };
+        rows.remove(at);
     }
 }
 
-/// Lists the states that hold, the strongest of each direction first.
-fn holding(
-    definition: &ClusterDefinition,
-    observation: &Observation,
+/// What states hold, and how far others are, of a part of the cluster.
+struct Far<'a> {
+    definition: &'a ClusterDefinition,
+    observation: &'a Observation,
+    scope: &'a Scope,
     now: Timestamp,
-) -> Vec<Demand> {
-    [
-        Demand::Launched,
-        Demand::Mounted,
-        Demand::Attached,
-        Demand::Instantiated,
-        Demand::Away,
-        Demand::Parked,
-        Demand::Haltable,
-        Demand::RecentlySnapshotted,
-        Demand::Separated,
-        Demand::Unmounted,
-    ]
-    .into_iter()
-    .filter(|demand| demand.verdict(definition, observation, now).is_met())
-    .collect()
 }
 
-fn nearest(
-    definition: &ClusterDefinition,
-    observation: &Observation,
-    all: usize,
-    now: Timestamp,
-) -> Option<Nearest> {
-    let far = |state: Demand| {
-        let verdict = state.verdict(definition, observation, now);
-        let mut short: Vec<&Subject> = verdict.shortfalls().map(|one| &one.subject).collect();
-        short.sort();
-        short.dedup();
-        Nearest { state, there: all.saturating_sub(short.len()), all }
-    };
-    // Of equals the first: states that say more stand first in each direction.
-    [Demand::Launched, Demand::Mounted, Demand::Attached, Demand::Instantiated, Demand::Away]
-        .into_iter()
-        .chain([
-            Demand::Parked,
-            Demand::Haltable,
-            Demand::RecentlySnapshotted,
-            Demand::Separated,
-            Demand::Unmounted,
-        ])
-        .map(far)
-        .reduce(|best, next| if next.there > best.there { next } else { best })
+impl Far<'_> {
+    fn verdict(&self, demand: Demand) -> Verdict {
+        demand.verdict_in(self.scope, self.definition, self.observation, self.now)
+    }
+
+    /// Lists the states that hold, the strongest of each direction first.
+    fn holding(&self) -> Vec<Demand> {
+        let states = UPWARD.into_iter().chain(DOWNWARD);
+        states.filter(|demand| self.verdict(*demand).is_met()).collect()
+    }
+
+    /// Returns the state that least is missing to: on the way of the last demand, if there was one.
+    fn nearest(&self, all: usize, is_upward: Option<bool>) -> Option<Nearest> {
+        let far = |state: Demand| {
+            let verdict = self.verdict(state);
+            let mut short: Vec<&Subject> = verdict.shortfalls().map(|one| &one.subject).collect();
+            short.sort();
+            short.dedup();
+            Nearest { state, there: all.saturating_sub(short.len()), all }
+        };
+        // Of equals the first: states that say more stand first in each direction.
+        let states = UPWARD.into_iter().chain(DOWNWARD);
+        let states = states.filter(|state| is_upward.is_none_or(|it| it == state.is_upward()));
+        states.map(far).reduce(|best, next| if next.there > best.there { next } else { best })
+    }
 }
+
+/// The states on the way up, the strongest first.
+const UPWARD: [Demand; 4] =
+    [Demand::Launched, Demand::Mounted, Demand::Attached, Demand::Instantiated];
+
+/// Those on the way down.
+const DOWNWARD: [Demand; 6] = [
+    Demand::Away,
+    Demand::Parked,
+    Demand::Haltable,
+    Demand::RecentlySnapshotted,
+    Demand::Separated,
+    Demand::Unmounted,
+];
 
 fn status_row(
     definition: &ClusterDefinition,
@@ -278,7 +296,10 @@ fn status_row(
         Subject::Node(name) => {
             let seen = observation.node(name)?;
             let instance = seen.instances.first();
-            let since = instance.and_then(|instance| instance.launched_at);
+            // Since when it is in any other state, no listing tells.
+            let since = instance
+                .filter(|one| matches!(one.state, InstanceState::Pending | InstanceState::Running))
+                .and_then(|one| one.launched_at);
             (name.clone(), false, seen.probe.gap().is_some(), since, node_note(seen))
         }
         Subject::Mount(key) => {
@@ -301,8 +322,19 @@ fn status_row(
             .and_then(|firsts| firsts.say(&row.subject))
             .or_else(|| waits.clone())
             .unwrap_or_default(),
+        // It is where it is wanted, and not as it is wanted.
+        (waits, false, Some(wanted)) if *wanted == row.state => {
+            let first = firsts.and_then(|firsts| firsts.say(&row.subject));
+            match first.or_else(|| waits.clone()) {
+                Some(more) => format!("{note}; {more}"),
+                None => note,
+            }
+        }
         (_, _, _) => note,
     };
+    let holders = busy(observation, &row, firsts);
+    let is_held = row.is_held || holders.is_some();
+    let note = holders.map_or(note, |holders| format!("! {holders}"));
     let note = match row.is_defined {
         true => note,
         false => format!("not in the definition; {note}").trim_end_matches("; ").to_owned(),
@@ -315,7 +347,7 @@ fn status_row(
         state: row.state,
         is_uncertain,
         wants,
-        is_held: row.is_held,
+        is_held,
         id: row.id,
         size_gib: row.size.map(Size::gib),
         since,
@@ -323,30 +355,51 @@ fn status_row(
     })
 }
 
+/// Tells who keeps open what is to be unmounted first.
+fn busy(observation: &Observation, row: &Row, firsts: Option<&Firsts<'_>>) -> Option<String> {
+    let Subject::Mount(key) = &row.subject else { return None };
+    if !firsts?.unmounts(&row.subject) {
+        return None;
+    }
+    kept_open(observation, key)
+}
+
 fn node_note(node: &NodeObservation) -> String {
     if let Observed::Unknown(gap) = &node.probe {
         return format!("? {}", gap.why);
     }
     let Some(instance) = node.instances.first() else { return String::new() };
-    instance.address.clone().or_else(|| instance.state_reason.clone()).unwrap_or_default()
+    // That it was stopped because somebody asked is what its state says.
+    let is_news = |reason: &&String| !reason.starts_with("Client.UserInitiatedShutdown");
+    let reason = || instance.state_reason.as_ref().filter(is_news).cloned();
+    instance.address.clone().or_else(reason).unwrap_or_default()
 }
 
 fn mount_since(mount: &MountObservation) -> Option<Timestamp> {
-    let Some(volume) = mount.volumes.first() else {
-        return mount.snapshots.iter().filter_map(|snapshot| snapshot.started_at).max();
-    };
-    let attached = volume.open_attachments().next().and_then(|attachment| attachment.since);
-    attached.or(volume.created_at)
+    mount.volumes.first()?.open_attachments().next()?.since
+}
+
+fn named(back: BackTo) -> String {
+    match back {
+        BackTo::Generation(number) => format!("generation {number}"),
+        BackTo::Checkpoint(number) => format!("checkpoint {number}"),
+    }
 }
 
 fn mount_note(mount: &MountObservation, at: Option<&str>, now: Timestamp) -> String {
-    let newest = mount.snapshots.iter().filter_map(|snapshot| snapshot.started_at).max();
-    let kept = match newest {
-        Some(taken) => {
-            format!("saved {} ago", short_span(now.since(taken)))
-        }
-        None if mount.snapshots.is_empty() => "never saved".to_owned(),
-        None => "saved, it is not known when".to_owned(),
+    // What went back has nothing of the snapshots that were taken of others meanwhile.
+    let gone_back =
+        mount.volumes.first().and_then(|volume| Some((volume, volume.tags.went_back()?)));
+    let of_it = |snapshot: &&SnapshotSeen| {
+        gone_back.as_ref().is_none_or(|(volume, _)| snapshot.volume == volume.id)
+    };
+    let own: Vec<&SnapshotSeen> = mount.snapshots.iter().filter(of_it).collect();
+    let newest = own.iter().filter_map(|snapshot| snapshot.started_at).max();
+    let kept = match (newest, &gone_back) {
+        (Some(taken), _) => format!("saved {} ago", short_span(now.since(taken))),
+        (None, Some((_, back))) if own.is_empty() => format!("begun from {}", named(*back)),
+        (None, _) if own.is_empty() => "never saved".to_owned(),
+        (None, _) => "saved, it is not known when".to_owned(),
     };
     let place = match &mount.filesystem {
         Observed::Unknown(gap) => Some(format!("? {}", gap.why)),

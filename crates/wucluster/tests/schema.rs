@@ -101,6 +101,8 @@ fn what_is_printed_as_json_is_as_its_schema_says() {
         ("history --json", "history"),
         ("lease --json", "driver"),
         ("plan launched --json", "plan"),
+        ("init other --json", "init"),
+        ("local gc --json", "local-gc"),
     ] {
         let (text, _) = place.run(line);
         let Some(schema) = schemas.get(name) else { continue };
@@ -116,11 +118,19 @@ fn what_is_printed_as_json_is_as_its_schema_says() {
             }
         }
     }
+    // A run is its lease, and how it ended.
+    let mut history: Value =
+        serde_json::from_str(&place.run("-f gibbon.cluster.toml history --json").0).unwrap();
+    for run in history["runs"].as_array_mut().unwrap() {
+        run.as_object_mut().unwrap().remove("end");
+        used.insert("lease");
+        obeys(&schemas["lease"], run, "a lease of `history`");
+    }
     // A definition with a mistake, and a cluster that cannot be launched.
     let file = place.0.path().join("gibbon.cluster.toml");
     let good = fs::read_to_string(&file).unwrap();
     fs::write(&file, good.replace("size =", "sise =")).unwrap();
-    let (text, code) = place.run("check --json");
+    let (text, code) = place.run("-f gibbon.cluster.toml check --json");
     assert_eq!(code, 2);
     let document: Value = serde_json::from_str(&text).unwrap();
     assert!(!document["diagnostics"].as_array().unwrap().is_empty());

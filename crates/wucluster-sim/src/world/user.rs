@@ -135,6 +135,22 @@ impl World {
     pub fn hold(&mut self, mount: &MountKey, pid: u32, what: &str) -> Result<(), UserError> {
         let (instance, _) = self.place_of(mount)?;
         let volume = self.volume_of(mount).ok_or_else(|| UserError::Missing(mount.to_string()))?;
+        self.start_process(&instance, pid, volume, what);
+        Ok(())
+    }
+
+    /// Lets a process on a machine keep a file open by its path; says whether that is on a mount, which it then holds.
+    ///
+    /// # Errors
+    /// When the machine does not run.
+    pub fn hold_path(&mut self, id: &InstanceId, pid: u32, path: &str) -> Result<bool, UserError> {
+        let Some((mounted, _)) = self.running(id)?.resolve(path) else { return Ok(false) };
+        let volume = mounted.volume.clone();
+        self.start_process(id, pid, volume, path);
+        Ok(true)
+    }
+
+    fn start_process(&mut self, id: &InstanceId, pid: u32, volume: VolumeId, what: &str) {
         let process = Process {
             volume,
             user: "user".to_owned(),
@@ -142,10 +158,15 @@ impl World {
             what: what.to_owned(),
             is_fault: false,
         };
-        if let Some(found) = self.instances.get_mut(&instance) {
+        if let Some(found) = self.instances.get_mut(id) {
             found.machine.processes.insert(pid, process);
         }
-        Ok(())
+    }
+
+    /// Ends a process on a machine; says whether there was one.
+    pub fn kill_process(&mut self, id: &InstanceId, pid: u32) -> bool {
+        let found = self.instances.get_mut(id);
+        found.is_some_and(|found| found.machine.processes.remove(&pid).is_some())
     }
 
     /// Ends a process that held a mount; says whether there was one on any machine.

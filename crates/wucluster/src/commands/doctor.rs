@@ -101,13 +101,7 @@ async fn mend(
             Remedy::Adopt => adopt::take_over(session, site, definition).await,
             Remedy::PutAway(part) => {
                 let only = part.parse().map(|part| vec![part]).map_err(Fault::usage)?;
-                let args = DriveArgs {
-                    dry_run: false,
-                    lose: Vec::new(),
-                    only,
-                    generation: None,
-                    checkpoint: None,
-                };
+                let args = DriveArgs { dry_run: false, only }.into();
                 drive::drive_on(session, site, definition, dirs, Demand::Away, &args).await
             }
         };

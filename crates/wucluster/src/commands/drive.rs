@@ -17,7 +17,7 @@ use wucluster_engine::store::lease::Purpose;
 use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper};
 
 use super::{Session, admission, confirm, generation, lock, part, plan, removed, renamed};
-use crate::args::{DriveArgs, PlanArgs, ProgressKind};
+use crate::args::{DriveArgs, PlanArgs, ProgressKind, UpArgs};
 use crate::dirs::Dirs;
 use crate::exit::Exit;
 use crate::fault::{Fault, exit_of};
@@ -34,14 +34,10 @@ use crate::site::{Nodes, Site};
 const FRAME: Duration = Duration::from_millis(100);
 
 /// Drives the cluster to a state.
-pub(crate) async fn drive(
-    session: &Session,
-    demand: Demand,
-    args: &DriveArgs,
-) -> Result<Exit, Fault> {
-    if args.dry_run {
-        let DriveArgs { generation, checkpoint, .. } = *args;
-        let (state, only) = (demand, args.only.clone());
+pub(crate) async fn drive(session: &Session, demand: Demand, args: &UpArgs) -> Result<Exit, Fault> {
+    if args.drive.dry_run {
+        let UpArgs { generation, checkpoint, .. } = *args;
+        let (state, only) = (demand, args.drive.only.clone());
         let args = PlanArgs { state, exit_code: false, all: false, only, generation, checkpoint };
         return plan::plan(session, &args).await;
     }
@@ -65,11 +61,11 @@ pub(crate) async fn drive_on(
     definition: &ClusterDefinition,
     dirs: &Dirs,
     demand: Demand,
-    args: &DriveArgs,
+    args: &UpArgs,
 ) -> Result<Exit, Fault> {
     let output = &session.output;
     let back = generation::back_to(args.generation, args.checkpoint);
-    let mut scope = part::scope(site, definition, &args.only, demand).await?;
+    let mut scope = part::scope(site, definition, &args.drive.only, demand).await?;
     let command = scope.command(demand);
     lock::glance(session, site, &command).await?;
     let mut records = site.store.left().await?.records;
@@ -96,13 +92,7 @@ pub(crate) async fn drive_on(
         let moved = renamed::to_be_separated(definition, &observation, &scope);
         if !moved.is_empty() {
             let only = moved.iter().filter_map(|key| key.to_string().parse().ok()).collect();
-            let first = DriveArgs {
-                only,
-                lose: Vec::new(),
-                dry_run: false,
-                generation: None,
-                checkpoint: None,
-            };
+            let first = DriveArgs { only, dry_run: false }.into();
             let exit = drive_on(session, site, definition, dirs, Demand::Separated, &first);
             let exit = Box::pin(exit).await?;
             if exit != Exit::Done {

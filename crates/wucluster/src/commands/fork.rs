@@ -96,6 +96,9 @@ pub(crate) async fn fork(session: &Session, args: &ForkArgs) -> Result<Exit, Fau
         .map_err(|why| {
             Fault::failed(format!("the definition cannot be forked: {why}; nothing was written"))
         })?;
+    // The template's own first line names the first cluster.
+    let titled = |name: &ClusterName| format!("# What the cluster {name} is. ");
+    let text = text.replacen(&titled(&definition.name), &titled(&name), 1);
     let head = format!("# A fork of {}, begun from its {}.\n", definition.name, words(back));
     let text = head + &text;
     let path = match &args.output {

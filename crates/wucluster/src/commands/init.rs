@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use wucluster_core::definition::template;
 use wucluster_core::ids::ClusterName;
 
@@ -11,7 +12,15 @@ use super::Session;
 use crate::args::InitArgs;
 use crate::exit::Exit;
 use crate::fault::Fault;
-use crate::input::SUFFIX;
+use crate::input::{SUFFIX, find};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    cluster: &'a ClusterName,
+    /// The file that was written.
+    file: String,
+}
 
 /// Writes a definition; never over another file.
 pub(crate) fn init(session: &Session, args: &InitArgs) -> Result<Exit, Fault> {
@@ -27,11 +36,20 @@ pub(crate) fn init(session: &Session, args: &InitArgs) -> Result<Exit, Fault> {
         None => PathBuf::from(format!("{name}{SUFFIX}")),
     };
     write(&path, &template(&name, args.provider))?;
+    if session.output.is_json {
+        let file = path.display().to_string();
+        session.output.json(&Document { schema: "wucluster/init/1", cluster: &name, file })?;
+        return Ok(Exit::Done);
+    }
     session.output.result(&format!(
         "{} is written; look into it and change what you like.\n",
         path.display()
     ));
-    session.output.next(&["check", "plan launched"]);
+    // With a second one in the folder no command knows which is meant.
+    let is_alone = session.globals.file.is_none() && find(None).is_ok();
+    let option = if is_alone { String::new() } else { format!("-f {} ", path.display()) };
+    let next = ["check", "plan launched"].map(|command| format!("{option}{command}"));
+    session.output.next(&next.each_ref().map(String::as_str));
     Ok(Exit::Done)
 }
 

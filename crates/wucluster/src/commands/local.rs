@@ -4,6 +4,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
 use wucluster_core::ids::InstanceId;
 use wucluster_core::ports::Receipt;
 use wucluster_local::{ImageStatus, LocalCloud, Removed};
@@ -60,24 +61,54 @@ async fn image(session: &Session) -> Result<Exit, Fault> {
 async fn gc(session: &Session) -> Result<Exit, Fault> {
     let local = open(&Dirs::find()?)?;
     let removed = local.gc().await.map_err(fault)?;
-    session.output.result(&listed(&removed));
+    if session.output.is_json {
+        session.output.json(&Document::of(&removed))?;
+    } else {
+        session.output.result(&listed(&removed));
+    }
     Ok(Exit::Done)
 }
 
-fn listed(removed: &Removed) -> String {
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    /// What was removed.
+    removed: Vec<Gone>,
+}
+
+#[derive(Serialize)]
+struct Gone {
+    /// What it was, in words.
+    what: &'static str,
+    id: String,
+}
+
+impl Document {
+    fn of(removed: &Removed) -> Self {
+        let gone = kinds(removed)
+            .into_iter()
+            .flat_map(|(what, ids)| ids.iter().map(move |id| Gone { what, id: id.clone() }));
+        Self { schema: "wucluster/local-gc/1", removed: gone.collect() }
+    }
+}
+
+/// Lists what was removed, by what it was.
+fn kinds(removed: &Removed) -> [(&'static str, &[String]); 5] {
     let Removed { instances, volume_records, failed_snapshots, leftovers, images } = removed;
-    let mut out = String::new();
-    for (what, ids) in [
+    [
         ("terminated instance", instances),
         ("record of a deleted volume", volume_records),
         ("failed snapshot", failed_snapshots),
         ("left-over", leftovers),
         ("unused image", images),
-    ] {
-        for id in ids {
-            out.push_str(&format!("removed  {what}  {id}\n"));
-        }
-    }
+    ]
+}
+
+fn listed(removed: &Removed) -> String {
+    let lines = kinds(removed)
+        .into_iter()
+        .flat_map(|(what, ids)| ids.iter().map(move |id| format!("removed  {what}  {id}\n")));
+    let out: String = lines.collect();
     if out.is_empty() { "there is nothing to remove\n".to_owned() } else { out }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
 
 use super::Session;
 use crate::args::{Cli, ManArgs};
@@ -48,13 +49,67 @@ fn pages() -> Vec<Page> {
 
 fn collect(command: &Command, pages: &mut Vec<Page>) {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
-    let mut text = Vec::new();
     // Writing to memory cannot fail.
-    let _ = Man::new(command.clone()).render(&mut text);
+    let text = text(command).unwrap_or_default();
     pages.push(Page { name, text: String::from_utf8_lossy(&text).into_owned() });
     for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
         collect(inner, pages);
     }
+}
+
+/// Writes a page: as usual, with the sections that the help has at its end under names of their own.
+fn text(command: &Command) -> std::io::Result<Vec<u8>> {
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let man = Man::new(command.clone());
+    let mut out = Vec::new();
+    man.render_title(&mut out)?;
+    man.render_name_section(&mut out)?;
+    man.render_synopsis_section(&mut out)?;
+    man.render_description_section(&mut out)?;
+    if command.get_arguments().any(|one| !one.is_hide_set()) {
+        man.render_options_section(&mut out)?;
+    }
+    if command.get_subcommands().any(|one| !one.is_hide_set()) {
+        man.render_subcommands_section(&mut out)?;
+    }
+    sections(&help).to_writer(&mut out)?;
+    if command.get_version().is_some() {
+        man.render_version_section(&mut out)?;
+    }
+    Ok(out)
+}
+
+/// Makes sections of what a help has at its end: examples as they stand, notes, exit codes.
+fn sections(help: &str) -> Roff {
+    let mut page = Roff::new();
+    let (mut is_example, mut has_notes) = (false, false);
+    for line in help.lines() {
+        if is_example && !line.starts_with(' ') {
+            page.control("fi", []);
+            is_example = false;
+        }
+        if line == "Examples:" {
+            page.control("SH", ["EXAMPLES"]);
+            page.control("nf", []);
+            is_example = true;
+        } else if is_example {
+            page.text([roman(line)]);
+        } else if let Some(codes) = line.strip_prefix("Exit codes:") {
+            page.control("SH", ["EXIT STATUS"]);
+            page.text([roman(codes.trim())]);
+        } else if line.is_empty() {
+            page.control("PP", []);
+        } else {
+            if !std::mem::replace(&mut has_notes, true) {
+                page.control("SH", ["NOTES"]);
+            }
+            page.text([roman(line)]);
+        }
+    }
+    if is_example {
+        page.control("fi", []);
+    }
+    page
 }
 
 fn write(pages: &[Page], dir: &Path) -> Result<(), Fault> {
@@ -80,7 +135,13 @@ mod tests {
         let launch = pages.iter().find(|page| page.name == "wucluster-launch");
         let text = &launch.expect("it is a command").text;
         assert!(text.contains(".TH wucluster-launch 1"), "{text}");
-        assert!(text.contains("Examples:"), "{text}");
+        for section in ["EXAMPLES", "EXIT STATUS", "OPTIONS"] {
+            assert!(
+                text.contains(&format!(".SH {section}"))
+                    || text.contains(&format!(".SH \"{section}\"")),
+                "{text}"
+            );
+        }
         assert!(text.contains("wucluster launch"), "{text}");
     }
 }

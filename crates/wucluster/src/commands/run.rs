@@ -42,13 +42,13 @@ pub(crate) async fn run(session: &Session, args: &RunArgs) -> Result<Exit, Fault
     let runs = chosen.iter().map(|node| {
         let prefix = format!("{} | ", pad(node.name.as_str(), width));
         let line = &line;
-        let (site, definition) = (&site, &definition);
+        let site = &site;
         async move {
             let result = match address(node) {
                 Err(why) => Err(why),
                 Ok(address) => match &site.nodes {
                     Nodes::Sim(account) => {
-                        let said = sitting::run(account, definition, &address, line).await;
+                        let said = sitting::run(account, &address, line).await;
                         said.and_then(|said| tell(&said, &prefix))
                     }
                     Nodes::Ssh(shell) => match shell.command(&address, Sitting::Run(line)) {

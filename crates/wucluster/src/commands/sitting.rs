@@ -3,8 +3,6 @@
 use std::io::IsTerminal as _;
 
 use wucluster_core::action::NodeAddress;
-use wucluster_core::definition::ClusterDefinition;
-use wucluster_core::ids::MountKey;
 use wucluster_core::ports::Clock as _;
 
 use super::Session;
@@ -20,13 +18,12 @@ const STATUS_NO_WAY: i32 = 255;
 pub(crate) async fn ssh(
     session: &Session,
     account: &SimAccount,
-    definition: &ClusterDefinition,
     address: &NodeAddress,
     line: Option<&str>,
 ) -> Result<Exit, Fault> {
     let status = match line {
-        Some(line) => one(session, account, definition, address, line).await,
-        None => sit(session, account, definition, address).await?,
+        Some(line) => one(session, account, address, line).await,
+        None => sit(session, account, address).await?,
     };
     if status == 0 {
         return Ok(Exit::Done);
@@ -35,14 +32,8 @@ pub(crate) async fn ssh(
     std::process::exit(status)
 }
 
-async fn one(
-    session: &Session,
-    account: &SimAccount,
-    definition: &ClusterDefinition,
-    address: &NodeAddress,
-    line: &str,
-) -> i32 {
-    match run(account, definition, address, line).await {
+async fn one(session: &Session, account: &SimAccount, address: &NodeAddress, line: &str) -> i32 {
+    match run(account, address, line).await {
         Ok(said) => {
             session.output.result(&clean_lines(&said.out));
             session.output.aside(&clean_lines(&said.err));
@@ -56,12 +47,7 @@ async fn one(
 }
 
 /// Reads lines until they end, or one of them says `exit`.
-async fn sit(
-    session: &Session,
-    account: &SimAccount,
-    definition: &ClusterDefinition,
-    address: &NodeAddress,
-) -> Result<i32, Fault> {
+async fn sit(session: &Session, account: &SimAccount, address: &NodeAddress) -> Result<i32, Fault> {
     let stdin = std::io::stdin();
     let is_asked = stdin.is_terminal();
     if is_asked {
@@ -82,7 +68,7 @@ async fn sit(
                 session.output.aside(if is_asked { "\n" } else { "" });
                 return Ok(status);
             }
-            line => status = one(session, account, definition, address, line).await,
+            line => status = one(session, account, address, line).await,
         }
     }
 }
@@ -93,17 +79,11 @@ async fn sit(
 /// Says why there is no way to the node.
 pub(crate) async fn run(
     account: &SimAccount,
-    definition: &ClusterDefinition,
     address: &NodeAddress,
     line: &str,
 ) -> Result<Said, String> {
     let node = address.node.as_str();
-    let mounts: Vec<(MountKey, String)> = definition
-        .mounts()
-        .filter(|(key, _)| key.node == address.node)
-        .map(|(key, mount)| (key, mount.at.clone()))
-        .collect();
-    let at = Sitting { node, instance: &address.instance, mounts: &mounts };
+    let at = Sitting { node, instance: &address.instance };
     let said = account
         .change(|world| {
             let is_up = world.is_up(&address.instance);

@@ -25,7 +25,7 @@ pub(crate) async fn ssh(session: &Session, args: &SshArgs) -> Result<Exit, Fault
     let shell = match &site.nodes {
         Nodes::Ssh(shell) => shell,
         Nodes::Sim(account) => {
-            return sitting::ssh(session, account, &definition, &address, line.as_deref()).await;
+            return sitting::ssh(session, account, &address, line.as_deref()).await;
         }
     };
     let sitting = match &line {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::planner::Ask;
-use wucluster_core::scope::Scope;
+use wucluster_core::scope::{Part, Scope};
 
 use super::wait::{Answer, missing};
 use super::{Session, part};
@@ -18,7 +18,7 @@ use crate::output::size;
 use crate::render::status as screen;
 use crate::signals::Interrupts;
 use crate::site::{GLANCE, PATIENCE, Site};
-use crate::view::{self, Status};
+use crate::view::{self, Status, StatusRow};
 
 /// Pause between two looks of `--watch`.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -71,10 +71,8 @@ async fn look(
             Some(forecast(definition, run, &observation, &memory, now))
         }
     };
-    let driver = lately.driver;
-    let mut seen = view::status(definition, &observation, plan.as_ref(), last_run, driver, now);
-    seen.keep_only(scope);
-    Ok(seen)
+    let (plan, driver) = (plan.as_ref(), lately.driver);
+    Ok(view::status(definition, &observation, scope, plan, last_run, driver, now))
 }
 
 /// Says by the exit code whether a state holds; what is missing is told aside.
@@ -155,16 +153,30 @@ fn frame(text: &str, height: usize) -> String {
 fn next(seen: &Status) -> Vec<String> {
     let failing = seen.rows.iter().find(|row| row.is_held || row.is_uncertain);
     let explain = failing.map(|row| format!("explain {}", row.name));
+    let removed = removed(seen);
     let first = match (&seen.driver, &seen.last_run) {
         (Some(_), _) => "status --watch".to_owned(),
         (None, Some(run)) if seen.rows.iter().any(|row| row.wants.is_some()) => {
             run.scope().command(run.demand)
         }
         (None, _) if seen.holds.contains(&Demand::Away) => "launch".to_owned(),
-        (None, _) if seen.holds.contains(&Demand::Launched) => "put-away".to_owned(),
+        (None, _) if seen.holds.contains(&Demand::Launched) => match &removed {
+            Some(scope) => scope.command(Demand::Away),
+            None => "put-away".to_owned(),
+        },
         (None, _) => "launch".to_owned(),
     };
     std::iter::once(first).chain(explain).collect()
+}
+
+/// Returns what has left the definition and is not away, if anything has.
+fn removed(seen: &Status) -> Option<Scope> {
+    let left = seen.rows.iter().filter(|row| !row.is_defined && row.state != "away");
+    let (nodes, mounts): (Vec<&StatusRow>, Vec<&StatusRow>) = left.partition(|row| !row.is_mount);
+    let alone = mounts.into_iter().filter(|row| nodes.iter().all(|node| node.node != row.node));
+    let names = nodes.iter().copied().chain(alone).filter_map(|row| row.name.parse().ok());
+    let parts: Vec<Part> = names.collect();
+    (!parts.is_empty()).then(|| Scope::of(parts))
 }
 
 #[cfg(test)]

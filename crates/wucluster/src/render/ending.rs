@@ -112,7 +112,7 @@ impl Going {
 /// Says what becomes of something that nobody drives any more; `None` when it stays as it is.
 fn future(row: &Row) -> Option<&'static str> {
     Some(match row.state.as_str() {
-        "pending" => "will be running, and paid for from now on",
+        "pending" => "will run; is paid for",
         "stopping" => "will be stopped",
         "shutting-down" => "will be gone",
         "creating" => "will be available",
@@ -183,7 +183,7 @@ mod tests {
         };
         insta::assert_snapshot!(under_way(Some(&progress), None, &Look::plain(100)), @r"
         By itself, without us:
-          worker-3          pending    i-0a3f52c1e8b7d9014    will be running, and paid for from now on
+          worker-3          pending    i-0a3f52c1e8b7d9014    will run; is paid for
           worker-2/scratch  attaching  vol-0a3f52c1e8b7d9014  will be attached
         ");
         assert_eq!(under_way(None, None, &Look::plain(100)), "");

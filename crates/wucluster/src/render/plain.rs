@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wucluster_core::action::{Action, CloudAction, ShellAction};
 use wucluster_core::plan::Row;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{EngineEvent, EventKind, Progress};
@@ -81,6 +82,16 @@ impl Lines {
             EventKind::Stopping { due } => {
                 Some(line("stopping", &format!("no new requests; {}", due_answers(*due))))
             }
+            // It changes no state, and somebody asked for it.
+            EventKind::Asked { subject, action, .. } if is_growth(action) && !self.is_verbose => {
+                let text = match action {
+                    Action::Cloud(CloudAction::GrowVolume { size, .. }) => {
+                        format!("its volume grows to {size}")
+                    }
+                    _ => "its file system grows with it".to_owned(),
+                };
+                Some(line(&subject.to_string(), &text))
+            }
             EventKind::Asked { subject, action, .. } if self.is_verbose => {
                 Some(line(&subject.to_string(), &format!("asks to {action}")))
             }
@@ -137,6 +148,14 @@ impl Lines {
         });
         format!("{} {} run {} {word}{far}", clock(at, look), self.cluster, self.run)
     }
+}
+
+fn is_growth(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Cloud(CloudAction::GrowVolume { .. })
+            | Action::Shell(ShellAction::GrowFilesystem { .. })
+    )
 }
 
 /// Says how many answers are still to come.

@@ -22,7 +22,7 @@ use super::text::{sentence, sides};
 use super::words::{ago, count, span};
 use crate::commands::part;
 use crate::deletions::Deletion;
-use crate::forecast::Firsts;
+use crate::forecast::{Firsts, kept_open};
 
 /// Everything that the screen shows.
 #[derive(Debug, Clone, Copy)]
@@ -280,7 +280,13 @@ impl Line {
 }
 
 fn line(forecast: &Forecast<'_>, known: &Known<'_>, row: &Row) -> Line {
-    let sign = sign(row);
+    let busy = match &row.subject {
+        Subject::Mount(key) if known.firsts.unmounts(&row.subject) => {
+            kept_open(forecast.observation, key)
+        }
+        _ => None,
+    };
+    let sign = if busy.is_some() { Sign::Held } else { sign(row) };
     let (is_mount, name) = match &row.subject {
         Subject::Mount(key) => (true, key.mount.to_string()),
         subject => (false, subject.to_string()),
@@ -293,7 +299,7 @@ fn line(forecast: &Forecast<'_>, known: &Known<'_>, row: &Row) -> Line {
     };
     let place = known.places.get(&row.subject).map(|at| (*at).to_owned());
     let note = match (sign, known.deletions.get(&row.subject)) {
-        (Sign::Held, _) => row.note.clone().unwrap_or_default(),
+        (Sign::Held, _) => busy.or_else(|| row.note.clone()).unwrap_or_default(),
         (Sign::Delete, Some(deletion)) => kept(&deletion.kept, forecast.now),
         // What stays otherwise than it is defined is told beside its place.
         (Sign::There, _) => match (place.filter(|_| row.state == "mounted"), &row.note) {

@@ -200,14 +200,15 @@ fn cells(row: &StatusRow, now: Timestamp) -> [Cell; 6] {
 
 #[cfg(test)]
 mod tests {
+    use wucluster_core::definition::ClusterDefinition;
+    use wucluster_core::observation::Observation;
+    use wucluster_core::scope::Scope;
+
     use super::super::super::{forecast, testing, view};
     use super::*;
 
     fn show(
-        seen: &(
-            wucluster_core::definition::ClusterDefinition,
-            wucluster_core::observation::Observation,
-        ),
+        seen: &(ClusterDefinition, Observation),
         demand: Option<Demand>,
         is_failing_only: bool,
         width: usize,
@@ -230,19 +231,32 @@ mod tests {
             started_at: testing::NOW,
             heard_at: Timestamp::from_millis(testing::NOW.as_millis() - 130_000),
         });
-        let seen = view::status(definition, observation, plan.as_ref(), run, None, testing::NOW);
+        let seen = view::status(
+            definition,
+            observation,
+            &Scope::default(),
+            plan.as_ref(),
+            run,
+            None,
+            testing::NOW,
+        );
         status(&seen, is_failing_only, testing::NOW, &Look::plain(width))
+    }
+
+    fn unasked(definition: &ClusterDefinition, observation: &Observation) -> Status {
+        let all = Scope::default();
+        view::status(definition, observation, &all, None, None, None, testing::NOW)
     }
 
     #[test]
     fn what_it_costs_is_told_below_the_states() {
         let (definition, observation) = testing::mixed();
-        let mut seen = view::status(&definition, &observation, None, None, None, testing::NOW);
+        let mut seen = unasked(&definition, &observation);
         assert!(!status(&seen, false, testing::NOW, &Look::plain(80)).contains("costs"));
         let prices = "[cluster]\nname = \"gibbon\"\n[prices]\ninstance = 0.02\nvolume = 0.08\nsnapshot = 0.05\n\
             [node.chief]\nmount.home = { at = \"/mnt/home\", size = \"40 GiB\" }\n";
-        let prices = wucluster_core::definition::ClusterDefinition::parse(prices).unwrap().prices;
-        let priced = wucluster_core::definition::ClusterDefinition { prices, ..definition };
+        let prices = ClusterDefinition::parse(prices).unwrap().prices;
+        let priced = ClusterDefinition { prices, ..definition };
         seen.costs = wucluster_core::cost::costs(&priced, &observation);
         let shown = status(&seen, false, testing::NOW, &Look::plain(80));
         let line = shown.lines().find(|line| line.starts_with("costs   about ")).unwrap();
@@ -280,7 +294,7 @@ mod tests {
     #[test]
     fn for_programs_there_are_rows_with_tabs_and_full_names() {
         let (definition, observation) = testing::away();
-        let seen = view::status(&definition, &observation, None, None, None, testing::NOW);
+        let seen = unasked(&definition, &observation);
         let text = tabs(&seen, false, testing::NOW);
         assert!(text.lines().all(|line| line.split('\t').count() == 6), "{text}");
         assert!(text.starts_with("chief\taway\t-\t-\t-\t"), "{text}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use wucluster_core::ids::{InstanceId, MountKey};
+use wucluster_core::ids::InstanceId;
 use wucluster_sim::World;
 
 use super::words::{After, Simple, commands};
@@ -28,8 +28,6 @@ pub(crate) struct Sitting<'a> {
     pub(crate) node: &'a str,
     /// The machine that it runs on.
     pub(crate) instance: &'a InstanceId,
-    /// Its mounts with their mount points.
-    pub(crate) mounts: &'a [(MountKey, String)],
 }
 
 /// What came of a command line.
@@ -108,7 +106,7 @@ fn one(world: &mut World, at: Sitting<'_>, simple: &Simple, said: &mut Said) {
         ["df"] => out = mounts(world, at),
         ["tail", "-f", file] => hold(world, at, file, &mut out, said),
         ["kill", pid] => match pid.parse() {
-            Ok(pid) if world.release(pid) => {}
+            Ok(pid) if world.kill_process(at.instance, pid) => {}
             _ => said.fails(1, &format!("kill: {pid}: no such process")),
         },
         ["sleep", seconds] => match seconds.parse::<f64>().map(Duration::try_from_secs_f64) {
@@ -186,35 +184,34 @@ fn hold(world: &mut World, at: Sitting<'_>, file: &str, out: &mut String, said: 
         said.fails(1, &format!("tail: {file}: no such file"));
         return;
     }
-    let is_on = |point: &str| path.strip_prefix(point).is_some_and(|rest| rest.starts_with('/'));
-    let mount = at
-        .mounts
-        .iter()
-        .filter(|(key, point)| is_on(point) && world.mounted_at(key).is_some())
-        .max_by_key(|(_, point)| point.len());
     let pid = (1000..).find(|pid| !world.has_process(*pid)).unwrap_or(u32::MAX);
-    match mount {
-        None => said.fails(1, &format!("tail: {file}: it is on no mount, and would hold nothing")),
-        Some((key, _)) => match world.hold(key, pid, &path) {
-            Ok(()) => out.push_str(&format!(
-                "[simulated] process {pid} keeps {path} open until `kill {pid}`\n"
-            )),
-            Err(error) => said.fails(1, &format!("tail: {file}: {error}")),
-        },
+    match world.hold_path(at.instance, pid, &path) {
+        Ok(true) => out
+            .push_str(&format!("[simulated] process {pid} keeps {path} open until `kill {pid}`\n")),
+        Ok(false) => {
+            said.fails(1, &format!("tail: {file}: it is on no mount, and would hold nothing"));
+        }
+        Err(error) => said.fails(1, &format!("tail: {file}: {error}")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use wucluster_core::ids::{ClusterName, NodeName};
+    use wucluster_core::ids::{ClusterName, MountKey, NodeName};
     use wucluster_core::observation::{AttachmentState, InstanceState};
     use wucluster_sim::{Content, PlaceVolume};
 
     use super::*;
 
-    fn world() -> (World, InstanceId, Vec<(MountKey, String)>) {
-        let cluster = ClusterName::new("gibbon").unwrap();
+    fn world() -> (World, InstanceId) {
         let mut world = World::new(1);
+        let id = chief_of(&mut world, "gibbon");
+        (world, id)
+    }
+
+    /// Places a node with something mounted.
+    fn chief_of(world: &mut World, cluster: &str) -> InstanceId {
+        let cluster = ClusterName::new(cluster).unwrap();
         let chief = NodeName::new("chief").unwrap();
         let id = world.place_instance(&cluster, &chief, InstanceState::Running);
         let home = MountKey::try_from("chief/home".to_owned()).unwrap();
@@ -223,12 +220,12 @@ mod tests {
             .attached(&id, AttachmentState::Attached)
             .mounted("/mnt/home");
         world.place_volume(&cluster, &home, place);
-        (world, id, vec![(home, "/mnt/home".to_owned())])
+        id
     }
 
     fn told(line: &str) -> (String, String, i32) {
-        let (mut world, instance, mounts) = world();
-        let at = Sitting { node: "chief", instance: &instance, mounts: &mounts };
+        let (mut world, instance) = world();
+        let at = Sitting { node: "chief", instance: &instance };
         let said = run(&mut world, at, line);
         (said.out, said.err, said.status)
     }
@@ -256,13 +253,24 @@ mod tests {
 
     #[test]
     fn a_file_that_is_kept_open_holds_its_mount() {
-        let (mut world, instance, mounts) = world();
-        let at = Sitting { node: "chief", instance: &instance, mounts: &mounts };
+        let (mut world, instance) = world();
+        let at = Sitting { node: "chief", instance: &instance };
         let said = run(&mut world, at, "echo x >/mnt/home/note; tail -f /mnt/home/note &");
         assert!(said.out.contains("process 1000 keeps /mnt/home/note open"), "{}", said.out);
         assert!(world.has_process(1000));
         assert_eq!(run(&mut world, at, "kill 1000").status, 0);
         assert_eq!(run(&mut world, at, "kill 1000").status, 1);
         assert_eq!(run(&mut world, at, "tail -f /etc/motd").status, 1);
+    }
+
+    #[test]
+    fn clusters_with_nodes_and_mounts_of_the_same_names_are_kept_apart() {
+        let (mut world, one) = world();
+        let other = chief_of(&mut world, "lab");
+        let at = |instance| Sitting { node: "chief", instance };
+        let said = run(&mut world, at(&other), "echo x >/mnt/home/note; tail -f /mnt/home/note &");
+        assert!(said.out.contains("process 1000 keeps"), "{}", said.out);
+        assert_eq!(run(&mut world, at(&one), "kill 1000").status, 1);
+        assert_eq!(run(&mut world, at(&other), "kill 1000").status, 0);
     }
 }
