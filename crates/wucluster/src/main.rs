@@ -9,6 +9,8 @@ mod aws_cloud;
 mod commands;
 mod deletions;
 mod dirs;
+#[cfg(test)]
+mod documents;
 mod exit;
 mod fault;
 mod forecast;

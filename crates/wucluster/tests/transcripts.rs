@@ -25,7 +25,7 @@ fn transcripts_read_as_they_are_written() {
     let home = tempfile::tempdir().expect("a folder for the tests can be made");
     let cases = cases(home.path());
     cases.case("tests/transcripts/*.md");
-    for story in [PARTS, RENAMES, GROW, PARKED, CHECKPOINT] {
+    for story in STORIES {
         cases.skip(story);
     }
     // What a build that leaves AWS out says.
@@ -70,4 +70,56 @@ fn names_are_changed_as_it_is_written() {
 fn checkpoints_are_taken_as_they_are_written() {
     let home = tempfile::tempdir().expect("a folder for the tests can be made");
     cases(home.path()).case(CHECKPOINT);
+}
+
+/// All that have a home of their own.
+const STORIES: [&str; 11] =
+    [PARTS, RENAMES, GROW, PARKED, CHECKPOINT, GUIDE, QUEUE, NIGHTLY, OLD, REHEARSALS, HOOKS];
+
+/// What `docs/first-cluster.md` tells.
+const GUIDE: &str = "tests/transcripts/guide.md";
+
+#[test]
+fn the_guide_is_played_as_it_is_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    cases(home.path()).case(GUIDE);
+}
+
+/// What `docs/recipes.md` tells.
+const QUEUE: &str = "tests/transcripts/queue.md";
+const NIGHTLY: &str = "tests/transcripts/nightly.md";
+const OLD: &str = "tests/transcripts/old.md";
+const REHEARSALS: &str = "tests/transcripts/rehearsals.md";
+
+#[test]
+fn a_queue_is_driven_as_it_is_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    cases(home.path()).case(QUEUE);
+}
+
+#[test]
+fn a_machine_is_put_away_every_night_as_it_is_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    cases(home.path()).case(NIGHTLY);
+}
+
+#[test]
+fn old_snapshots_are_pruned_as_it_is_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    cases(home.path()).case(OLD);
+}
+
+#[test]
+fn rehearsals_of_every_night_say_what_is_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    cases(home.path()).case(REHEARSALS);
+}
+
+/// What `docs/hooks.md` tells.
+const HOOKS: &str = "tests/transcripts/hooks.md";
+
+#[test]
+fn hooks_say_no_as_it_is_written() {
+    let home = tempfile::tempdir().expect("a folder for the tests can be made");
+    cases(home.path()).case(HOOKS);
 }
