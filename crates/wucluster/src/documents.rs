@@ -314,6 +314,31 @@ fn definitions_in_documents_are_good() {
 }
 
 #[test]
+fn recipes_are_played_with_the_definitions_that_they_show() {
+    let recipes = Document::read(top().join("docs/recipes.md"));
+    let blocks = recipes.blocks();
+    let shown = blocks.iter().filter(|block| block.language == "toml");
+    // What is for AWS is played where nothing is real.
+    let shown: Vec<String> = shown
+        .map(|block| {
+            let text = block.lines.join("\n");
+            text.replace("\"aws\"", "\"sim\"").replace("us-east-1a", "sim-1a")
+        })
+        .collect();
+    for played in [
+        "queue.in/queue.cluster.toml",
+        "rehearsals.in/queue.cluster.toml",
+        "nightly.in/gpu.cluster.toml",
+        "old.in/lab.cluster.toml",
+    ] {
+        let path = top().join("crates/wucluster/tests/transcripts").join(played);
+        let text = fs::read_to_string(path).expect("it can be read");
+        let is_shown = shown.iter().any(|one| one.trim_end() == text.trim_end());
+        assert!(is_shown, "docs/recipes.md shows another definition than {played}");
+    }
+}
+
+#[test]
 fn links_in_documents_lead_somewhere() {
     let mut wrong = Vec::new();
     for document in documents() {
