@@ -241,7 +241,7 @@ pub(crate) struct PlanArgs {
     /// Lists every node, without folding those that are alike
     #[arg(long)]
     pub(crate) all: bool,
-    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    /// Only this part of the cluster, with `*`, `?` and `[1-3]` in names; may be repeated
     #[arg(long, value_name = "NODE[/MOUNT]")]
     pub(crate) only: Vec<Part>,
     /// Begins from what this generation holds, not from the newest; `wucluster snapshots` lists them
@@ -261,7 +261,7 @@ pub(crate) struct RehearseArgs {
     /// Where it begins [default: away, and launched for states on the way down]
     #[arg(long, value_name = "STATE", value_parser = demand(), hide_possible_values = true)]
     pub(crate) from: Option<Demand>,
-    /// Rehearses it of this part only: a node with its mounts, or mounts; `*` and `?` stand for any
+    /// Rehearses it of this part only, with `*`, `?` and `[1-3]` in names; may be repeated
     #[arg(long, value_name = "NODE[/MOUNT]")]
     pub(crate) only: Vec<Part>,
     /// Makes it a bad day, on which these kinds of faults strike; any, if none is named
@@ -328,7 +328,7 @@ pub(crate) struct DriveArgs {
     /// Only shows what it would take, as `plan` does
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    /// Only this part of the cluster, with `*`, `?` and `[1-3]` in names; may be repeated
     ///
     /// A node comes with all its mounts, a mount that is to come up with its node. The rest is neither asked for anything
     /// nor waited for.
@@ -383,7 +383,7 @@ pub(crate) struct StatusArgs {
     /// Looks again every two seconds, until Ctrl-C
     #[arg(short, long)]
     pub(crate) watch: bool,
-    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    /// Only this part of the cluster, with `*`, `?` and `[1-3]` in names; may be repeated
     #[arg(long, value_name = "NODE[/MOUNT]")]
     pub(crate) only: Vec<Part>,
 }
@@ -394,7 +394,7 @@ pub(crate) struct WaitArgs {
     /// The state; `wucluster help states` explains them
     #[arg(value_parser = demand())]
     pub(crate) state: Demand,
-    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    /// Only this part of the cluster, with `*`, `?` and `[1-3]` in names; may be repeated
     #[arg(long, value_name = "NODE[/MOUNT]")]
     pub(crate) only: Vec<Part>,
 }
@@ -491,7 +491,7 @@ pub(crate) struct SnapshotsArgs {
 /// What `checkpoint` takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CheckpointArgs {
-    /// Only this part of the cluster, `*` and `?` stand for anything; may be repeated
+    /// Only this part of the cluster, with `*`, `?` and `[1-3]` in names; may be repeated
     #[arg(long, value_name = "NODE[/MOUNT]")]
     pub(crate) only: Vec<Part>,
     /// How long anything may stand still; past it all is thawed, and there is no checkpoint

@@ -108,7 +108,9 @@ pub(crate) fn kept_open(observation: &Observation, mount: &MountKey) -> Option<S
 fn in_words(action: &Action) -> String {
     match action {
         Action::Cloud(action) => match action {
-            CloudAction::RunInstance { machine: wanted, .. } => machine(wanted),
+            CloudAction::RunInstance { machine: wanted, .. } => {
+                machine(wanted).unwrap_or_else(|| "a new machine".to_owned())
+            }
             CloudAction::StartInstance { .. } => "to be started again".to_owned(),
             CloudAction::StopInstance { .. } => "to be stopped".to_owned(),
             CloudAction::TerminateInstance { .. } => "to be terminated".to_owned(),
@@ -144,8 +146,8 @@ fn in_words(action: &Action) -> String {
     }
 }
 
-/// Describes a machine in a few words.
-pub(crate) fn machine(machine: &MachineDefinition) -> String {
+/// Describes a machine in a few words, if anything is defined of it.
+pub(crate) fn machine(machine: &MachineDefinition) -> Option<String> {
     let MachineDefinition { image, instance_type, memory_mib, cpus, ec2: _ } = machine;
     let parts = [
         instance_type.clone(),
@@ -154,5 +156,5 @@ pub(crate) fn machine(machine: &MachineDefinition) -> String {
         cpus.map(|cpus| if cpus == 1 { "1 cpu".to_owned() } else { format!("{cpus} cpus") }),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() { "a new machine".to_owned() } else { parts.join(", ") }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }

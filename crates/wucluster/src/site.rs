@@ -104,7 +104,9 @@ impl Site {
                 return Err(Fault::usage(format!(
                     "with {SPEED}=fast the store is a folder of this machine"
                 ))
-                .hint(format!("leave `--store` out, or set {SPEED} to a speed such as `20x`")));
+                .hint(format!(
+                    "let it have no other store, or set {SPEED} to a speed such as `20x`"
+                )));
             }
             let account = SimAccount::open(dirs, pace)
                 .map_err(|error| Fault::failed(with_sources(&error)))?;

@@ -271,7 +271,7 @@ past it everything is thawed, and there is no checkpoint. A node thaws by itself
 stands in for a put-away: no volume is deleted because of it, and nothing begins from it unless you say so, with \
 `launch --checkpoint N` or `fork NEW --checkpoint N`.
 Exit codes: 0 it is whole, 1 it failed, 2 there is no such node or mount, 4 something cannot be frozen, 5 another command \
-drives the cluster, 6 not permitted, 7 --timeout passed, 8 no yes, 130 interrupted.";
+drives the cluster, 6 not permitted, 7 --timeout passed, 130 interrupted.";
 
 pub(crate) const PRUNE: &str = "\
 Examples:

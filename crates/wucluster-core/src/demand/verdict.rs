@@ -243,7 +243,11 @@ pub(crate) fn ready(definition: &ClusterDefinition, node: &NodeObservation) -> A
                         return Answer::Unknown("readiness was not asked yet".to_owned());
                     }
                     Some(result) if !result.passed => {
-                        return Answer::No(format!("`{}` says no: {}", hook.run, result.output));
+                        let said = match result.output.as_str() {
+                            "" => String::new(),
+                            output => format!(": {output}"),
+                        };
+                        return Answer::No(format!("`{}` says no{said}", hook.run));
                     }
                     Some(_) => {}
                 }

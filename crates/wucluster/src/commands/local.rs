@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use wucluster_core::definition::Provider;
 use wucluster_core::ids::InstanceId;
 use wucluster_core::ports::Receipt;
 use wucluster_local::{ImageStatus, LocalCloud, Removed};
@@ -115,6 +116,14 @@ fn listed(removed: &Removed) -> String {
 /// Finds the machine of a node.
 async fn machine(session: &Session, name: &str) -> Result<(LocalCloud, InstanceId), Fault> {
     let definition = session.definition()?;
+    if definition.provider != Provider::Local {
+        let cluster = &definition.name;
+        return Err(Fault::usage(format!(
+            "{cluster} has no machines on this host: it is on {}",
+            definition.provider
+        ))
+        .hint("`wucluster ssh NODE` sits down at a node of any cloud"));
+    }
     let dirs = Dirs::find()?;
     let site = Site::open(session, &definition, &dirs)?;
     let observation = site.look_at_cloud(&definition).await?;

@@ -223,7 +223,7 @@ mod tests {
         ");
         insta::assert_snapshot!(under_way(Some(&progress), None, &Look::plain(80)), @r"
         By itself, without us:
-          chief and 500 more  pending     will be running, and paid for from now on
+          chief and 500 more  pending     will run; is paid for
           n-1/b and 499 more  creating    will be available
         ");
     }

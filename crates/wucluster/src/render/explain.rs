@@ -72,7 +72,10 @@ pub(crate) fn node(name: &NodeName, about: &Subjects<'_>, look: &Look) -> String
         Some(defined) => {
             page.fact(
                 "definition",
-                format!("line {}: {}", defined.line, machine(&defined.machine)),
+                match machine(&defined.machine) {
+                    Some(machine) => format!("line {}: {machine}", defined.line),
+                    None => format!("line {}", defined.line),
+                },
             );
         }
         None => {

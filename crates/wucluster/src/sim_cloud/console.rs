@@ -97,13 +97,21 @@ fn one(world: &mut World, at: Sitting<'_>, simple: &Simple, said: &mut Said) {
                 }
             }
         }
-        ["ls"] => list(world, at, "/", &mut out, said),
+        // What people write without thinking shows no more than it does without.
+        ["ls", "-l" | "-a" | "-la" | "-al" | "-lh", folders @ ..] if !folders.is_empty() => {
+            for folder in folders {
+                list(world, at, folder, &mut out, said);
+            }
+        }
+        ["ls", "-l" | "-a" | "-la" | "-al" | "-lh"] | ["ls"] => {
+            list(world, at, "/", &mut out, said);
+        }
         ["ls", folders @ ..] => {
             for folder in folders {
                 list(world, at, folder, &mut out, said);
             }
         }
-        ["df"] => out = mounts(world, at),
+        ["df", ..] => out = mounts(world, at),
         ["tail", "-f", file] => hold(world, at, file, &mut out, said),
         ["kill", pid] => match pid.parse() {
             Ok(pid) if world.kill_process(at.instance, pid) => {}
