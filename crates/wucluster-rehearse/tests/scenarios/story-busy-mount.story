@@ -34,9 +34,7 @@ A process holds a mount while the cluster is put away: that mount is held with i
      14.6  a user writes to n2/home
      14.6  -- drive to away
      14.7  a process holds n1/home
-     15.4  n2/home: attached -> mounted
      15.4  ask: unmount n2/home
-     15.4  n1/home: attached -> mounted
      15.4  ask: unmount n1/home
      15.5  n1/home: umount failed (1): in use
      15.8  n2/home: mounted -> attached
@@ -63,7 +61,6 @@ A process holds a mount while the cluster is put away: that mount is held with i
      42.4  -- held
      42.4  all lets go of n1/home
      42.4  -- drive to away
-     43.0  n1/home: attached -> mounted
      43.0  ask: unmount n1/home
      43.3  n1/home: mounted -> attached
      43.3  ask: detach vol-0e6c1988caa4a55ee of n1/home from i-076707870c85598f1
@@ -111,9 +108,7 @@ A process holds a mount while the cluster is put away: that mount is held with i
      82.8  a user writes to n1/home
      82.8  a user writes to n2/home
      82.8  -- drive to away
-     83.4  n1/home: attached -> mounted
      83.4  ask: unmount n1/home
-     83.5  n2/home: attached -> mounted
      83.5  ask: unmount n2/home
      83.8  n1/home: mounted -> attached
      83.8  ask: detach vol-09e716de07068f938 of n1/home from i-0c5fd3f6f3b7f167c

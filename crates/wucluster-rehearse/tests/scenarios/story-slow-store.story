@@ -16,7 +16,6 @@ A store that takes its time: what is still being written when a run has come to 
      14.8  first: n1/home has data at write epoch 1
      14.8  first: n1/home: attached -> mounted
      62.0  -- drive to away
-     62.5  n1/home: attached -> mounted
      62.5  ask: unmount n1/home
      63.3  n1/home: mounted -> attached
      63.3  ask: detach vol-0f1610591714eaeb3 of n1/home from i-0b941c2c684813d65
@@ -51,7 +50,6 @@ A store that takes its time: what is still being written when a run has come to 
     112.2  -- reached
     112.2  a user writes to n1/home
     113.0  -- drive to away
-    113.9  n1/home: attached -> mounted
     113.9  ask: unmount n1/home
     114.7  n1/home: mounted -> attached
     114.7  ask: detach vol-0248926b5864373a4 of n1/home from i-09512df79d94ea176

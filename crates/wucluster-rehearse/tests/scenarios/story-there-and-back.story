@@ -16,7 +16,6 @@ A quiet day: launched, written to, put away and brought back, without any fault.
      10.2  -- reached
      10.2  a user writes to n1/home
      10.2  -- drive to away
-     10.7  n1/home: attached -> mounted
      10.7  ask: unmount n1/home
      11.2  n1/home: mounted -> attached
      11.2  ask: detach vol-024834aae089a4b93 of n1/home from i-0a46e80474f0518ba
@@ -51,7 +50,6 @@ A quiet day: launched, written to, put away and brought back, without any fault.
      58.4  -- reached
      58.4  a user writes to n1/home
      58.4  -- drive to away
-     58.9  n1/home: attached -> mounted
      58.9  ask: unmount n1/home
      59.4  n1/home: mounted -> attached
      59.4  ask: detach vol-021abc3987b336942 of n1/home from i-098104b0ab78b60ef

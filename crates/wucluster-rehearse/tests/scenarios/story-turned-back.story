@@ -18,7 +18,6 @@ A put-away is turned back while its snapshot is pending: the volume gets its nex
      12.6  -- reached
      12.6  a user writes to n1/home
      12.6  -- drive to away
-     13.2  n1/home: attached -> mounted
      13.2  ask: unmount n1/home
      13.5  n1/home: mounted -> attached
      13.5  ask: detach vol-0b5c27855ab5a23dc of n1/home from i-04e32841fb9ab5057
@@ -44,17 +43,13 @@ A put-away is turned back while its snapshot is pending: the volume gets its nex
      35.4  a user writes to n1/home
      35.4  -- calm
      35.4  -- drive to launched
-     36.3  n1/home: attached -> mounted
      36.3  -- reached
      36.3  -- drive to launched
-     37.1  n1/home: attached -> mounted
      37.1  -- reached
      37.1  -- drive to launched
-     37.7  n1/home: attached -> mounted
      37.7  -- reached
      37.7  a user writes to n1/home
      37.7  -- drive to away
-     38.5  n1/home: attached -> mounted
      38.5  ask: unmount n1/home
      38.7  n1/home: mounted -> attached
      38.7  ask: detach vol-0b5c27855ab5a23dc of n1/home from i-042176a21a0b66f67
