@@ -221,17 +221,13 @@ pub(crate) fn status(
 fn fold_renames(rows: &mut Vec<StatusRow>, renames: &[Renaming]) {
     for Renaming { from, to, .. } in renames {
         let (former, new) = (from.to_string(), to.to_string());
-        let Some(at) = rows.iter().position(|row| row.name == former) else { continue };
         let Some(under) = rows.iter().position(|row| row.name == new) else { continue };
+        rows[under].note = format!("{former} until the next launch");
+        // What is away has no row of its own any more.
+        let Some(at) = rows.iter().position(|row| row.name == former) else { continue };
         let was = rows[at].clone();
-        let row = &mut rows[under];
-        *row = StatusRow {
-            name: new,
-            node: row.node.clone(),
-            is_defined: true,
-            note: format!("{former} until the next launch"),
-            ..was
-        };
+        let StatusRow { name, node, note, .. } = rows[under].clone();
+        rows[under] = StatusRow { name, node, note, is_defined: true, ..was };
         rows.remove(at);
     }
 }
@@ -430,5 +426,54 @@ fn mount_note(mount: &MountObservation, at: Option<&str>, now: Timestamp) -> Str
         }
         (None, true, true) => "new: no volume, no snapshot".to_owned(),
         (None, _, _) => kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, state: &str, is_defined: bool) -> StatusRow {
+        let key = MountKey::try_from(name.to_owned()).unwrap();
+        StatusRow {
+            name: name.to_owned(),
+            node: key.node,
+            is_mount: true,
+            is_defined,
+            state: state.to_owned(),
+            is_uncertain: false,
+            wants: None,
+            is_held: false,
+            id: None,
+            size_gib: None,
+            since: None,
+            note: "new: no volume, no snapshot".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_is_renamed_has_one_row_up_or_away() {
+        let subject = |name: &str| Subject::Mount(MountKey::try_from(name.to_owned()).unwrap());
+        let renames = [Renaming {
+            from: subject("chief/data"),
+            to: subject("files/homes"),
+            instances: 0,
+            volumes: 1,
+            snapshots: 1,
+            is_moved: true,
+        }];
+        let new = row("files/homes", "away", true);
+        let up = row("chief/data", "mounted", false);
+        for (mut rows, state) in [
+            (vec![up.clone(), new.clone()], "mounted"),
+            (vec![new.clone(), up], "mounted"),
+            (vec![new], "away"),
+        ] {
+            fold_renames(&mut rows, &renames);
+            let [one] = rows.as_slice() else { panic!("{rows:?}") };
+            assert_eq!((one.name.as_str(), one.node.as_str()), ("files/homes", "files"));
+            assert_eq!((one.state.as_str(), one.is_defined), (state, true));
+            assert_eq!(one.note, "chief/data until the next launch");
+        }
     }
 }
