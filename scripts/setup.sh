@@ -89,5 +89,9 @@ install_moto() {
     cp "$wanted" "$venv/installed.txt"
 }
 
-[ "${#missing[@]}" -eq 0 ] || install_packages
+if [ "${#missing[@]}" -gt 0 ]; then
+    install_packages
+elif [ -z "$purpose" ]; then
+    echo "Nothing is missing."
+fi
 [ "$purpose" != test ] || install_moto

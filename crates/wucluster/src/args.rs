@@ -61,7 +61,7 @@ pub(crate) struct Globals {
     /// Where leases and journals are: a folder, or `s3://BUCKET/PREFIX` for a team [default: STATE/clusters]
     #[arg(long, global = true, value_name = "URL", env = "WUCLUSTER_STORE", hide_env = true)]
     pub(crate) store: Option<String>,
-    /// Says yes to what is about to be deleted; the list is printed all the same
+    /// Says yes to what is about to be deleted; the list is printed all the same, unless `-q` is said
     #[arg(long, global = true)]
     pub(crate) yes: bool,
     /// Stops waiting after this time, such as `20m`; nothing is undone by it

@@ -375,6 +375,11 @@ fn mount_since(mount: &MountObservation) -> Option<Timestamp> {
     mount.volumes.first()?.open_attachments().next()?.since
 }
 
+/// Says whether a mount has a volume that its newest snapshot need not hold all of.
+fn may_be_written(mount: &MountObservation) -> bool {
+    mount.volumes.iter().any(|volume| volume.tags.epoch().is_none_or(|epoch| !epoch.is_sealed))
+}
+
 fn named(back: BackTo) -> String {
     match back {
         BackTo::Generation(number) => format!("generation {number}"),
@@ -392,6 +397,10 @@ fn mount_note(mount: &MountObservation, at: Option<&str>, now: Timestamp) -> Str
     let own: Vec<&SnapshotSeen> = mount.snapshots.iter().filter(of_it).collect();
     let newest = own.iter().filter_map(|snapshot| snapshot.started_at).max();
     let kept = match (newest, &gone_back) {
+        // What is up may have been written to since.
+        (Some(taken), _) if may_be_written(mount) => {
+            format!("last saved {}", short_span(now.since(taken)))
+        }
         (Some(taken), _) => format!("saved {} ago", short_span(now.since(taken))),
         (None, Some((_, back))) if own.is_empty() => format!("begun from {}", named(*back)),
         (None, _) if own.is_empty() => "never saved".to_owned(),

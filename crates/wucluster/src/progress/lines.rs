@@ -19,6 +19,8 @@ pub(crate) struct LineByLine {
     lines: Lines,
     look: Look,
     progress: Option<Progress>,
+    /// Changes before the first progress.
+    early: Vec<(Timestamp, String)>,
     spoke_at: Timestamp,
 }
 
@@ -27,7 +29,7 @@ impl LineByLine {
     pub(crate) fn new(about: About, look: Look) -> Self {
         let lines =
             Lines { cluster: about.cluster.clone(), run: about.run, is_verbose: about.is_verbose };
-        Self { spoke_at: about.started, lines, about, look, progress: None }
+        Self { spoke_at: about.started, lines, about, look, progress: None, early: Vec::new() }
     }
 
     /// Writes an event, if it is worth a line.
@@ -36,10 +38,23 @@ impl LineByLine {
             if self.progress.is_none() {
                 let first = self.lines.first(event.at, self.about.demand, progress, &self.look);
                 self.say(event.at, &first);
+                self.say_early();
             }
             self.progress = Some(progress.clone());
         } else if let Some(line) = self.lines.event(event, &self.look) {
-            self.say(event.at, &line);
+            // What changes while it is still being found out where everything is comes below that.
+            let is_early = self.progress.is_none();
+            if is_early && matches!(event.kind, EventKind::Changed { .. }) {
+                self.early.push((event.at, line));
+            } else {
+                self.say(event.at, &line);
+            }
+        }
+    }
+
+    fn say_early(&mut self) {
+        for (at, line) in std::mem::take(&mut self.early) {
+            self.say(at, &line);
         }
     }
 
@@ -62,6 +77,7 @@ impl LineByLine {
         now: Timestamp,
         took: Duration,
     ) {
+        self.say_early();
         let line = self.lines.last(now, word, progress, took, &self.look);
         self.say(now, &line);
     }
