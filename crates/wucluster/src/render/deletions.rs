@@ -40,11 +40,13 @@ pub(crate) fn deletions(
             Subject::Mount(key) if is_below(key) => format!("  {}", key.mount),
             subject => subject.to_string(),
         };
+        let is_kept = !matches!(one.kept, Kept::RootDisk);
+        let tone = if is_kept { Tone::Good } else { Tone::Dim };
         table.row([
             Cell::new(name),
             Cell::new(&one.id),
             Cell::new(one.size.map_or_else(String::new, |size| size.to_string())),
-            Cell::toned(Tone::Good, kept(&one.kept, now)),
+            Cell::toned(tone, kept(&one.kept, now)),
         ]);
     }
     out.push_str(&table.render(look));
