@@ -79,9 +79,12 @@ impl<'a> Firsts<'a> {
         Self(firsts.map(|action| (action.subject(), action)).collect())
     }
 
-    /// Says whether the first request about a mount is to unmount it.
-    pub(crate) fn unmounts(&self, subject: &Subject) -> bool {
-        matches!(self.0.get(subject), Some(Action::Shell(ShellAction::Unmount { .. })))
+    /// Tells who kept a mount open when its node was asked, where the first request about it is to unmount it.
+    pub(crate) fn meets(&self, observation: &Observation, subject: &Subject) -> Option<String> {
+        match self.0.get(subject)? {
+            Action::Shell(ShellAction::Unmount { mount, .. }) => kept_open(observation, mount),
+            _ => None,
+        }
     }
 
     /// Says in a few words what the first request about a node or mount would be; `None` when there is none now.
@@ -91,7 +94,7 @@ impl<'a> Firsts<'a> {
 }
 
 /// Tells which processes kept a mount open when its node was asked; `None`: none, or it is not known.
-pub(crate) fn kept_open(observation: &Observation, mount: &MountKey) -> Option<String> {
+fn kept_open(observation: &Observation, mount: &MountKey) -> Option<String> {
     let volume = observation.mount(mount)?.volume()?;
     let probe = observation.node(&mount.node)?.probe.present()?;
     let holders = &probe.devices.get(&volume.id.serial())?.holders;

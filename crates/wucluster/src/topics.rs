@@ -559,7 +559,17 @@ each mount that is up.
 
 #[cfg(test)]
 mod tests {
+    use wucluster_core::interlock::Interlock;
+
     use super::*;
+
+    #[test]
+    fn every_hold_is_explained() {
+        for interlock in Interlock::ALL {
+            let text = topic(&interlock.to_string());
+            assert!(text.is_some_and(|text| text.contains("  fix ")), "{interlock}");
+        }
+    }
 
     #[test]
     fn every_topic_has_a_text_that_fits_a_terminal() {

@@ -15,11 +15,11 @@ use wucluster_core::observation::{
 };
 use wucluster_core::plan::{Plan, Row};
 use wucluster_core::scope::Scope;
-use wucluster_core::tags::BackTo;
 use wucluster_core::time::Timestamp;
 
+use crate::commands::generation::words;
 use crate::commands::renamed::{self, Renaming};
-use crate::forecast::{Firsts, kept_open};
+use crate::forecast::Firsts;
 use crate::history::{Driver, LastRun};
 use crate::render::cost;
 use crate::render::words::short_span;
@@ -75,10 +75,7 @@ impl Status {
         if scope.is_whole() {
             return;
         }
-        let named = |row: &StatusRow| match MountKey::try_from(row.name.clone()) {
-            Ok(key) => scope.has(&Subject::Mount(key)),
-            Err(_) => scope.has(&Subject::Node(row.node.clone())),
-        };
+        let named = |row: &StatusRow| scope.has(&row.subject());
         let nodes: BTreeSet<NodeName> =
             self.rows.iter().filter(|row| named(row)).map(|row| row.node.clone()).collect();
         self.rows.retain(|row| named(row) || !row.is_mount && nodes.contains(&row.node));
@@ -139,6 +136,14 @@ pub(crate) struct StatusRow {
 }
 
 impl StatusRow {
+    /// Returns the node or mount.
+    pub(crate) fn subject(&self) -> Subject {
+        match MountKey::try_from(self.name.clone()) {
+            Ok(key) => Subject::Mount(key),
+            Err(_) => Subject::Node(self.node.clone()),
+        }
+    }
+
     /// Says whether a person should look at it.
     pub(crate) fn is_failing(&self) -> bool {
         self.wants.is_some() || self.is_held || self.is_uncertain || !self.is_defined
@@ -328,7 +333,7 @@ fn status_row(
         }
         (_, _, _) => note,
     };
-    let holders = busy(observation, &row, firsts);
+    let holders = firsts.and_then(|firsts| firsts.meets(observation, &row.subject));
     let is_held = row.is_held || holders.is_some();
     let note = holders.map_or(note, |holders| format!("! {holders}"));
     let note = match row.is_defined {
@@ -351,15 +356,6 @@ fn status_row(
     })
 }
 
-/// Tells who keeps open what is to be unmounted first.
-fn busy(observation: &Observation, row: &Row, firsts: Option<&Firsts<'_>>) -> Option<String> {
-    let Subject::Mount(key) = &row.subject else { return None };
-    if !firsts?.unmounts(&row.subject) {
-        return None;
-    }
-    kept_open(observation, key)
-}
-
 fn node_note(node: &NodeObservation) -> String {
     if let Observed::Unknown(gap) = &node.probe {
         return format!("? {}", gap.why);
@@ -380,13 +376,6 @@ fn may_be_written(mount: &MountObservation) -> bool {
     mount.volumes.iter().any(|volume| volume.tags.epoch().is_none_or(|epoch| !epoch.is_sealed))
 }
 
-fn named(back: BackTo) -> String {
-    match back {
-        BackTo::Generation(number) => format!("generation {number}"),
-        BackTo::Checkpoint(number) => format!("checkpoint {number}"),
-    }
-}
-
 fn mount_note(mount: &MountObservation, at: Option<&str>, now: Timestamp) -> String {
     // What went back has nothing of the snapshots that were taken of others meanwhile.
     let gone_back =
@@ -402,7 +391,7 @@ fn mount_note(mount: &MountObservation, at: Option<&str>, now: Timestamp) -> Str
             format!("last saved {}", short_span(now.since(taken)))
         }
         (Some(taken), _) => format!("saved {} ago", short_span(now.since(taken))),
-        (None, Some((_, back))) if own.is_empty() => format!("begun from {}", named(*back)),
+        (None, Some((_, back))) if own.is_empty() => format!("begun from {}", words(*back)),
         (None, _) if own.is_empty() => "never saved".to_owned(),
         (None, _) => "saved, it is not known when".to_owned(),
     };

@@ -34,92 +34,35 @@ fn transcripts_read_as_they_are_written() {
     }
 }
 
-/// What a simulated cloud draws depends on all that was done in it before: these stories have one each.
-const PARTS: &str = "tests/transcripts/parts.md";
-const RENAMES: &str = "tests/transcripts/renames.md";
-const CHECKPOINT: &str = "tests/transcripts/checkpoint.md";
-const GROW: &str = "tests/transcripts/grow.md";
+/// Makes a test of each story, and lists them all.
+macro_rules! stories {
+    ($($name:ident: $file:literal,)*) => {
+        /// What a simulated cloud draws depends on all that was done in it before: these have one each.
+        const STORIES: &[&str] = &[$(concat!("tests/transcripts/", $file),)*];
 
-#[test]
-fn mounts_grow_as_it_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(GROW);
+        $(
+            #[test]
+            fn $name() {
+                let home = tempfile::tempdir().expect("a folder for the tests can be made");
+                cases(home.path()).case(concat!("tests/transcripts/", $file));
+            }
+        )*
+    };
 }
 
-const PARKED: &str = "tests/transcripts/parked.md";
-
-#[test]
-fn parking_is_driven_as_it_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(PARKED);
-}
-
-#[test]
-fn parts_are_driven_as_they_are_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(PARTS);
-}
-
-#[test]
-fn names_are_changed_as_it_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(RENAMES);
-}
-
-#[test]
-fn checkpoints_are_taken_as_they_are_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(CHECKPOINT);
-}
-
-/// All that have a home of their own.
-const STORIES: [&str; 11] =
-    [PARTS, RENAMES, GROW, PARKED, CHECKPOINT, GUIDE, QUEUE, NIGHTLY, OLD, REHEARSALS, HOOKS];
-
-/// What `docs/first-cluster.md` tells.
-const GUIDE: &str = "tests/transcripts/guide.md";
-
-#[test]
-fn the_guide_is_played_as_it_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(GUIDE);
-}
-
-/// What `docs/recipes.md` tells.
-const QUEUE: &str = "tests/transcripts/queue.md";
-const NIGHTLY: &str = "tests/transcripts/nightly.md";
-const OLD: &str = "tests/transcripts/old.md";
-const REHEARSALS: &str = "tests/transcripts/rehearsals.md";
-
-#[test]
-fn a_queue_is_driven_as_it_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(QUEUE);
-}
-
-#[test]
-fn a_machine_is_put_away_every_night_as_it_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(NIGHTLY);
-}
-
-#[test]
-fn old_snapshots_are_pruned_as_it_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(OLD);
-}
-
-#[test]
-fn rehearsals_of_every_night_say_what_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(REHEARSALS);
-}
-
-/// What `docs/hooks.md` tells.
-const HOOKS: &str = "tests/transcripts/hooks.md";
-
-#[test]
-fn hooks_say_no_as_it_is_written() {
-    let home = tempfile::tempdir().expect("a folder for the tests can be made");
-    cases(home.path()).case(HOOKS);
+stories! {
+    checkpoints_are_taken_as_they_are_written: "checkpoint.md",
+    mounts_grow_as_it_is_written: "grow.md",
+    names_are_changed_as_it_is_written: "renames.md",
+    parking_is_driven_as_it_is_written: "parked.md",
+    parts_are_driven_as_they_are_written: "parts.md",
+    // What `docs/first-cluster.md` tells.
+    the_guide_is_played_as_it_is_written: "guide.md",
+    // What `docs/recipes.md` tells.
+    a_machine_is_put_away_every_night_as_it_is_written: "nightly.md",
+    a_queue_is_driven_as_it_is_written: "queue.md",
+    old_snapshots_are_pruned_as_it_is_written: "old.md",
+    rehearsals_of_every_night_say_what_is_written: "rehearsals.md",
+    // What `docs/hooks.md` tells.
+    hooks_say_no_as_it_is_written: "hooks.md",
 }

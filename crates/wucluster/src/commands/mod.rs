@@ -10,7 +10,7 @@ mod doctor;
 mod drive;
 mod explain;
 mod fork;
-mod generation;
+pub(crate) mod generation;
 mod help;
 mod history;
 #[cfg(feature = "aws")]

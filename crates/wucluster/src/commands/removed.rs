@@ -44,7 +44,7 @@ pub(crate) fn ask(
     now: Timestamp,
 ) -> Result<Option<BTreeSet<String>>, Fault> {
     let output = &session.output;
-    let headline = format!("Not in the definition any more: {}.", names(list).join(", "));
+    let headline = format!("Not in the definition any more: {}.", part_of(list).words().join(", "));
     output.aside(&screen::deletions(&headline, list, observation, now, &output.err));
     output.aside("Its data comes back when it is defined again.\n");
     let question = format!("Put it away, deleting {}? [y/N] ", sum(list));
@@ -57,9 +57,8 @@ pub(crate) fn ask(
 
 /// Says that what has left the definition stays, and which command puts it away.
 pub(crate) fn stays(list: &[Deletion], output: &Output) -> String {
-    let names = names(list);
-    let named = Scope::of(names.iter().filter_map(|name| name.parse().ok()).collect());
-    let command = named.command(Demand::Away);
+    let named = part_of(list);
+    let (names, command) = (named.words(), named.command(Demand::Away));
     let text = format!(
         "Not in the definition any more, and left as it is: {}.\nTo put it away:  {} {command}\n",
         names.join(", "),
@@ -68,15 +67,19 @@ pub(crate) fn stays(list: &[Deletion], output: &Output) -> String {
     sentence(&text, &output.out)
 }
 
-/// Names nodes, and mounts whose nodes are not named.
-fn names(list: &[Deletion]) -> Vec<String> {
+fn part_of(list: &[Deletion]) -> Scope {
+    part(&list.iter().map(|one| &one.subject).collect::<Vec<_>>())
+}
+
+/// Returns the part of a cluster that these are: nodes, and mounts whose nodes are not among them.
+pub(crate) fn part(subjects: &[&Subject]) -> Scope {
     let has_node = |subject: &Subject| match subject {
         Subject::Mount(key) => {
             let node = Subject::Node(key.node.clone());
-            list.iter().any(|other| other.subject == node)
+            subjects.iter().any(|other| **other == node)
         }
         Subject::Node(_) | Subject::Cluster | Subject::Stranger(_) => false,
     };
-    let shown = list.iter().filter(|one| !has_node(&one.subject));
-    shown.map(|one| one.subject.to_string()).collect()
+    let shown = subjects.iter().filter(|one| !has_node(one));
+    Scope::of(shown.filter_map(|one| one.to_string().parse().ok()).collect())
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
+use wucluster_core::ids::Subject;
 use wucluster_core::planner::Ask;
-use wucluster_core::scope::{Part, Scope};
+use wucluster_core::scope::Scope;
 
 use super::wait::{Answer, missing};
-use super::{Session, part};
+use super::{Session, part, removed};
 use crate::args::StatusArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -153,14 +154,14 @@ fn frame(text: &str, height: usize) -> String {
 fn next(seen: &Status) -> Vec<String> {
     let failing = seen.rows.iter().find(|row| row.is_held || row.is_uncertain);
     let explain = failing.map(|row| format!("explain {}", row.name));
-    let removed = removed(seen);
+    let gone = gone_from(seen);
     let first = match (&seen.driver, &seen.last_run) {
         (Some(_), _) => "status --watch".to_owned(),
         (None, Some(run)) if seen.rows.iter().any(|row| row.wants.is_some()) => {
             run.scope().command(run.demand)
         }
         (None, _) if seen.holds.contains(&Demand::Away) => "launch".to_owned(),
-        (None, _) if seen.holds.contains(&Demand::Launched) => match &removed {
+        (None, _) if seen.holds.contains(&Demand::Launched) => match &gone {
             Some(scope) => scope.command(Demand::Away),
             None => "put-away".to_owned(),
         },
@@ -170,13 +171,10 @@ fn next(seen: &Status) -> Vec<String> {
 }
 
 /// Returns what has left the definition and is not away, if anything has.
-fn removed(seen: &Status) -> Option<Scope> {
+fn gone_from(seen: &Status) -> Option<Scope> {
     let left = seen.rows.iter().filter(|row| !row.is_defined && row.state != "away");
-    let (nodes, mounts): (Vec<&StatusRow>, Vec<&StatusRow>) = left.partition(|row| !row.is_mount);
-    let alone = mounts.into_iter().filter(|row| nodes.iter().all(|node| node.node != row.node));
-    let names = nodes.iter().copied().chain(alone).filter_map(|row| row.name.parse().ok());
-    let parts: Vec<Part> = names.collect();
-    (!parts.is_empty()).then(|| Scope::of(parts))
+    let left: Vec<Subject> = left.map(StatusRow::subject).collect();
+    (!left.is_empty()).then(|| removed::part(&left.iter().collect::<Vec<_>>()))
 }
 
 #[cfg(test)]

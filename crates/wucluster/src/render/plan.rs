@@ -22,7 +22,7 @@ use super::text::{sentence, sides};
 use super::words::{ago, count, span};
 use crate::commands::part;
 use crate::deletions::Deletion;
-use crate::forecast::{Firsts, kept_open};
+use crate::forecast::Firsts;
 
 /// Everything that the screen shows.
 #[derive(Debug, Clone, Copy)]
@@ -280,12 +280,7 @@ impl Line {
 }
 
 fn line(forecast: &Forecast<'_>, known: &Known<'_>, row: &Row) -> Line {
-    let busy = match &row.subject {
-        Subject::Mount(key) if known.firsts.unmounts(&row.subject) => {
-            kept_open(forecast.observation, key)
-        }
-        _ => None,
-    };
+    let busy = known.firsts.meets(forecast.observation, &row.subject);
     let sign = if busy.is_some() { Sign::Held } else { sign(row) };
     let (is_mount, name) = match &row.subject {
         Subject::Mount(key) => (true, key.mount.to_string()),

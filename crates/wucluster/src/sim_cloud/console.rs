@@ -14,6 +14,9 @@ const STATUS_UNKNOWN: i32 = 127;
 /// Exit status of a wrong command line. Source: POSIX shells.
 const STATUS_USAGE: i32 = 2;
 
+/// What people write without thinking; it shows no more than without.
+const LS_OPTIONS: [&str; 5] = ["-l", "-a", "-la", "-al", "-lh"];
+
 /// Longest time that `sleep` lets pass.
 const SLEEP_MAX: Duration = Duration::from_secs(86_400);
 
@@ -97,16 +100,12 @@ fn one(world: &mut World, at: Sitting<'_>, simple: &Simple, said: &mut Said) {
                 }
             }
         }
-        // What people write without thinking shows no more than it does without.
-        ["ls", "-l" | "-a" | "-la" | "-al" | "-lh", folders @ ..] if !folders.is_empty() => {
-            for folder in folders {
-                list(world, at, folder, &mut out, said);
+        ["ls", rest @ ..] => {
+            let folders: Vec<&&str> =
+                rest.iter().filter(|word| !LS_OPTIONS.contains(*word)).collect();
+            if folders.is_empty() {
+                list(world, at, "/", &mut out, said);
             }
-        }
-        ["ls", "-l" | "-a" | "-la" | "-al" | "-lh"] | ["ls"] => {
-            list(world, at, "/", &mut out, said);
-        }
-        ["ls", folders @ ..] => {
             for folder in folders {
                 list(world, at, folder, &mut out, said);
             }
@@ -252,6 +251,8 @@ mod tests {
     fn what_is_not_there_fails_as_it_would_on_a_node() {
         assert_eq!(told("cat /mnt/home/x").2, 1);
         assert_eq!(told("ls /nowhere").2, 2);
+        assert_eq!(told("ls -R").2, 2);
+        assert_eq!(told("ls -la /mnt; ls -l; df -h"), told("ls /mnt; ls; df"));
         assert_eq!(told("false || echo so").0, "so\n");
         assert_eq!(told("false && echo so"), (String::new(), String::new(), 1));
         let (_, err, status) = told("python3 -V");
