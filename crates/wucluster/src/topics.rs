@@ -1,5 +1,7 @@
 //! Help texts that are longer than a line.
 
+mod holds;
+
 use std::fmt::Write as _;
 
 use wucluster_core::demand::Demand;
@@ -380,8 +382,8 @@ pub(crate) fn topic(name: &str) -> Option<String> {
         "files" => Some(FILES.to_owned()),
         "sim" => Some(sim()),
         "faults" => Some(faults()),
-        "holds" => Some(holds()),
-        code => hold(code),
+        "holds" => Some(holds::all()),
+        code => holds::one(code),
     }
 }
 
@@ -400,39 +402,6 @@ fn exit_codes() -> String {
 fn sim() -> String {
     let known = wrap(&format!("A simulated node knows {KNOWN}."), 78).join("\n");
     format!("{SIM}\n{known}\n")
-}
-
-/// What is held, with code, evidence and remedy, as the guide has it.
-const HOLDS: &str = include_str!("../../../docs/holds.md");
-
-/// Lists the rows of the guide's tables: code, what is held, evidence, remedy.
-fn rows() -> impl Iterator<Item = (&'static str, [String; 3])> {
-    HOLDS.lines().filter_map(|line| {
-        let (code, rest) = line.strip_prefix("| `")?.split_once('`')?;
-        let mut cells = rest.split('|').skip(1).map(|cell| cell.trim().replace('`', ""));
-        Some((code, [cells.next()?, cells.next()?, cells.next()?]))
-    })
-}
-
-fn holds() -> String {
-    let mut text =
-        "What wucluster refuses until something is mended, by the code in `held[code]`:\n\n"
-            .to_owned();
-    for (code, [what, ..]) in rows() {
-        let lines = wrap(&what, 78 - 26);
-        let _ = writeln!(text, "  {code:<23} {}", lines.join(&format!("\n{:26}", "")));
-    }
-    text.push_str("\n`wucluster help CODE` tells the evidence and the remedy of one.\n");
-    text
-}
-
-fn hold(code: &str) -> Option<String> {
-    let (code, cells) = rows().find(|(known, _)| *known == code)?;
-    let mut text = format!("held[{code}]\n");
-    for (name, cell) in ["what", "why", "fix"].iter().zip(&cells) {
-        let _ = writeln!(text, "  {name:<5} {}", wrap(cell, 70).join("\n        "));
-    }
-    Some(text)
 }
 
 fn faults() -> String {
@@ -559,17 +528,7 @@ each mount that is up.
 
 #[cfg(test)]
 mod tests {
-    use wucluster_core::interlock::Interlock;
-
     use super::*;
-
-    #[test]
-    fn every_hold_is_explained() {
-        for interlock in Interlock::ALL {
-            let text = topic(&interlock.to_string());
-            assert!(text.is_some_and(|text| text.contains("  fix ")), "{interlock}");
-        }
-    }
 
     #[test]
     fn every_topic_has_a_text_that_fits_a_terminal() {

@@ -1,11 +1,13 @@
 //! Where everything is, as `status` shows it and `--json` prints it.
 
+mod states;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use wucluster_core::cost::{Costs, costs};
 use wucluster_core::definition::{ClusterDefinition, Provider, Size};
-use wucluster_core::demand::{Demand, Verdict};
+use wucluster_core::demand::Demand;
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, Subject};
 use wucluster_core::interlock::Hold;
 use wucluster_core::interlock::checkpoint::stands_still;
@@ -23,6 +25,7 @@ use crate::forecast::Firsts;
 use crate::history::{Driver, LastRun};
 use crate::render::cost;
 use crate::render::words::short_span;
+use states::Far;
 
 /// Version of the JSON document.
 const SCHEMA: &str = "wucluster/status/1";
@@ -236,55 +239,6 @@ fn fold_renames(rows: &mut Vec<StatusRow>, renames: &[Renaming]) {
         rows.remove(at);
     }
 }
-
-/// What states hold, and how far others are, of a part of the cluster.
-struct Far<'a> {
-    definition: &'a ClusterDefinition,
-    observation: &'a Observation,
-    scope: &'a Scope,
-    now: Timestamp,
-}
-
-impl Far<'_> {
-    fn verdict(&self, demand: Demand) -> Verdict {
-        demand.verdict_in(self.scope, self.definition, self.observation, self.now)
-    }
-
-    /// Lists the states that hold, the strongest of each direction first.
-    fn holding(&self) -> Vec<Demand> {
-        let states = UPWARD.into_iter().chain(DOWNWARD);
-        states.filter(|demand| self.verdict(*demand).is_met()).collect()
-    }
-
-    /// Returns the state that least is missing to: on the way of the last demand, if there was one.
-    fn nearest(&self, all: usize, is_upward: Option<bool>) -> Option<Nearest> {
-        let far = |state: Demand| {
-            let verdict = self.verdict(state);
-            let mut short: Vec<&Subject> = verdict.shortfalls().map(|one| &one.subject).collect();
-            short.sort();
-            short.dedup();
-            Nearest { state, there: all.saturating_sub(short.len()), all }
-        };
-        // Of equals the first: states that say more stand first in each direction.
-        let states = UPWARD.into_iter().chain(DOWNWARD);
-        let states = states.filter(|state| is_upward.is_none_or(|it| it == state.is_upward()));
-        states.map(far).reduce(|best, next| if next.there > best.there { next } else { best })
-    }
-}
-
-/// The states on the way up, the strongest first.
-const UPWARD: [Demand; 4] =
-    [Demand::Launched, Demand::Mounted, Demand::Attached, Demand::Instantiated];
-
-/// Those on the way down.
-const DOWNWARD: [Demand; 6] = [
-    Demand::Away,
-    Demand::Parked,
-    Demand::Haltable,
-    Demand::RecentlySnapshotted,
-    Demand::Separated,
-    Demand::Unmounted,
-];
 
 fn status_row(
     definition: &ClusterDefinition,
