@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::types::Instance;
 use tokio::sync::OnceCell;
 use wucluster_core::action::CloudAction;
-use wucluster_core::definition::{ClusterDefinition, EbsVolume};
+use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{ClusterName, MountKey, NodeName, VolumeId};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{CloudView, Found};
@@ -40,8 +40,6 @@ pub struct AwsOptions {
     pub endpoint_url: Option<String>,
     /// Whom to log in as, per node. Others: as the image's family tells.
     pub users: BTreeMap<NodeName, String>,
-    /// What EBS must know of volumes, per mount. Others: `gp3`, and nothing else.
-    pub volumes: BTreeMap<MountKey, EbsVolume>,
     /// The user's own tags, per node; volumes and snapshots get those of their node.
     pub tags: BTreeMap<NodeName, BTreeMap<String, String>>,
     /// Whether requests are made as fast as they come: for servers that answer like AWS and limit no rates.
@@ -59,8 +57,7 @@ impl AwsOptions {
             .filter_map(|node| Some((node.name.clone(), node.machine.ec2.user.clone()?)))
             .collect();
         let tags = nodes().map(|node| (node.name.clone(), node.machine.ec2.tags.clone())).collect();
-        let volumes = definition.mounts().map(|(key, mount)| (key, mount.ebs.clone())).collect();
-        Self { region: definition.region.clone(), users, volumes, tags, ..Self::default() }
+        Self { region: definition.region.clone(), users, tags, ..Self::default() }
     }
 
     /// Returns the user's own tags for what belongs to a mount.

@@ -156,6 +156,7 @@ impl AwsCloud {
                 size: mount.size,
                 from: mount.from.as_ref(),
                 zone,
+                ebs: &mount.ebs,
                 tags: &tags,
                 token: "",
             };

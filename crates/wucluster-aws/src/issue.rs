@@ -230,9 +230,9 @@ impl AwsCloud {
                 let wish = instances::Wish { machine, zone: zone.as_deref(), tags, token };
                 self.run_instance(clients, wish).await
             }
-            CloudAction::CreateVolume { mount, size, from, zone, tags, token } => {
+            CloudAction::CreateVolume { mount, size, from, zone, ebs, tags, token } => {
                 let (from, zone) = (from.as_ref(), zone.as_deref());
-                let wish = volumes::Wish { mount, size: *size, from, zone, tags, token };
+                let wish = volumes::Wish { mount, size: *size, from, zone, ebs, tags, token };
                 self.create_volume(clients, wish).await
             }
             CloudAction::AttachVolume { volume, instance, mount: _ } => {

@@ -25,6 +25,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) size: Size,
     pub(crate) from: Option<&'a SnapshotId>,
     pub(crate) zone: Option<&'a str>,
+    pub(crate) ebs: &'a EbsVolume,
     pub(crate) tags: &'a Tags,
     pub(crate) token: &'a str,
 }
@@ -51,16 +52,14 @@ impl AwsCloud {
         clients: &Clients,
         wish: Wish<'_>,
     ) -> Result<CreateVolumeFluentBuilder, CloudError> {
-        let Wish { mount, size, from, zone, tags, token } = wish;
+        let Wish { mount, size, from, zone, ebs, tags, token } = wish;
         let Some(zone) = zone else {
             return Err(errors::unaskable(
                 "MissingParameter",
                 "volumes are made in a zone: write `zone` in `[cluster]`",
             ));
         };
-        let none = EbsVolume::default();
-        let EbsVolume { kind, iops, throughput, initialization_rate, encrypted, kms_key } =
-            self.options.volumes.get(mount).unwrap_or(&none);
+        let EbsVolume { kind, iops, throughput, initialization_rate, encrypted, kms_key } = ebs;
         let own = self.options.tags_of(mount);
         let number = |rate: &Option<u32>| rate.map(|rate| i32::try_from(rate).unwrap_or(i32::MAX));
         let request = clients

@@ -254,6 +254,7 @@ async fn each_call_of_the_list_is_made() {
             size: Size::from_gib(4),
             from: None,
             zone: definition.zone.clone(),
+            ebs: wucluster_core::definition::EbsVolume::default(),
             tags,
             token: "b".to_owned(),
         },

@@ -72,6 +72,7 @@ fn create() -> CloudAction {
         size: Size::from_gib(40),
         from: Some(SnapshotId::new("snap-1")),
         zone: Some("eu-central-1a".to_owned()),
+        ebs: definition().mount(&mount()).unwrap().ebs.clone(),
         tags: Tags::for_mount(&cluster(), &mount()),
         token: "a-token".to_owned(),
     }

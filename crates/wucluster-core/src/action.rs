@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{FilesystemKind, Hook, MachineDefinition, Size};
+use crate::definition::{EbsVolume, FilesystemKind, Hook, MachineDefinition, Size};
 use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use crate::memory::AwaitedId;
 use crate::observation::SshEndpoint;
@@ -122,6 +122,9 @@ pub enum CloudAction {
         from: Option<SnapshotId>,
         /// In which zone.
         zone: Option<String>,
+        /// What EBS must know of it beside that; other providers ignore it.
+        #[serde(default)]
+        ebs: EbsVolume,
         /// Tags, set at creation.
         tags: Tags,
         /// Same token, same volume.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Longest name of a cluster, node group or mount. Unit: characters.
 ///
@@ -164,6 +165,23 @@ impl VolumeId {
     #[must_use]
     pub fn serial(&self) -> String {
         self.0.replacen('-', "", 1)
+    }
+
+    /// Returns the UUID of the file system that is made on the volume: derived from its id, so that a repeated or
+    /// interrupted `mkfs` is known as ours.
+    #[must_use]
+    pub fn filesystem_uuid(&self) -> String {
+        let mut hasher = Sha256::new();
+        hasher.update(b"wucluster file system\0");
+        hasher.update(self.0.as_bytes());
+        let mut bytes: [u8; 16] = [0; 16];
+        bytes.copy_from_slice(&hasher.finalize()[..16]);
+        // Version 8 (custom) and the variant of RFC 9562.
+        bytes[6] = (bytes[6] & 0x0f) | 0x80;
+        bytes[8] = (bytes[8] & 0x3f) | 0x80;
+        let text = hex(&bytes);
+        let (first, rest) = (&text[..8], &text[8..]);
+        format!("{first}-{}-{}-{}-{}", &rest[..4], &rest[4..8], &rest[8..12], &rest[12..])
     }
 }
 

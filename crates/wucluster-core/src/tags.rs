@@ -3,13 +3,14 @@
 //! Every resource carries its identity from the moment that it is made. Volumes and snapshots also
 //! carry what the interlocks need to know. A resource without our tags is never touched.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClusterName, MountKey, MountName, NodeName};
+use crate::ids::{ClusterName, MountKey, MountName, NodeName, VolumeId};
 
 /// Version of the meaning of our tags. A resource with a later one is shown and never touched.
 pub const SCHEMA: u32 = 1;
@@ -35,12 +36,16 @@ pub const KEY_WAS: &str = "wucluster:was";
 pub const KEY_CHECKPOINT: &str = "wucluster:checkpoint";
 /// Tag key of what is known about the content: `blank` or `data`.
 pub const KEY_CONTENT: &str = "wucluster:content";
-/// Tag key of the file system that was made, such as `ext4 UUID`.
+/// Tag key of the file system that was made or found, such as `ext4 UUID`, or `ext4 own` where the UUID follows from the id
+/// of the volume ([`VolumeId::filesystem_uuid`]).
 pub const KEY_FILESYSTEM: &str = "wucluster:filesystem";
 /// Tag key of the store to which a resource belongs, such as `6f2a9c01b7d4e853 0 mill:/home/ann/...`.
 pub const KEY_STORE: &str = "wucluster:store";
 /// Tag key under which providers show a name to people.
 pub const KEY_NAME: &str = "Name";
+
+/// What stands for the UUID that follows from the volume's id.
+const OWN_UUID: &str = "own";
 
 /// All tags of a resource, by key; cheap to clone, as each look and each plan does for every resource.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -207,10 +212,37 @@ impl Tags {
         self
     }
 
-    /// Reads type and UUID of the file system that was made or found. `None`: not recorded.
+    /// Reads type and UUID of the file system that was made or found on a volume, from its tags or those of a snapshot of
+    /// it. `None`: not recorded.
     #[must_use]
-    pub fn filesystem(&self) -> Option<(&str, &str)> {
-        self.get(KEY_FILESYSTEM)?.split_once(' ')
+    pub fn filesystem(&self, volume: &VolumeId) -> Option<(&str, Cow<'_, str>)> {
+        let (kind, uuid) = self.get(KEY_FILESYSTEM)?.split_once(' ')?;
+        let uuid = match uuid {
+            OWN_UUID => Cow::Owned(volume.filesystem_uuid()),
+            uuid => Cow::Borrowed(uuid),
+        };
+        Some((kind, uuid))
+    }
+
+    /// Records the file system of a volume. One that we made is recorded alike on all volumes, which may get the tag in
+    /// one request.
+    pub fn set_filesystem(&mut self, volume: &VolumeId, kind: &str, uuid: &str) {
+        let uuid = if uuid == volume.filesystem_uuid() { OWN_UUID } else { uuid };
+        self.set(KEY_FILESYSTEM, format!("{kind} {uuid}"));
+    }
+
+    /// Takes over what another's tags, a volume's or a snapshot's, say of the content of `volume`; whatever id that comes to be
+    /// under, its file system keeps the UUID that it has.
+    pub fn take_content(&mut self, others: &Self, volume: &VolumeId) {
+        if let Some(mark) = others.get(KEY_CONTENT) {
+            self.set(KEY_CONTENT, mark);
+        }
+        match (others.get(KEY_FILESYSTEM), others.filesystem(volume)) {
+            (_, Some((kind, uuid))) => self.set(KEY_FILESYSTEM, format!("{kind} {uuid}")),
+            // What cannot be read is carried as it is: it permits nothing.
+            (Some(unreadable), None) => self.set(KEY_FILESYSTEM, unreadable),
+            (None, None) => {}
+        }
     }
 }
 
@@ -418,5 +450,39 @@ impl std::str::FromStr for ContentMark {
             "foreign" => Ok(Self::Foreign),
             _ => Err(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_systems_that_we_made_are_recorded_alike_and_found_by_the_volume() {
+        let (one, two) = (VolumeId::new("vol-1"), VolumeId::new("vol-2"));
+        let mut tags = [Tags::default(), Tags::default()];
+        tags[0].set_filesystem(&one, "xfs", &one.filesystem_uuid());
+        tags[1].set_filesystem(&two, "xfs", &two.filesystem_uuid());
+        assert_eq!(tags[0], tags[1]);
+        assert_eq!(tags[0].filesystem(&two), Some(("xfs", Cow::Owned(two.filesystem_uuid()))));
+        // What somebody else made is recorded as it is.
+        tags[1].set_filesystem(&two, "xfs", &one.filesystem_uuid());
+        assert_eq!(tags[1].filesystem(&two), Some(("xfs", Cow::Owned(one.filesystem_uuid()))));
+    }
+
+    #[test]
+    fn a_snapshot_says_which_file_system_it_holds_whatever_is_made_from_it() {
+        let (made, restored) = (VolumeId::new("vol-1"), VolumeId::new("vol-2"));
+        let mut volume = Tags::default();
+        volume.set(KEY_CONTENT, "data");
+        volume.set_filesystem(&made, "ext4", &made.filesystem_uuid());
+        let mut snapshot = Tags::default();
+        snapshot.take_content(&volume, &made);
+        assert_eq!(snapshot.content(), Some(ContentMark::Data));
+        let kept = Some(("ext4", Cow::Owned(made.filesystem_uuid())));
+        assert_eq!(snapshot.filesystem(&restored), kept);
+        volume.set(KEY_FILESYSTEM, "unreadable");
+        snapshot.take_content(&volume, &made);
+        assert_eq!(snapshot.get(KEY_FILESYSTEM), Some("unreadable"));
     }
 }

@@ -790,6 +790,7 @@ fn create(from: Option<&str>) -> Action {
         size: wucluster_core::definition::Size::from_gib(1),
         from: from.map(SnapshotId::new),
         zone: None,
+        ebs: wucluster_core::definition::EbsVolume::default(),
         tags: wucluster_core::tags::Tags::default(),
         token: "token".to_owned(),
     })

@@ -326,6 +326,7 @@ fn what_a_volume_was_asked_for_from_stays_until_it_shows() {
         size: Size::from_gib(1),
         from: Some(SnapshotId::new("snap-1")),
         zone: None,
+        ebs: wucluster_core::definition::EbsVolume::default(),
         tags: Tags::default(),
         token: "t".to_owned(),
     };
@@ -449,6 +450,7 @@ fn no_volume_is_made_from_what_may_yet_be_deleted() {
             size: Size::from_gib(1),
             from: Some(SnapshotId::new(from)),
             zone: None,
+            ebs: wucluster_core::definition::EbsVolume::default(),
             tags: Tags::default(),
             token: "t".to_owned(),
         })

@@ -76,6 +76,9 @@ fn a_creation_whose_answer_was_lost_is_asked_again_as_it_was() {
     let mut later = World::new(SOLO).snapshot("chief/home", "snap-0", "completed", 2);
     later.view.snapshots.extend(listed.view.snapshots.clone());
     later.view.snapshots[1].tags.set(KEY_GENERATION, "9");
+    let chief = later.definition.nodes.values_mut().next().unwrap();
+    chief.machine.instance_type = Some("m7i.large".to_owned());
+    chief.mounts.values_mut().next().unwrap().ebs.kind = Some("io2".to_owned());
     for cleared in &plan.actions {
         let Action::Cloud(action) = cleared.action() else { continue };
         let unsure = Unsure { action: action.clone(), until: NOW, is_old: false };
@@ -86,7 +89,7 @@ fn a_creation_whose_answer_was_lost_is_asked_again_as_it_was() {
     let asked = |actions: &[wucluster_core::interlock::Cleared<Action>]| {
         actions.iter().map(|one| one.action().clone()).collect::<Vec<_>>()
     };
-    assert_eq!(asked(&again), asked(&plan.actions), "the listing has another generation by now");
+    assert_eq!(asked(&again), asked(&plan.actions), "whatever is listed or defined by now");
     later.memory.subjects.clear();
     assert_ne!(tokens(&later).0, tokens(&listed).0, "without that memory it is another token");
 }

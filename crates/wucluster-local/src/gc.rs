@@ -155,6 +155,7 @@ mod tests {
             size: Size::from_gib(1),
             from: None,
             zone: None,
+            ebs: wucluster_core::definition::EbsVolume::default(),
             tags: tags.clone(),
             token: token.to_owned(),
         };

@@ -485,7 +485,7 @@ fn is_as_recorded(world: &World, volume: &VolumeId) -> bool {
     let Some(content) = world.content_of_volume(volume) else { return false };
     let Some(tags) = world.volume_tags(volume) else { return false };
     let is_unreadable = world.volume_state(volume) == Some(VolumeState::Error);
-    let recorded = tags.filesystem().map(|(kind, uuid)| (kind.to_owned(), uuid.to_owned()));
+    let recorded = tags.filesystem(volume).map(|(kind, uuid)| (kind.to_owned(), uuid.into_owned()));
     match content.shape() {
         Shape::Filesystem { kind, uuid } => {
             !is_unreadable && recorded == Some((kind.clone(), uuid.clone()))

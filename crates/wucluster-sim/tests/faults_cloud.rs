@@ -63,6 +63,7 @@ fn a_zone_out_of_order_refuses_requests_hides_instances_and_its_machines_run_on(
         size: wucluster_core::definition::Size::from_gib(1),
         from: None,
         zone: Some("sim-1b".to_owned()),
+        ebs: wucluster_core::definition::EbsVolume::default(),
         tags: wucluster_core::tags::Tags::for_mount(&lab.cluster, &lab.mount),
         token: "t".to_owned(),
     };

@@ -689,11 +689,12 @@ fn a_volume_that_is_made_smaller_or_elsewhere_is_harm() {
             let delete = CloudAction::DeleteVolume { mount: mount.clone(), volume, kept_by };
             lab.world.ask(&delete).unwrap();
         }
-        let CloudAction::CreateVolume { mount, tags, token, .. } = lab.create_volume("new") else {
+        let CloudAction::CreateVolume { mount, ebs, tags, token, .. } = lab.create_volume("new")
+        else {
             unreachable!()
         };
         let (size, zone) = (Size::from_gib(gib), Some(zone.to_owned()));
-        let create = CloudAction::CreateVolume { mount, size, from: None, zone, tags, token };
+        let create = CloudAction::CreateVolume { mount, size, from: None, zone, ebs, tags, token };
         lab.world.ask(&create).unwrap();
         lab.world.harm().iter().any(|harm| harm.kind == HarmKind::Remade)
     };

@@ -16,8 +16,7 @@ use crate::observation::{
 };
 use crate::plan::WaitOn;
 use crate::tags::{
-    BackTo, Checkpoint, ContentMark, KEY_CHECKPOINT, KEY_CONTENT, KEY_EPOCH, KEY_FILESYSTEM,
-    KEY_GENERATION, Tags,
+    BackTo, Checkpoint, ContentMark, KEY_CHECKPOINT, KEY_EPOCH, KEY_GENERATION, Tags,
 };
 use crate::time::Timestamp;
 
@@ -111,10 +110,8 @@ impl Target {
             Tags::for_mount(&ctx.definition.name, &self.mount).kept_in(ctx.memory.store.as_ref());
         let mark = Checkpoint { number, of, epoch: self.epoch, is_frozen: false };
         tags.set(KEY_CHECKPOINT, mark.to_string());
-        for key in [KEY_CONTENT, KEY_FILESYSTEM] {
-            if let Some(value) = seen.and_then(|volume| volume.tags.get(key)) {
-                tags.set(key, value);
-            }
+        if let Some(volume) = seen {
+            tags.take_content(&volume.tags, &volume.id);
         }
         let (mount, volume) = (self.mount.clone(), self.volume.clone());
         clear(ctx, Action::Cloud(CloudAction::CreateSnapshot { mount, volume, tags }))

@@ -817,9 +817,9 @@ pub(super) fn right_contents<'a>(
             hold(format!("its device holds `{kind}`, which wucluster does not mount")).refuse()
         );
     }
-    match (volume.tags.content(), volume.tags.filesystem()) {
+    match (volume.tags.content(), volume.tags.filesystem(&volume.id)) {
         (Some(ContentMark::Data), Some((recorded_kind, recorded_uuid))) => {
-            if recorded_kind == kind && Some(recorded_uuid) == uuid {
+            if recorded_kind == kind && uuid == Some(&*recorded_uuid) {
                 Ok(kind)
             } else {
                 Err(hold(format!(

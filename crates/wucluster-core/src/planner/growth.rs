@@ -89,7 +89,7 @@ pub fn differences(
         let what = format!("it keeps its {is}, defined are {wanted}: no volume shrinks");
         told.push(Difference { what, by_hand: Some(COPY) });
     }
-    if let Some((kind, _)) = volume.tags.filesystem()
+    if let Some((kind, _)) = volume.tags.filesystem(&volume.id)
         && kind != defined.fs.as_str()
     {
         let wanted = defined.fs.as_str();

@@ -72,14 +72,5 @@ pub(super) fn as_before(ctx: &Context<'_>, subject: &Subject, new: CloudAction) 
 /// repeated or interrupted `mkfs` is known as ours.
 #[must_use]
 pub fn filesystem_uuid(volume: &VolumeSeen) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(b"wucluster file system\0");
-    hasher.update(volume.id.as_str().as_bytes());
-    let mut bytes: [u8; 16] = [0; 16];
-    bytes.copy_from_slice(&hasher.finalize()[..16]);
-    // Version 8 (custom) and the variant of RFC 9562.
-    bytes[6] = (bytes[6] & 0x0f) | 0x80;
-    bytes[8] = (bytes[8] & 0x3f) | 0x80;
-    let text = hex(&bytes);
-    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+    volume.id.filesystem_uuid()
 }

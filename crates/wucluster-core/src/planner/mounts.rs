@@ -124,7 +124,7 @@ fn is_defined_otherwise(ctx: &Context<'_>, mount: &MountObservation, volume: &Vo
     let zone = ctx.definition.zone.as_ref();
     defined.size != volume.size
         || zone.is_some_and(|zone| volume.zone.as_ref() != Some(zone))
-        || volume.tags.filesystem().is_some_and(|(kind, _)| kind != defined.fs.as_str())
+        || volume.tags.filesystem(&volume.id).is_some_and(|(kind, _)| kind != defined.fs.as_str())
 }
 
 /// Follows a refusal down its rungs: what must come first is proposed in its place.
@@ -211,10 +211,10 @@ fn propose(
             else {
                 return None;
             };
-            tag(&[
-                (KEY_CONTENT, ContentMark::Data.as_str().to_owned()),
-                (KEY_FILESYSTEM, format!("{kind} {uuid}")),
-            ])
+            let mut tags = Tags::default();
+            tags.set(KEY_CONTENT, ContentMark::Data.as_str());
+            tags.set_filesystem(&id, kind, uuid);
+            Action::Cloud(CloudAction::TagVolume { mount: key, volume: id, tags })
         }
         Rung::Mark => tag(&[(KEY_CONTENT, ContentMark::Foreign.as_str().to_owned())]),
         Rung::Format => Action::Shell(ShellAction::MakeFilesystem {
@@ -257,11 +257,7 @@ fn snapshot(
         Tags::for_mount(&ctx.definition.name, &mount.key).kept_in(ctx.memory.store.as_ref());
     tags.set(KEY_EPOCH, Epoch { number: epoch, is_sealed: true }.to_string());
     tags.set(KEY_GENERATION, generation_of_snapshot(ctx, mount, epoch).to_string());
-    for key in [KEY_CONTENT, KEY_FILESYSTEM] {
-        if let Some(value) = volume.tags.get(key) {
-            tags.set(key, value);
-        }
-    }
+    tags.take_content(&volume.tags, &volume.id);
     Ok(Action::Cloud(CloudAction::CreateSnapshot {
         mount: mount.key.clone(),
         volume: volume.id.clone(),
@@ -335,7 +331,7 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
     tags.set(KEY_CONTENT, mark.as_str());
     let (size, from) = match &source {
         Source::Own(snapshot) => {
-            if let Some((kind, uuid)) = snapshot.tags.filesystem() {
+            if let Some((kind, uuid)) = snapshot.tags.filesystem(&snapshot.volume) {
                 tags.set(KEY_FILESYSTEM, format!("{kind} {uuid}"));
             }
             (defined.size.max(snapshot.size), Some(snapshot.id.clone()))
@@ -357,6 +353,7 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
         size,
         from,
         zone: ctx.definition.zone.clone(),
+        ebs: defined.ebs.clone(),
         tags,
         token,
     };

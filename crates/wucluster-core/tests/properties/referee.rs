@@ -277,7 +277,7 @@ impl<'a> Referee<'a> {
                 };
                 must(volume.tags.content() == Some(ContentMark::Data), "it is not marked as data")?;
                 must(
-                    volume.tags.filesystem() == Some((seen.as_str(), uuid.as_str())),
+                    volume.tags.filesystem(&volume.id) == Some((seen, uuid.into())),
                     "the file system is not the recorded one",
                 )?;
                 must(kind == seen, "it is mounted as another type")?;
@@ -374,10 +374,10 @@ impl<'a> Referee<'a> {
         let Contents::Filesystem { kind, uuid: Some(uuid) } = &device.contents else {
             return Err("no file system is seen on it".to_owned());
         };
-        must(
-            tags.get(KEY_FILESYSTEM) == Some(format!("{kind} {uuid}").as_str()),
-            "the record is not what is seen",
-        )?;
+        // `own` says that the UUID is the one that follows from the volume's id.
+        let is_own = uuid == &filesystem_uuid(seen);
+        let record = format!("{kind} {}", if is_own { "own" } else { uuid });
+        must(tags.get(KEY_FILESYSTEM) == Some(&record), "the record is not what is seen")?;
         must(
             seen.tags.content() != Some(ContentMark::Blank) || uuid == &filesystem_uuid(seen),
             "what is on a blank volume is not ours",

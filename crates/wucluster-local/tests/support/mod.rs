@@ -129,6 +129,7 @@ impl Host {
             size: Size::from_gib(1),
             from: from.cloned(),
             zone: None,
+            ebs: wucluster_core::definition::EbsVolume::default(),
             token: token.to_owned(),
         };
         let Receipt::Volume(id) = self.issue(action).await.unwrap() else { panic!("no volume") };

@@ -1,5 +1,6 @@
 //! What was seen, put into a simulated world, so that it can be rehearsed from there.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -138,7 +139,10 @@ impl Placing<'_> {
             attachment,
             mounted_at,
         };
-        Ok(self.world.place_tagged_volume(seen.tags.clone(), place))
+        // There it has another id, and the file system that it has.
+        let mut tags = seen.tags.clone();
+        tags.take_content(&seen.tags, &seen.id);
+        Ok(self.world.place_tagged_volume(tags, place))
     }
 
     /// Returns the instance in the world that has a volume.
@@ -233,8 +237,11 @@ impl Placing<'_> {
 
     fn filesystem(&self, key: &MountKey, seen: &VolumeSeen) -> Content {
         let defined = self.definition.mount(key).map(|mount| mount.fs.as_str());
-        let (kind, uuid) = seen.tags.filesystem().unwrap_or((defined.unwrap_or("ext4"), "unknown"));
-        marked(seen, Content::formatted(kind, uuid))
+        let (kind, uuid) = seen
+            .tags
+            .filesystem(&seen.id)
+            .unwrap_or((defined.unwrap_or("ext4"), Cow::Borrowed("unknown")));
+        marked(seen, Content::formatted(kind, &uuid))
     }
 
     fn snapshot(
@@ -252,8 +259,9 @@ impl Placing<'_> {
             }
         }
         let defined = self.definition.mount(key).map_or("ext4", |mount| mount.fs.as_str());
-        let (kind, uuid) = seen.tags.filesystem().unwrap_or((defined, "unknown"));
-        let content = Content::formatted(kind, uuid).with_file("data", "1");
+        let (kind, uuid) =
+            seen.tags.filesystem(&seen.volume).unwrap_or((defined, Cow::Borrowed("unknown")));
+        let content = Content::formatted(kind, &uuid).with_file("data", "1");
         let of = own.unwrap_or(&seen.volume);
         let cluster: &ClusterName = &self.definition.name;
         let state = seen.state.clone();

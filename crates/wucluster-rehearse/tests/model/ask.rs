@@ -1,7 +1,7 @@
 //! Requests in a few bytes, translated from the planner's.
 
 use wucluster_core::action::{Action, CloudAction, ShellAction};
-use wucluster_core::ids::Subject;
+use wucluster_core::ids::{Subject, VolumeId};
 use wucluster_core::tags::{ContentMark, Tags};
 
 use super::cloud::Marks;
@@ -55,7 +55,8 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
             CloudAction::CreateVolume { mount, from, tags, token, .. } => Ask::Create {
                 mount: at(mount),
                 from: from.as_ref().map_or(0, |id| Names::number(id.as_str())),
-                marks: marks(names, at(mount), tags),
+                // Nothing is recorded on it that would follow from its id, which it has not got yet.
+                marks: marks(names, at(mount), &Names::volume(at(mount), 0), tags),
                 token: short(token),
             },
             CloudAction::AttachVolume { mount, volume, instance } => {
@@ -78,7 +79,7 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
             }
             CloudAction::TagVolume { mount, volume, tags } => {
                 let number = Names::number(volume.as_str());
-                let marks = marks(names, at(mount), tags);
+                let marks = marks(names, at(mount), volume, tags);
                 match tags.epoch() {
                     Some(epoch) => Ask::TagEpoch {
                         mount: at(mount),
@@ -100,7 +101,7 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
             CloudAction::CreateSnapshot { mount, volume, tags } => Ask::Snapshot {
                 mount: at(mount),
                 number: Names::number(volume.as_str()),
-                marks: marks(names, at(mount), tags),
+                marks: marks(names, at(mount), volume, tags),
             },
             CloudAction::DeleteVolume { mount, volume, .. } => {
                 Ask::Delete { mount: at(mount), number: Names::number(volume.as_str()) }
@@ -130,7 +131,7 @@ pub fn translate(names: &Names, action: &Action) -> (usize, Ask) {
     (subject, ask)
 }
 
-fn marks(names: &Names, mount: u8, tags: &Tags) -> Marks {
+fn marks(names: &Names, mount: u8, volume: &VolumeId, tags: &Tags) -> Marks {
     let small = |number: u64| u8::try_from(number).expect("numbers stay small in a small world");
     let epoch = tags.epoch();
     Marks {
@@ -138,7 +139,7 @@ fn marks(names: &Names, mount: u8, tags: &Tags) -> Marks {
         is_sealed: epoch.is_some_and(|epoch| epoch.is_sealed),
         generation: tags.generation().map_or(0, small),
         is_data: tags.content() == Some(ContentMark::Data),
-        recorded: tags.filesystem().map_or(0, |(_, uuid)| names.made_on(mount, uuid)),
+        recorded: tags.filesystem(volume).map_or(0, |(_, uuid)| names.made_on(mount, &uuid)),
     }
 }
 

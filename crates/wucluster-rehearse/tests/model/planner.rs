@@ -216,6 +216,7 @@ impl Planner {
                     size: Size::from_gib(1),
                     from: (from > 0).then(|| Names::snapshot(place, from)),
                     zone: None,
+                    ebs: wucluster_core::definition::EbsVolume::default(),
                     tags: self.tags(place, &marks),
                     token: format!("{token:08x}"),
                 })

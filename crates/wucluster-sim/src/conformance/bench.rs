@@ -178,6 +178,7 @@ impl<'a> Bench<'a> {
             size: Size::from_gib(1),
             from,
             zone: self.harness.zone(),
+            ebs: wucluster_core::definition::EbsVolume::default(),
             tags: Tags::for_mount(self.harness.cluster(), mount),
             token: format!("{}-{}", self.harness.cluster(), mount.mount),
         }

@@ -224,7 +224,7 @@ impl World {
             CloudAction::TerminateInstance { node: _, instance } => {
                 self.terminate_instance(&by, instance)
             }
-            CloudAction::CreateVolume { mount: _, size, from, zone, tags, token } => {
+            CloudAction::CreateVolume { mount: _, size, from, zone, ebs: _, tags, token } => {
                 let asked = CreateVolume {
                     size: *size,
                     from: from.as_ref(),
@@ -391,9 +391,9 @@ impl World {
             Some(id) => self.burn(action, zone, token, id),
             None => {
                 let other = match action.clone() {
-                    CloudAction::CreateVolume { mount, size, from, zone, tags, token } => {
+                    CloudAction::CreateVolume { mount, size, from, zone, ebs, tags, token } => {
                         let size = Size::from_gib(size.gib() + 1);
-                        CloudAction::CreateVolume { mount, size, from, zone, tags, token }
+                        CloudAction::CreateVolume { mount, size, from, zone, ebs, tags, token }
                     }
                     CloudAction::RunInstance { node, machine, zone, token, .. } => {
                         let tags = Tags::default();

@@ -96,6 +96,7 @@ impl Lab {
             size: Size::from_gib(1),
             from: None,
             zone: None,
+            ebs: wucluster_core::definition::EbsVolume::default(),
             tags: Tags::for_mount(&self.cluster, &self.mount),
             token: token.to_owned(),
         }

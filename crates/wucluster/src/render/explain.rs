@@ -294,7 +294,7 @@ fn tags(volume: &VolumeSeen, page: &mut Page<'_>) {
         Some(ContentMark::Data) => page.fact("content", "data"),
         Some(ContentMark::Foreign) => page.fact("content", "made blank; holds what is not ours"),
     }
-    if let Some((kind, uuid)) = volume.tags.filesystem() {
+    if let Some((kind, uuid)) = volume.tags.filesystem(&volume.id) {
         page.fact("", format!("{kind}, UUID {uuid}"));
     }
 }
