@@ -28,6 +28,10 @@ pub(crate) const ARRIVAL: Duration = Duration::from_secs(2);
 /// Longest pause between two tries of a request that fails.
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
 
+/// Of what is left until something is expected to end, one part passes before the next look. Four parts: what takes 100 s is
+/// looked at some 20 times, and its end is seen within the shortest pause.
+const PARTS_TO_END: u32 = 4;
+
 /// From so many nodes and mounts on, answers are gathered for a while before they are planned on.
 const GATHER_ROWS_MIN: usize = 64;
 
@@ -61,6 +65,12 @@ pub(crate) fn look_again(limits: &CloudLimits, quiet_looks: u32, is_awaited: boo
     limits.look_interval_min.mul_f64(factor).min(limits.look_interval_max)
 }
 
+/// Returns the longest pause while something is under way that is expected to end in a while: a part of that while, so that
+/// looks come closer together towards the end, and a wrong guess is noticed on the way.
+pub(crate) fn look_at_end(limits: &CloudLimits, left: Duration) -> Duration {
+    (left / PARTS_TO_END).max(limits.look_interval_min)
+}
+
 /// Returns the pause before a node is asked again: short at first, growing with each answer that
 /// says nothing new. A node that does not answer is asked at least every two seconds: the first
 /// answer of a booting node is what a launch waits for.
@@ -78,6 +88,33 @@ pub(crate) fn back_off(times: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Looks at a snapshot that takes 100 s and comes on evenly; returns the times, in seconds.
+    fn looks(limits: &CloudLimits) -> Vec<f64> {
+        let (mut at, mut looks) = (0.0_f64, Vec::new());
+        while at < 100.0 {
+            let quiet = u32::try_from(looks.len()).unwrap();
+            let left = Duration::from_secs_f64(100.0 - at);
+            let pause = look_again(limits, quiet, true).min(look_at_end(limits, left));
+            at += pause.as_secs_f64();
+            looks.push(at);
+        }
+        looks
+    }
+
+    #[test]
+    fn what_comes_on_evenly_is_looked_at_seldom_and_seen_when_it_ends() {
+        let limits = CloudLimits {
+            look_interval_min: Duration::from_secs(1),
+            look_interval_max: Duration::from_secs(15),
+            visibility_lag_max: Duration::ZERO,
+            late_effect_max: Duration::ZERO,
+            attachments_per_instance_max: None,
+        };
+        let looks = looks(&limits);
+        assert!(looks.len() < 25, "{looks:?}");
+        assert!(looks.last().unwrap() - 100.0 < 1.0, "{looks:?}");
+    }
 
     #[test]
     fn back_off_never_shrinks_and_ends_at_a_minute() {

@@ -7,7 +7,8 @@ use wucluster_core::action::{CloudAction, NodeAddress};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, NodeName};
 use wucluster_core::observation::{
-    AttachmentState, CloudView, Gap, InstanceState, NodeProbe, NodeView, Observation,
+    AttachmentState, CloudView, Gap, InstanceState, NodeProbe, NodeView, Observation, SnapshotSeen,
+    SnapshotState,
 };
 use wucluster_core::plan::WaitOn;
 use wucluster_core::planner::{Ask, probe_request};
@@ -224,7 +225,12 @@ impl Drive<'_, '_> {
                 let pause = if is_stale {
                     pace::FIRST_LOOK
                 } else {
-                    pace::look_again(&limits, self.quiet_looks, self.waits_for_cloud())
+                    let is_awaited = self.waits_for_cloud();
+                    let pause = pace::look_again(&limits, self.quiet_looks, is_awaited);
+                    match self.view.as_ref().and_then(|view| next_whole(view, self.now())) {
+                        Some(left) if is_awaited => pause.min(pace::look_at_end(&limits, left)),
+                        Some(_) | None => pause,
+                    }
                 };
                 self.next_look_at = self.now().after(pause);
             }
@@ -342,8 +348,37 @@ impl Drive<'_, '_> {
     }
 }
 
+/// Says whether two looks show the same. How far snapshots have come is not news: it is known that they come.
 fn same_things(before: &CloudView, after: &CloudView) -> bool {
+    let is_same = |(before, after): (&SnapshotSeen, &SnapshotSeen)| {
+        let SnapshotSeen {
+            id,
+            state,
+            volume,
+            size,
+            tags,
+            started_at,
+            progress_percent: _,
+            message,
+        } = before;
+        (id, state, volume, size) == (&after.id, &after.state, &after.volume, &after.size)
+            && (tags, started_at, message) == (&after.tags, &after.started_at, &after.message)
+    };
     before.instances == after.instances
         && before.volumes == after.volumes
-        && before.snapshots == after.snapshots
+        && before.snapshots.len() == after.snapshots.len()
+        && before.snapshots.iter().zip(&after.snapshots).all(is_same)
+}
+
+/// Returns in how long the next snapshot is whole, if each goes on as it went so far. `None`: none is under way that has
+/// come anywhere.
+fn next_whole(view: &CloudView, now: Timestamp) -> Option<Duration> {
+    let pending = view.snapshots.iter().filter(|seen| seen.state == SnapshotState::Pending);
+    let left = pending.filter_map(|seen| {
+        let percent = seen.progress_percent.filter(|percent| (1..=100).contains(percent))?;
+        let so_far = view.asked_at.since(seen.started_at?);
+        let whole_after = so_far.saturating_mul(100) / u32::from(percent);
+        Some(whole_after.saturating_sub(now.since(seen.started_at?)))
+    });
+    left.min()
 }
