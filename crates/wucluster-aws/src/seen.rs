@@ -108,6 +108,7 @@ pub(crate) fn instance(seen: &Instance, user: Option<String>) -> Option<Instance
         address: filled(seen.private_ip_address()).or(address),
         zone: seen.placement().and_then(|placement| filled(placement.availability_zone())),
         launched_at: seen.launch_time().map(time),
+        instance_type: seen.instance_type().map(|kind| kind.as_str().to_owned()),
         state_reason: reason,
     })
 }

@@ -111,6 +111,9 @@ pub struct SubjectMemory {
     pub not_before: Option<Timestamp>,
     /// The last request's failure; cleared when the subject is seen in another state.
     pub failure: Option<Failure>,
+    /// Of a node: the candidates for which the provider had no capacity, since its machine last ran. Kept by one drive only:
+    /// the next one begins with the first candidate again, and at worst asks once more what was refused before.
+    pub no_capacity: BTreeMap<Candidate, NoCapacity>,
     /// What was confirmed as made, or was there, and is not seen in a listing.
     pub awaited: Vec<Awaited>,
     /// Requests that attach, detach, delete, terminate or start, and whose effect was not seen: they may yet come.
@@ -144,6 +147,43 @@ impl SubjectMemory {
             None => self.awaited.push(awaited),
         }
     }
+}
+
+/// A zone and an instance type in which a node's machine may be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Candidate {
+    /// The zone. `None`: the provider's own.
+    pub zone: Option<String>,
+    /// The type. `None`: the provider's own.
+    pub instance_type: Option<String>,
+}
+
+impl Candidate {
+    /// Returns the candidate for which a machine is asked; `None` for any other request.
+    #[must_use]
+    pub fn of(action: &CloudAction) -> Option<Self> {
+        let CloudAction::RunInstance { machine, zone, .. } = action else { return None };
+        Some(Self { zone: zone.clone(), instance_type: machine.instance_type.clone() })
+    }
+}
+
+impl std::fmt::Display for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = self.instance_type.as_deref().unwrap_or("a machine");
+        match &self.zone {
+            Some(zone) => write!(f, "{kind} in {zone}"),
+            None => f.write_str(kind),
+        }
+    }
+}
+
+/// The provider had no capacity for a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoCapacity {
+    /// How many times.
+    pub times: u32,
+    /// What it said last.
+    pub error: CloudError,
 }
 
 /// A request that attaches, detaches, deletes, terminates or starts, whose effect was not seen.

@@ -165,7 +165,8 @@ fn instance(state: InstanceState) -> InstanceSeen {
         ssh: None,
         address: None,
         zone: None,
-        launched_at: None,
+        instance_type: None,
+            launched_at: None,
         state_reason: None,
     }
 }

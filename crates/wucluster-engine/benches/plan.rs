@@ -80,6 +80,7 @@ fn half_there(definition: &ClusterDefinition) -> CloudView {
             ssh: None,
             address: None,
             zone: None,
+            instance_type: None,
             launched_at: None,
             state_reason: None,
         });

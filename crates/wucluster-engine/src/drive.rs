@@ -5,6 +5,7 @@
 //! about it that was asked before is answered and seen.
 
 mod attachments;
+mod capacity;
 mod contents;
 mod keeping;
 mod lives;
@@ -555,6 +556,9 @@ impl<'a, 'e> Drive<'a, 'e> {
                 });
                 // Whatever failed before, failed in another state.
                 self.done.remove(&row.subject);
+                if self.lacks_capacity(&row.subject) {
+                    continue;
+                }
                 self.failures.remove(&row.subject);
                 if let Some(memory) = self.memory.subjects.get_mut(&row.subject) {
                     memory.failure = None;

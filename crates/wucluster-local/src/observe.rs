@@ -182,6 +182,7 @@ impl LocalCloud {
             ssh: (boot == Boot::SshIsUp).then_some(ssh),
             address: is_up.then(|| record.address.clone()),
             zone: record.zone.clone(),
+            instance_type: None,
             launched_at: Some(record.started_at),
             state_reason: reason,
         })

@@ -94,6 +94,44 @@ fn there_is_no_room_for_a_time() {
 }
 
 #[test]
+fn a_type_cannot_be_had_in_one_zone_for_a_time_and_elsewhere_it_can() {
+    let mut lab = Lab::new(World::new(1));
+    let run = |zone: &str, kind: &str| {
+        let mut action = lab.run_action();
+        if let CloudAction::RunInstance { machine, zone: wanted, token, .. } = &mut action {
+            machine.instance_type = Some(kind.to_owned());
+            *wanted = Some(zone.to_owned());
+            *token = format!("{zone} {kind}");
+        }
+        action
+    };
+    let (refused, other_type) = (run("sim-1a", "large"), run("sim-1a", "small"));
+    let (other_zone, late) = (run("sim-1b", "large"), run("sim-1b", "small"));
+    let full = |zone: &str, kind: &str, is_told_late| Fault::Full {
+        zone: Some(zone.to_owned()),
+        instance_type: Some(kind.to_owned()),
+        is_told_late,
+        span: Some(HOUR),
+    };
+    assert!(lab.world.strike(&full("sim-1a", "large", false)));
+    assert!(lab.world.strike(&full("sim-1b", "small", true)));
+    let error = lab.world.ask(&refused).unwrap_err();
+    assert_eq!(error.code, "InsufficientInstanceCapacity");
+    assert!(error.message.contains("large in sim-1a"), "{error}");
+    assert!(lab.world.ask(&other_type).is_ok());
+    assert!(lab.world.ask(&other_zone).is_ok());
+    assert!(lab.world.ask(&late).is_ok(), "it is accepted, and fails on its way");
+    lab.settle();
+    let view = lab.view();
+    let failed: Vec<_> = view.instances.iter().filter_map(|one| one.lack_of_capacity()).collect();
+    assert_eq!(failed.len(), 1, "{:?}", view.instances);
+    assert_eq!(failed[0].code, "Server.InsufficientInstanceCapacity");
+    assert_eq!(fired(&lab, "K1 full"), 2);
+    lab.world.advance(HOUR);
+    assert!(lab.world.ask(&refused).is_ok());
+}
+
+#[test]
 fn a_volume_vanishes_while_it_is_made_and_its_token_stays_burned() {
     let faults = Faults::none().at_call("CreateVolume", 1, Fault::VolumeVanishes);
     let mut lab = Lab::new(World::new(1).with_faults(faults));

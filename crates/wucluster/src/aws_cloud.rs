@@ -348,6 +348,7 @@ mod tests {
             ssh: Some(endpoint.clone()),
             address: None,
             zone: None,
+            instance_type: None,
             launched_at: None,
             state_reason: None,
         };

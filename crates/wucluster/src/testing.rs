@@ -68,7 +68,8 @@ fn instance(cluster: &ClusterDefinition, node: &str, digit: char) -> InstanceSee
         }),
         address: Some(format!("10.0.3.{digit}")),
         zone: None,
-        launched_at: ago(11_520),
+        instance_type: None,
+            launched_at: ago(11_520),
         state_reason: None,
     }
 }

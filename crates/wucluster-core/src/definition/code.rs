@@ -134,6 +134,12 @@ codes! {
     PriceForm = "E0147",
     /// The currency or the date of prices is not written as one.
     PricesWord = "E0148",
+    /// A list of types or zones is empty, or longer than any that is tried.
+    ChoiceCount = "E0149",
+    /// A type or zone is in its list twice.
+    ChoiceTwice = "E0150",
+    /// A node has a subnet, which lies in one zone, and the cluster may be in several.
+    SubnetZones = "E0151",
     /// A group has no nodes now.
     GroupWithoutNodes = "W0201",
     /// The cluster has no nodes.

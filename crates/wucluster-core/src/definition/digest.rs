@@ -22,6 +22,9 @@ impl ClusterDefinition {
         form.text("provider", &self.provider.to_string());
         form.set("region", self.region.as_deref());
         form.optional("zone", self.zone.as_deref());
+        for zone in &self.other_zones {
+            form.text("other-zone", zone);
+        }
         form.duration("recent", self.recent);
         for node in sorted(&self.nodes) {
             form.node(node);
@@ -72,6 +75,9 @@ impl CanonicalForm {
         self.set("was", node.was.as_ref().map(NodeName::as_str));
         self.optional("image", node.machine.image.as_deref());
         self.optional("type", node.machine.instance_type.as_deref());
+        for kind in &node.other_types {
+            self.text("other-type", kind);
+        }
         self.number("memory", node.machine.memory_mib);
         self.number("cpus", node.machine.cpus);
         self.ec2(&node.machine.ec2);

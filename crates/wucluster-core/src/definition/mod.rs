@@ -40,8 +40,11 @@ pub struct ClusterDefinition {
     pub provider: Provider,
     /// The region that the cluster lives in. `None`: as the user's own settings say; for providers with regions.
     pub region: Option<String>,
-    /// The zone in which nodes and volumes are made; providers without zones ignore it.
+    /// The zone in which nodes and volumes are made, and the first of them if there are several; providers without zones
+    /// ignore it.
     pub zone: Option<String>,
+    /// The zones that are tried after it, in their order, where it has no capacity.
+    pub other_zones: Vec<String>,
     /// Where leases and journals are: `s3://BUCKET/PREFIX`, `file:///PATH` or a path. `None`: in this machine's folder of
     /// the cluster.
     pub store: Option<String>,
@@ -55,6 +58,11 @@ pub struct ClusterDefinition {
 }
 
 impl ClusterDefinition {
+    /// Lists the zones in which nodes may be, in the order in which they are tried.
+    pub fn zones(&self) -> impl Iterator<Item = &str> {
+        self.zone.iter().chain(&self.other_zones).map(String::as_str)
+    }
+
     /// Returns the mount of that name, if the definition has it.
     #[must_use]
     pub fn mount(&self, key: &MountKey) -> Option<&MountDefinition> {
@@ -128,14 +136,23 @@ pub struct NodeDefinition {
     pub group: String,
     /// The name that it had before, if the definition says so.
     pub was: Option<NodeName>,
-    /// What machine it runs on.
+    /// What machine it runs on; its type is the first of them if there are several.
     pub machine: MachineDefinition,
+    /// The instance types that are tried after it, in their order, where it has no capacity.
+    pub other_types: Vec<String>,
     /// Its mounts in the order of the file.
     pub mounts: IndexMap<MountName, MountDefinition>,
     /// What is asked of the node on the way.
     pub hooks: NodeHooks,
     /// The line of the file where its group begins. Unit: lines, the first is 1.
     pub line: usize,
+}
+
+impl NodeDefinition {
+    /// Lists the instance types that its machine may have, in the order in which they are tried.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        self.machine.instance_type.iter().chain(&self.other_types).map(String::as_str)
+    }
 }
 
 /// The machine that a node runs on. What a provider does not know it ignores.

@@ -30,11 +30,11 @@ cpus = 1";
 
 const AWS_CLUSTER: &str = "\
 provider = \"aws\"          # EC2 and EBS
-zone = \"us-east-1a\"       # FILL IN: where nodes and volumes live";
+zone = \"us-east-1a\"       # FILL IN: where nodes and volumes live; or a list, tried in its order";
 
 const AWS_MACHINE: &str = "\
 image = \"136693071363/debian-12-amd64-*\"   # the newest of Debian's; or `ami-…`
-type = \"m7i.large\"
+type = \"m7i.large\"        # or a list: [\"m7i.large\", \"m6i.large\"]
 key = \"my-key\"            # FILL IN: a key pair of the region, whose private key your ssh has
 security-groups = [\"sg-0123456789abcdef0\"]   # FILL IN: one that lets ssh in from where you are";
 

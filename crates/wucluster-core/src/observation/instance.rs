@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::InstanceId;
+use crate::ports::{CloudError, ErrorClass};
 use crate::tags::Tags;
 use crate::time::Timestamp;
 
@@ -55,10 +56,29 @@ pub struct InstanceSeen {
     pub address: Option<String>,
     /// Its zone.
     pub zone: Option<String>,
+    /// Its type, if the provider told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
     /// When it was launched, by the provider's clock.
     pub launched_at: Option<Timestamp>,
     /// The provider's reason for its state, if it gave one.
     pub state_reason: Option<String>,
+}
+
+impl InstanceSeen {
+    /// Returns what the provider says of a launch that it accepted, and that then failed for want of capacity.
+    ///
+    /// Source: EC2 `StateReason`, code `Server.InsufficientInstanceCapacity`.
+    #[must_use]
+    pub fn lack_of_capacity(&self) -> Option<CloudError> {
+        let reason = self.state_reason.as_deref().filter(|_| self.state.is_dead())?;
+        let (code, message) = reason.split_once(':').unwrap_or((reason, ""));
+        (code == "Server.InsufficientInstanceCapacity").then(|| CloudError {
+            class: ErrorClass::Capacity,
+            code: code.to_owned(),
+            message: message.trim_start().to_owned(),
+        })
+    }
 }
 
 /// How an instance is reached by ssh, with the key by which it is known.

@@ -96,9 +96,12 @@ pub fn differences(
         let what = format!("it stays {kind}, defined is {wanted}: no data is formatted");
         told.push(Difference { what, by_hand: Some(COPY) });
     }
-    if let (Some(zone), Some(wanted)) = (&volume.zone, &definition.zone)
-        && zone != wanted
+    let wanted: Vec<&str> = definition.zones().collect();
+    if let Some(zone) = &volume.zone
+        && !wanted.is_empty()
+        && !wanted.contains(&zone.as_str())
     {
+        let wanted = wanted.join(" or ");
         let what = format!("it stays in {zone}, defined is {wanted}: no volume moves");
         told.push(Difference { what, by_hand: Some("put it away with its node, and launch") });
     }

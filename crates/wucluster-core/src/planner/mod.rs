@@ -4,6 +4,7 @@
 //! proposes the request that serves the demand best; where an interlock says that another must come
 //! first, it proposes that one instead. Every subject advances by itself; there are no phases.
 
+mod candidates;
 mod growth;
 mod identity;
 mod mounts;

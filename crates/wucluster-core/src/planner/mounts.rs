@@ -1,6 +1,6 @@
 //! What a mount does next.
 
-use super::{Step, growth, identity, pace};
+use super::{Step, candidates, growth, identity, pace};
 use crate::action::{Action, CloudAction, ShellAction};
 use crate::definition::MountDefinition;
 use crate::demand::Demand;
@@ -121,9 +121,9 @@ type Way = fn(&Context<'_>, &MountObservation, &VolumeSeen) -> Result<Step, Refu
 /// ([`growth::differences`]).
 fn is_defined_otherwise(ctx: &Context<'_>, mount: &MountObservation, volume: &VolumeSeen) -> bool {
     let Some(defined) = ctx.definition.mount(&mount.key) else { return false };
-    let zone = ctx.definition.zone.as_ref();
+    let mut zones = ctx.definition.zones().peekable();
     defined.size != volume.size
-        || zone.is_some_and(|zone| volume.zone.as_ref() != Some(zone))
+        || (zones.peek().is_some() && !zones.any(|zone| volume.zone.as_deref() == Some(zone)))
         || volume.tags.filesystem(&volume.id).is_some_and(|(kind, _)| kind != defined.fs.as_str())
 }
 
@@ -313,6 +313,7 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
             return Err(Refusal::wait(subject, WaitOn::Cloud, what));
         }
     }
+    let zone = candidates::zone_of_volume(ctx, &mount.key)?;
     let mut tags =
         Tags::for_mount(&ctx.definition.name, &mount.key).kept_in(ctx.memory.store.as_ref());
     tags.set(KEY_EPOCH, Epoch { number: next_epoch(ctx, mount), is_sealed: false }.to_string());
@@ -342,9 +343,8 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
     let epoch = tags.get(KEY_EPOCH).unwrap_or_default().to_owned();
     // Not the snapshot's id: of two that hold the same, a later listing may show another first, and a
     // request whose answer was lost must come again under the same token.
-    let zone = ctx.definition.zone.as_deref().unwrap_or("");
     let size_word = size.to_string();
-    let mut parts = vec!["volume", &epoch, &size_word, zone];
+    let mut parts = vec!["volume", &epoch, &size_word, zone.as_deref().unwrap_or("")];
     // What it begins from is another thing altogether.
     parts.extend(back_to.as_deref());
     let token = identity::token(ctx, &subject, &parts);
@@ -352,7 +352,7 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
         mount: mount.key.clone(),
         size,
         from,
-        zone: ctx.definition.zone.clone(),
+        zone,
         ebs: defined.ebs.clone(),
         tags,
         token,

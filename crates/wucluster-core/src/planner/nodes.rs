@@ -1,7 +1,8 @@
 //! What a node does next.
 
-use super::{Step, identity, pace};
+use super::{Step, candidates, identity, pace};
 use crate::action::{Action, CloudAction};
+use crate::definition::MachineDefinition;
 use crate::demand::Demand;
 use crate::ids::{InstanceId, Subject};
 use crate::interlock::{Context, Hold, Interlock, Refusal, halt, order, ownership};
@@ -87,7 +88,7 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
         return Refusal::wait(subject.clone(), WaitOn::Cloud, what).into();
     }
     let Some(defined) = ctx.definition.nodes.get(&node.name) else { return Step::Done };
-    match identity::unsure(ctx, subject) {
+    match candidates::unsure(ctx, subject) {
         Err(refusal) => return refusal.into(),
         Ok(Some(unsure)) => {
             let action = Action::Cloud(unsure.action.clone());
@@ -98,12 +99,17 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
     // Nothing that a later listing may show otherwise: a request whose answer was lost must come again
     // under the same token. The provider itself tells when that one is used up.
     let generation = super::mounts::next_generation(ctx).to_string();
+    let candidate = candidates::next(ctx, defined);
+    let mut parts = vec!["instance", &generation];
+    parts.extend(candidates::token_parts(ctx, defined, &candidate));
+    let token = identity::token(ctx, subject, &parts);
+    let instance_type = candidate.instance_type;
     let action = CloudAction::RunInstance {
         node: node.name.clone(),
-        machine: defined.machine.clone(),
-        zone: ctx.definition.zone.clone(),
+        machine: MachineDefinition { instance_type, ..defined.machine.clone() },
+        zone: candidate.zone,
         tags: Tags::for_node(&ctx.definition.name, &node.name).kept_in(ctx.memory.store.as_ref()),
-        token: identity::token(ctx, subject, &["instance", &generation]),
+        token,
     };
     let action = identity::as_before(ctx, subject, action);
     pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from)

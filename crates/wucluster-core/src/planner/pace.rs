@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Step;
+use super::{Step, candidates};
 use crate::action::{Action, CloudAction};
-use crate::ids::Subject;
+use crate::ids::{NodeName, Subject};
 use crate::interlock::{Cleared, Context, Hold, Interlock, Refusal, clear};
 use crate::memory::{Failure, FailureError};
 use crate::observation::Holder;
@@ -50,10 +50,18 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
             | ShellError::NoAnswer(_) => false,
         },
     };
+    // Of several candidates each counts by itself, and one that is next in its round waits for nothing.
+    let is_capacity = matches!(&failure.error, FailureError::Cloud(error) if error.class == ErrorClass::Capacity);
+    let standing = match cleared.action() {
+        Action::Cloud(action) if is_capacity => candidates::standing(memory, action),
+        Action::Cloud(_) | Action::Shell(_) => None,
+    };
+    let times = standing.as_ref().map_or(failure.times, |standing| standing.times);
+    let is_next = standing.is_some_and(|standing| standing.is_next);
     let not_yet =
-        memory.not_before.filter(|time| *time > ctx.now && ctx.policy.guards(Guard::BackOff));
+        memory.not_before.filter(|time| *time > ctx.now && !is_next && ctx.policy.guards(Guard::BackOff));
     let is_told = is_final
-        || (failure.times >= ctx.policy.tries_before_hold && !waits_in_a_crowd(ctx, failure));
+        || (times >= ctx.policy.tries_before_hold && !waits_in_a_crowd(ctx, failure));
     let held = is_told.then(|| hold(ctx, subject.clone(), cleared.action(), failure));
     match held {
         None if not_yet.is_none() => return Step::Do(cleared),
@@ -128,6 +136,11 @@ fn hold(ctx: &Context<'_>, subject: Subject, action: &Action, failure: &Failure)
                     .why(format!("{} failed {times}: {error}", failure.action))
                     .so("it stays as it is; everything else went on")
                     .fix(fix);
+            if error.class == ErrorClass::Capacity
+                && let Action::Cloud(CloudAction::RunInstance { node, .. }) = action
+            {
+                hold = of_candidates(ctx, hold, node);
+            }
             if matches!(action, Action::Cloud(CloudAction::GrowVolume { .. })) {
                 "it goes on with the size that it has; everything else went on"
                     .clone_into(&mut hold.so);
@@ -181,6 +194,28 @@ fn hold(ctx: &Context<'_>, subject: Subject, action: &Action, failure: &Failure)
             }
         },
     }
+}
+
+/// Tells of all that was tried for a node's machine, and what keeps it from more.
+fn of_candidates(ctx: &Context<'_>, hold: Hold, node: &NodeName) -> Hold {
+    let told = candidates::told(ctx, node);
+    if told.is_empty() {
+        return hold;
+    }
+    let mut hold = Hold { why: told, ..hold };
+    hold.what = "there is no capacity for its machine".to_owned();
+    if let Some(zone) = candidates::settled_zone(ctx, node) {
+        hold = hold.why(format!("no other zone than {zone} is tried: its volumes are there"));
+        hold.fix = vec![
+            "repeat later, or name more types in the definition".to_owned(),
+            format!(
+                "or put it away, and launch:    wucluster put-away --only {node}    (a snapshot is in no zone)"
+            ),
+        ];
+    } else {
+        hold.fix = vec!["repeat later, or name more types or zones in the definition".to_owned()];
+    }
+    hold
 }
 
 fn look_closer(subject: &Subject) -> String {

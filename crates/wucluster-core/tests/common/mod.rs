@@ -116,6 +116,7 @@ impl World {
             }),
             address: None,
             zone: None,
+            instance_type: None,
             launched_at: None,
             state_reason: None,
         });

@@ -114,6 +114,7 @@ impl Drive<'_, '_> {
             self.followed = Some(observation.cloud_asked_at);
             let seen = seen(observation);
             self.doubt(&seen);
+            self.note_capacity(observation);
             self.note_seen(&seen);
             self.miss(&seen, observation.cloud_asked_at);
             self.await_on(observation.cloud_asked_at);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::ids::{NodeName, Subject};
 use wucluster_core::interlock::{Cleared, Request, needs_second_look};
-use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, Made, Unsure};
+use wucluster_core::memory::{Awaited, AwaitedId, Candidate, Failure, FailureError, Made, Unsure};
 use wucluster_core::observation::{FilesystemState, InstanceState, Observed};
 use wucluster_core::policy::Guard;
 use wucluster_core::ports::{CloudError, ErrorClass, Receipt, ShellError, ShellReceipt};
@@ -335,7 +335,10 @@ impl Drive<'_, '_> {
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);
                 }
-                self.failed(subject, name, FailureError::Cloud(error));
+                match Candidate::of(action).filter(|_| error.class == ErrorClass::Capacity) {
+                    Some(candidate) => self.had_no_capacity(subject, name, candidate, error),
+                    None => self.failed(subject, name, FailureError::Cloud(error)),
+                }
             }
         }
     }
@@ -376,11 +379,22 @@ impl Drive<'_, '_> {
     }
 
     pub(super) fn failed(&mut self, subject: Subject, name: &str, error: FailureError) {
+        self.failed_as(subject, name, name.to_owned(), error);
+    }
+
+    /// Takes a failure that is counted apart from others of the same name.
+    pub(super) fn failed_as(
+        &mut self,
+        subject: Subject,
+        name: &str,
+        counted_as: String,
+        error: FailureError,
+    ) {
         let now = self.now();
         let memory = self.memory.subjects.entry(subject.clone()).or_default();
         // Of each kind of request by itself: where two kinds fail in turn, neither makes the other begin anew.
         let of_subject = self.failures.entry(subject.clone()).or_default();
-        let (times, first_at) = of_subject.entry(name.to_owned()).or_insert((0, now));
+        let (times, first_at) = of_subject.entry(counted_as).or_insert((0, now));
         *times += 1;
         let (times, first_at) = (*times, *first_at);
         let text = match &error {

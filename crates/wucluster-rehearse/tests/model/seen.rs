@@ -35,7 +35,8 @@ impl Planner {
                 }),
                 address: None,
                 zone: None,
-                launched_at: None,
+                instance_type: None,
+            launched_at: None,
                 state_reason: None,
             };
             if let Some(state) = instance_state(node.run) {

@@ -12,7 +12,8 @@ impl Admission for SimCloud {
     async fn refusals(&self, definition: &ClusterDefinition, view: &CloudView) -> Vec<String> {
         let limits = self.sim().peek(|world| world.limits().clone());
         let mut refusals = Vec::new();
-        if let Some(zone) = definition.zone.as_ref().filter(|zone| !limits.zones.contains(zone)) {
+        let is_unknown = |zone: &&str| limits.zones.iter().all(|known| known != zone);
+        for zone in definition.zones().filter(is_unknown) {
             refusals
                 .push(format!("there is no zone {zone}; there are {}", limits.zones.join(", ")));
         }

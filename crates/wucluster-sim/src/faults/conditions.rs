@@ -96,6 +96,17 @@ impl Conditions {
             .map(|(name, ())| name)
     }
 
+    /// Says whether machines of a type cannot be had in a zone, and whether that is told late.
+    pub(crate) fn is_full(&self, of: (&str, Option<&str>), now: Timestamp) -> Felt<bool> {
+        newest!(
+            self, now,
+            Fault::Full { zone, instance_type, is_told_late, .. }
+                if zone.as_ref().is_none_or(|zone| zone == of.0)
+                    && instance_type.as_ref().is_none_or(|kind| Some(kind.as_str()) == of.1)
+            => *is_told_late
+        )
+    }
+
     /// Returns the zones that are out of order.
     pub(crate) fn outages(&self, now: Timestamp) -> impl Iterator<Item = &str> {
         self.in_force(now).filter_map(|fault| match fault {

@@ -239,6 +239,17 @@ pub enum Fault {
         /// How long.
         span: Option<Duration>,
     },
+    /// K1: machines cannot be had in a zone, of a type, or of a type in a zone, for a time.
+    Full {
+        /// In which zone. `None`: in all of them.
+        zone: Option<String>,
+        /// Of which type. `None`: of any.
+        instance_type: Option<String>,
+        /// Whether a launch is accepted, and told later by an instance that is terminated instead of running.
+        is_told_late: bool,
+        /// How long.
+        span: Option<Duration>,
+    },
     /// K2: an instance is stopped in good order, as when its host is retired.
     MachineRetires {
         /// Which node.

@@ -84,7 +84,7 @@ impl Fault {
             Self::TornPages { .. } => FaultKind::TornPages,
             Self::ZoneOutage { .. } => FaultKind::ZoneOutage,
             Self::TornBatch => FaultKind::TornBatch,
-            Self::NoRoom { .. } => FaultKind::NoCapacity,
+            Self::NoRoom { .. } | Self::Full { .. } => FaultKind::NoCapacity,
             Self::MachineRetires { .. } | Self::SpotInterrupts { .. } => FaultKind::UnaskedMachine,
             Self::OddGreeting { .. } => FaultKind::ShellRefused,
             Self::ShellLate { .. } => FaultKind::ShellHangs,
@@ -157,6 +157,7 @@ impl Fault {
             Self::ZoneOutage { .. } => "P2 zone outage",
             Self::TornBatch => "P3 torn batch",
             Self::NoRoom { .. } => "K1 no room",
+            Self::Full { .. } => "K1 full",
             Self::MachineRetires { .. } => "K2 machine retires",
             Self::SpotInterrupts { .. } => "K2 spot interrupts",
             Self::OddGreeting { .. } => "N1 odd greeting",
@@ -250,6 +251,7 @@ impl Fault {
             | Self::DeviceWrongSize { .. }
             | Self::ZoneOutage { .. }
             | Self::NoRoom { .. }
+            | Self::Full { .. }
             | Self::MachineRetires { .. }
             | Self::SpotInterrupts { .. }
             | Self::OddGreeting { .. }

@@ -159,6 +159,7 @@ impl World {
             Fault::TightRate { span, .. }
             | Fault::DeniedFor { span, .. }
             | Fault::NoRoom { span, .. }
+            | Fault::Full { span, .. }
             | Fault::ShortTokens { span, .. } => (fault.clone(), *span),
             other => (other.clone(), None),
         };

@@ -32,6 +32,8 @@ pub(super) struct Instance {
     pub(super) owner: Option<Owner>,
     pub(super) maker: Maker,
     pub(super) zone: String,
+    #[serde(default)]
+    pub(super) instance_type: Option<String>,
     pub(super) launched_at: Timestamp,
     pub(super) reason: Option<String>,
     /// Whether a human protects it from termination.
@@ -110,6 +112,7 @@ impl Instance {
             ssh,
             address,
             zone: Some(self.zone.clone()),
+            instance_type: self.instance_type.clone(),
             launched_at: Some(self.launched_at),
             state_reason: self.reason.clone(),
         })
@@ -169,6 +172,8 @@ impl World {
                 format!("there is no capacity for this instance type in {zone} now"),
             ));
         }
+        let kind = machine.instance_type.as_deref();
+        let fails_late = self.check_full(&zone, kind)?;
         self.judge_new_instance(by, tags);
         let hidden_for = self.hidden_for(token, upset);
         let new = NewInstance {
@@ -179,27 +184,44 @@ impl World {
             hidden_for,
         };
         let id = self.add_instance(new);
+        if let Some(instance) = self.instance_mut(&id) {
+            instance.instance_type.clone_from(&machine.instance_type);
+        }
         self.burn(by.action, &zone, token, id.as_str());
         let turn = self.instances[&id].turn;
         if let Some((fault, ())) = upset.launch_fails() {
             self.fired(fault);
-            if let Some(instance) = self.instance_mut(&id) {
-                let reason = "Server.InternalError: the instance could not be started";
-                instance.reason = Some(reason.to_owned());
-            }
-            let after = self.draw(id.as_str(), self.durations.launch);
-            self.schedule(
-                after,
-                Event::InstanceReaches { id: id.clone(), state: InstanceState::Terminated, turn },
-            );
+            let reason = "Server.InternalError: the instance could not be started";
+            self.launch(&id, Some(reason.to_owned()), turn);
         } else {
-            let after = self.draw(id.as_str(), self.durations.launch);
-            self.schedule(
-                after,
-                Event::InstanceReaches { id: id.clone(), state: InstanceState::Running, turn },
-            );
+            self.launch(&id, fails_late, turn);
         }
         Ok(Receipt::Instance(id))
+    }
+
+    /// Lets a launch go on: to a running instance, or, for some reason, to a terminated one.
+    fn launch(&mut self, id: &InstanceId, fails: Option<String>, turn: u64) {
+        let state =
+            if fails.is_some() { InstanceState::Terminated } else { InstanceState::Running };
+        if let Some(instance) = self.instance_mut(id).filter(|_| fails.is_some()) {
+            instance.reason = fails;
+        }
+        let after = self.draw(id.as_str(), self.durations.launch);
+        self.schedule(after, Event::InstanceReaches { id: id.clone(), state, turn });
+    }
+
+    /// Refuses a machine where its type cannot be had in its zone; returns the reason for which it will fail, if it is told
+    /// late.
+    fn check_full(&mut self, zone: &str, kind: Option<&str>) -> Result<Option<String>, CloudError> {
+        let full = self.faults.conditions.is_full((zone, kind), self.now);
+        let Some((fault, is_told_late)) = full else { return Ok(None) };
+        self.fired(fault);
+        let kind = kind.unwrap_or("the default type");
+        let why = format!("there is no capacity for {kind} in {zone} now");
+        if is_told_late {
+            return Ok(Some(format!("Server.InsufficientInstanceCapacity: {why}")));
+        }
+        Err(refuse("InsufficientInstanceCapacity", why))
     }
 
     /// Lets a token have been used before, for an instance that is listed as terminated.
@@ -244,6 +266,7 @@ impl World {
             tags,
             maker,
             zone,
+            instance_type: None,
             launched_at: self.now,
             reason: None,
             is_protected: false,
@@ -265,11 +288,16 @@ impl World {
         by: &By<'_>,
         id: &InstanceId,
     ) -> Result<Receipt, CloudError> {
-        let state = self.known_instance(id)?.state.clone();
+        let instance = self.known_instance(id)?;
+        let (state, zone) = (instance.state.clone(), instance.zone.clone());
+        let kind = instance.instance_type.clone();
         match state {
             InstanceState::Running | InstanceState::Pending => Ok(Receipt::AlreadyDone),
             InstanceState::Stopped => {
                 self.check_room(Room::Instances)?;
+                if let Some(why) = self.check_full(&zone, kind.as_deref())? {
+                    return Err(refuse("InsufficientInstanceCapacity", why));
+                }
                 self.judge_ownership(by, id.as_str());
                 self.power_on(id);
                 Ok(Receipt::Accepted)

@@ -11,7 +11,7 @@ use super::mount::{self, MountSettings};
 use super::prices;
 use super::section::{Section, Sink};
 use super::source::Source;
-use super::value;
+use super::value::{self, Choice};
 use crate::definition::Provider;
 use crate::definition::code::Code;
 use crate::definition::diagnostic::Diagnostic;
@@ -30,8 +30,10 @@ pub(super) struct ClusterDraft {
     pub(super) provider: Option<Provider>,
     /// Its region.
     pub(super) region: Option<String>,
-    /// Its zone.
-    pub(super) zone: Option<String>,
+    /// Its zones.
+    pub(super) zones: Option<Choice>,
+    /// Where they stand.
+    pub(super) zones_span: Option<Range<usize>>,
     /// Where leases and journals are.
     pub(super) store: Option<String>,
     /// What things cost.
@@ -142,7 +144,9 @@ fn read_cluster(
         None => Some(Provider::Local),
     };
     draft.region = section.field("region").and_then(|field| value::word(&field, sink));
-    draft.zone = section.field("zone").and_then(|field| value::word(&field, sink));
+    let zones = section.field("zone");
+    draft.zones_span = zones.as_ref().map(|field| field.span.clone());
+    draft.zones = zones.and_then(|field| value::choice(&field, sink));
     draft.recent =
         section.field("recent").and_then(|field| value::duration(&field, 1, RECENT_MAX, sink));
 }

@@ -28,7 +28,7 @@ const TAGS_MAX: usize = 40;
 #[derive(Debug, Default)]
 pub(super) struct MachineSettings {
     user: Option<String>,
-    subnet: Option<String>,
+    pub(super) subnet: Option<String>,
     security_groups: Option<Vec<String>>,
     key: Option<String>,
     profile: Option<String>,

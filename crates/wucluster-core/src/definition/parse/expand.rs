@@ -24,12 +24,14 @@ const EXPANDED_SIZE_MAX: u64 = 256 << 20;
 /// `None` also when something was missing from a draft; that has been reported by then.
 pub(super) fn expand(draft: &ClusterDraft, sink: &mut Sink) -> Option<ClusterDefinition> {
     warn_of_no_nodes(draft, sink);
+    check_subnets(draft, sink);
     let nodes = if fits(draft, sink) { nodes(draft, sink) } else { None };
     Some(ClusterDefinition {
         name: draft.name.clone()?,
         provider: draft.provider?,
         region: draft.region.clone(),
-        zone: draft.zone.clone(),
+        zone: draft.zones.as_ref().map(|zones| zones.first.clone()),
+        other_zones: draft.zones.as_ref().map(|zones| zones.others.clone()).unwrap_or_default(),
         store: draft.store.clone(),
         prices: draft.prices.clone(),
         recent: draft.recent,
@@ -53,6 +55,22 @@ fn warn_of_no_nodes(draft: &ClusterDraft, sink: &mut Sink) {
         }
         sink.push(diagnostic);
     }
+}
+
+/// Reports a subnet where the cluster may be in several zones: EC2 would refuse the machine in all of them but one.
+fn check_subnets(draft: &ClusterDraft, sink: &mut Sink) {
+    let Some(zones) = draft.zones.as_ref().filter(|zones| !zones.others.is_empty()) else { return };
+    let Some(group) = draft.groups.iter().find(|group| group.has_subnet(&draft.defaults)) else {
+        return;
+    };
+    let message = format!("a subnet lies in one zone, and `zone` names {}", zones.others.len() + 1);
+    let mut diagnostic = Diagnostic::new(Code::SubnetZones, message)
+        .at(group.key.clone(), "this group has a `subnet`")
+        .help("leave `subnet` out for each zone's own, or name the subnet's zone alone");
+    if let Some(span) = &draft.zones_span {
+        diagnostic = diagnostic.at(span.clone(), "several zones");
+    }
+    sink.push(diagnostic);
 }
 
 /// Reports when the groups together are too large to be expanded.
@@ -88,7 +106,8 @@ fn expanded_size(group: &GroupDraft, draft: &ClusterDraft) -> u64 {
     let hook = |hooks: &[Hook]| hooks.iter().map(|hook| hook.run.len() + 64).sum::<usize>();
     let NodeHooks { ready, before_unmount, before_halt } = group.hooks(&draft.defaults);
     let hooks = hook(&ready) + hook(&before_unmount) + hook(&before_halt);
-    (NODE + group.mounts.len() * MOUNT + hooks) as u64
+    let types = group.other_types(&draft.defaults).iter().map(|kind| kind.len() + 64).sum::<usize>();
+    (NODE + group.mounts.len() * MOUNT + hooks + types) as u64
 }
 
 fn nodes(draft: &ClusterDraft, sink: &mut Sink) -> Option<IndexMap<NodeName, NodeDefinition>> {
@@ -113,6 +132,7 @@ fn nodes(draft: &ClusterDraft, sink: &mut Sink) -> Option<IndexMap<NodeName, Nod
             NodeDefinition {
                 group: group.name.clone(),
                 machine: group.machine(&draft.defaults),
+                other_types: group.other_types(&draft.defaults),
                 mounts: mounts(number, before),
                 hooks: group.hooks(&draft.defaults),
                 line: group.line,

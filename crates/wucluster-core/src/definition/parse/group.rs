@@ -8,7 +8,7 @@ use super::key::{self, Kind};
 use super::mount::{self, MountDraft, MountSettings};
 use super::section::{Field, Section, Sink};
 use super::source::Source;
-use super::value;
+use super::value::{self, Choice};
 use crate::definition::code::Code;
 use crate::definition::diagnostic::shown;
 use crate::definition::{Hook, MachineDefinition, NodeHooks};
@@ -21,7 +21,7 @@ pub(super) const NODES_MAX: u32 = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct GroupSettings {
     image: Option<String>,
-    instance_type: Option<String>,
+    types: Option<Choice>,
     memory_mib: Option<u32>,
     cpus: Option<u32>,
     ec2: MachineSettings,
@@ -35,7 +35,7 @@ impl GroupSettings {
     pub(super) fn read(section: &Section<'_, '_>, sink: &mut Sink) -> Self {
         Self {
             image: section.field("image").and_then(|field| value::image(&field, sink)),
-            instance_type: section.field("type").and_then(|field| value::word(&field, sink)),
+            types: section.field("type").and_then(|field| value::choice(&field, sink)),
             memory_mib: section.field("memory").and_then(|field| value::memory(&field, sink)),
             cpus: section.field("cpus").and_then(|field| value::cpus(&field, sink)),
             ec2: MachineSettings::read(section, sink),
@@ -72,11 +72,25 @@ impl GroupDraft {
         let own = &self.settings;
         MachineDefinition {
             image: own.image.as_ref().or(defaults.image.as_ref()).cloned(),
-            instance_type: own.instance_type.as_ref().or(defaults.instance_type.as_ref()).cloned(),
+            instance_type: self.types(defaults).map(|types| types.first.clone()),
             memory_mib: own.memory_mib.or(defaults.memory_mib),
             cpus: own.cpus.or(defaults.cpus),
             ec2: own.ec2.or(&defaults.ec2),
         }
+    }
+
+    /// Says whether its nodes are in a subnet that the definition names.
+    pub(super) fn has_subnet(&self, defaults: &GroupSettings) -> bool {
+        self.settings.ec2.subnet.is_some() || defaults.ec2.subnet.is_some()
+    }
+
+    /// Returns the types that are tried after the machine's own; a list of its own takes the place of the default one.
+    pub(super) fn other_types(&self, defaults: &GroupSettings) -> Vec<String> {
+        self.types(defaults).map(|types| types.others.clone()).unwrap_or_default()
+    }
+
+    fn types<'a>(&'a self, defaults: &'a GroupSettings) -> Option<&'a Choice> {
+        self.settings.types.as_ref().or(defaults.types.as_ref())
     }
 
     /// Returns the hooks of its nodes; a list of its own takes the place of the default one.

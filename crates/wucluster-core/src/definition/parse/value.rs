@@ -1,5 +1,6 @@
 //! Single values: sizes, times, words, owners, modes, ids.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -19,6 +20,9 @@ const CPUS_MAX: i64 = 1024;
 
 /// Longest image name, instance type, zone or snapshot id. Unit: bytes.
 const WORD_LENGTH_MAX: usize = 255;
+/// Most types or zones of a list. Source: no region has more than six zones, and who tries all types in all of them waits for
+/// long before he is told.
+const CHOICES_MAX: usize = 16;
 
 /// Reads a volume's size.
 pub(super) fn size(field: &Field<'_, '_>, sink: &mut Sink) -> Option<Size> {
@@ -158,6 +162,55 @@ pub(super) fn store(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
 /// Reads an instance type or a zone: a word that goes to the provider as it is.
 pub(super) fn word(field: &Field<'_, '_>, sink: &mut Sink) -> Option<String> {
     word_with(field, |_| "", WORD_HELP, sink)
+}
+
+/// Reads what is tried in its order until one of it can be had: one type or zone, or a list of them. Returns the first, and
+/// the others.
+pub(super) fn choice(field: &Field<'_, '_>, sink: &mut Sink) -> Option<Choice> {
+    let Some(items) = field.items() else {
+        return word(field, sink).map(|first| Choice { first, others: Vec::new() });
+    };
+    let name = field.shown();
+    if items.is_empty() || items.len() > CHOICES_MAX {
+        let label =
+            if items.is_empty() { "none is named" } else { "so many are never tried" }.to_owned();
+        let message = format!("`{name}` of {} names 1 to {CHOICES_MAX}", field.of);
+        let help = "leave the key out for the provider's default";
+        let diagnostic = field.error(Code::ChoiceCount, message, label);
+        sink.push(if items.is_empty() { diagnostic.help(help) } else { diagnostic });
+        return None;
+    }
+    let mut first_use: BTreeMap<String, std::ops::Range<usize>> = BTreeMap::new();
+    let mut words = Vec::new();
+    let mut is_whole = true;
+    for item in &items {
+        let Some(word) = word(item, sink) else {
+            is_whole = false;
+            continue;
+        };
+        if let Some(first) = first_use.get(&word) {
+            let message = format!("`{}` is in `{name}` of {} twice", shown(&word), field.of);
+            let diagnostic = item.error(Code::ChoiceTwice, message, "again here");
+            let help = "they are tried in the order of the list: once is enough";
+            sink.push(diagnostic.at(first.clone(), "first here").help(help));
+            is_whole = false;
+        } else {
+            first_use.insert(word.clone(), item.span.clone());
+            words.push(word);
+        }
+    }
+    let mut words = words.into_iter();
+    let first = words.next().filter(|_| is_whole)?;
+    Some(Choice { first, others: words.collect() })
+}
+
+/// What is tried in its order until one of it can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// What is tried first.
+    pub(super) first: String,
+    /// What is tried after that.
+    pub(super) others: Vec<String>,
 }
 
 /// Reads an image: a word, or a pattern of the names that its owner gives.
