@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
-use wucluster_core::definition::ClusterDefinition;
+use wucluster_core::definition::{ClusterDefinition, MachineDefinition, NodeDefinition};
 use wucluster_core::ids::{InstanceId, SnapshotId, VolumeId};
 use wucluster_core::observation::{InstanceState, SnapshotState, VolumeState};
 use wucluster_core::ports::{CloudError, ErrorClass};
@@ -128,10 +128,19 @@ impl AwsCloud {
         let zone = definition.zone.as_deref();
         let mut findings = Vec::new();
         let mut groups = BTreeSet::new();
-        for node in definition.nodes.values().filter(|node| groups.insert(node.group.as_str())) {
+        let nodes = definition.nodes.values().filter(|node| groups.insert(node.group.as_str()));
+        let tried = nodes.flat_map(|node| choices(definition, node));
+        for (node, kind, zone) in tried {
             let tags = Tags::for_node(&definition.name, &node.name);
-            let wish = instances::Wish { machine: &node.machine, zone, tags: &tags, token: "" };
-            let about = format!("ec2:RunInstances for {}", node.group);
+            let instance_type = kind.map(str::to_owned);
+            let machine = MachineDefinition { instance_type, ..node.machine.clone() };
+            let wish = instances::Wish { machine: &machine, zone, tags: &tags, token: "" };
+            let about = match (kind, zone) {
+                (Some(kind), Some(zone)) if has_choice(definition, node) => {
+                    format!("ec2:RunInstances for {}, {kind} in {zone}", node.group)
+                }
+                _ => format!("ec2:RunInstances for {}", node.group),
+            };
             let tried = match self.run_request(clients, wish).await {
                 Ok(request) => {
                     let answer = request.set_client_token(None).dry_run(true).send().await;
@@ -263,6 +272,24 @@ enum Tried {
     Refused(CloudError),
     /// It was carried out, which must not be.
     Done,
+}
+
+/// Says whether a node's machine may be of several types, or in several zones.
+fn has_choice(definition: &ClusterDefinition, node: &NodeDefinition) -> bool {
+    !(definition.other_zones.is_empty() && node.other_types.is_empty())
+}
+
+/// Lists the types and zones with which a node's machine is tried: each type in the first zone, and the first type in each
+/// other zone. Rights may depend on either; that they depend on the pair would be odd.
+fn choices<'a>(
+    definition: &'a ClusterDefinition,
+    node: &'a NodeDefinition,
+) -> Vec<(&'a NodeDefinition, Option<&'a str>, Option<&'a str>)> {
+    let (kind, zone) = (node.types().next(), definition.zones().next());
+    let mut choices = vec![(node, kind, zone)];
+    choices.extend(node.types().skip(1).map(|kind| (node, Some(kind), zone)));
+    choices.extend(definition.zones().skip(1).map(|zone| (node, kind, Some(zone))));
+    choices
 }
 
 fn forbidden(about: String, why: &CloudError) -> Finding {

@@ -136,7 +136,7 @@ impl AwsCloud {
     async fn facts(&self, clients: &Clients, definition: &ClusterDefinition) -> Facts {
         let ec2 = &clients.looks;
         let machine = |what: fn(&NodeDefinition) -> Option<&str>| named(definition, what);
-        let types = machine(|node| node.machine.instance_type.as_deref());
+        let types = types_named(definition);
         let subnets = machine(|node| node.machine.ec2.subnet.as_deref());
         let keys = machine(|node| node.machine.ec2.key.as_deref());
         let groups = definition.nodes.values().flat_map(|node| &node.machine.ec2.security_groups);
@@ -260,7 +260,7 @@ fn find<T>(
 /// Judges what a definition names by what AWS says about it.
 fn judge(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
-    findings.push(zone(definition, region, facts));
+    findings.extend(zones(definition, region, facts));
     findings.extend(facts.images.iter().map(|(name, found)| image(name, found)));
     findings.extend(types(definition, region, facts));
     findings.extend(network(definition, facts));
@@ -278,11 +278,20 @@ fn judge(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Fin
     findings
 }
 
-fn zone(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Finding {
-    let Some(zone) = &definition.zone else {
-        return Finding::wrong("zone", "the definition names none")
-            .fix(format!("write `zone = \"{region}a\"` in `[cluster]`"));
-    };
+/// Lists the types that a definition names.
+fn types_named(definition: &ClusterDefinition) -> BTreeSet<&str> {
+    definition.nodes.values().flat_map(NodeDefinition::types).collect()
+}
+
+fn zones(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Finding> {
+    if definition.zone.is_none() {
+        let none = Finding::wrong("zone", "the definition names none");
+        return vec![none.fix(format!("write `zone = \"{region}a\"` in `[cluster]`"))];
+    }
+    definition.zones().map(|one| zone(one, region, facts)).collect()
+}
+
+fn zone(zone: &str, region: &str, facts: &Facts) -> Finding {
     let about = format!("zone {zone}");
     match &facts.zones {
         Some(Ok(zones)) if zones.contains(zone) => {
@@ -322,7 +331,7 @@ fn image(name: &str, found: &Result<Option<Image>, CloudError>) -> Finding {
 
 fn types(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for kind in named(definition, |node| node.machine.instance_type.as_deref()) {
+    for kind in types_named(definition) {
         let about = format!("type {kind}");
         let is_it =
             |info: &InstanceTypeInfo| info.instance_type().is_some_and(|own| own.as_str() == kind);
@@ -334,10 +343,7 @@ fn types(definition: &ClusterDefinition, region: &str, facts: &Facts) -> Vec<Fin
                 continue;
             }
         };
-        let nodes = definition
-            .nodes
-            .values()
-            .filter(|node| node.machine.instance_type.as_deref() == Some(kind));
+        let nodes = definition.nodes.values().filter(|node| node.types().any(|own| own == kind));
         let nodes: Vec<&NodeDefinition> = nodes.collect();
         findings.push(
             lacks_of_type(definition, kind, info, &nodes, facts)
@@ -356,10 +362,13 @@ fn lacks_of_type(
     facts: &Facts,
 ) -> Option<Finding> {
     let about = || format!("type {kind}");
-    if let (Some(Ok(offers)), Some(zone)) = (&facts.offers, &definition.zone) {
+    if let Some(Ok(offers)) = &facts.offers {
         let zones = offers.get(kind);
-        if !zones.is_some_and(|zones| zones.contains(zone)) {
-            let finding = Finding::wrong(about(), format!("it is not offered in {zone}"));
+        // Each pair is tried in its turn, and one that does not exist is no lack of capacity: the launch would be held there.
+        let is_lacking = |zone: &&str| !zones.is_some_and(|zones| zones.contains(*zone));
+        let lacking = list(definition.zones().filter(is_lacking));
+        if !lacking.is_empty() {
+            let finding = Finding::wrong(about(), format!("it is not offered in {lacking}"));
             let others = list(zones.into_iter().flatten().map(String::as_str));
             return Some(if others.is_empty() {
                 finding
@@ -585,9 +594,62 @@ mount.b = { at = "/mnt/b", size = "1 GiB" }
         ClusterDefinition::parse(text).unwrap()
     }
 
+    #[test]
+    fn each_type_has_to_be_offered_in_each_zone_of_a_list() {
+        let text = r#"
+[cluster]
+name = "gibbon"
+provider = "aws"
+zone = ["eu-central-1a", "eu-central-1b"]
+[node.n]
+image = "ami-1"
+type = ["m7i.large", "m6i.large"]
+key = "ann"
+"#;
+        let definition = ClusterDefinition::parse(text).unwrap();
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let both: BTreeSet<String> = set(&["eu-central-1a", "eu-central-1b"]);
+        let wrongs = |zones: &BTreeSet<String>, of_second: BTreeSet<String>| {
+            let of_kind =
+                |kind| named_machine(kind, EbsNvmeSupport::Required, 28, ArchitectureType::X8664);
+            let types = vec![of_kind("m7i.large"), of_kind("m6i.large")];
+            let offers = BTreeMap::from([
+                ("m7i.large".to_owned(), both.clone()),
+                ("m6i.large".to_owned(), of_second),
+            ]);
+            let facts = Facts {
+                zones: Some(Ok(zones.clone())),
+                types: Some(Ok(types)),
+                offers: Some(Ok(offers)),
+                ..facts()
+            };
+            let findings = judge(&definition, "eu-central-1", &facts);
+            let wrong = findings.into_iter().filter(|one| one.verdict == Verdict::Wrong);
+            wrong.map(|one| format!("{}: {}", one.about, one.what)).collect::<Vec<_>>()
+        };
+        assert_eq!(wrongs(&both, both.clone()), Vec::<String>::new());
+        assert_eq!(
+            wrongs(&both, set(&["eu-central-1a"])),
+            ["type m6i.large: it is not offered in eu-central-1b"]
+        );
+        assert_eq!(
+            wrongs(&set(&["eu-central-1a"]), both.clone()),
+            ["zone eu-central-1b: it is not in eu-central-1"]
+        );
+    }
+
     fn machine(nvme: EbsNvmeSupport, disks: i32, kind: ArchitectureType) -> InstanceTypeInfo {
+        named_machine("m7i.large", nvme, disks, kind)
+    }
+
+    fn named_machine(
+        name: &str,
+        nvme: EbsNvmeSupport,
+        disks: i32,
+        kind: ArchitectureType,
+    ) -> InstanceTypeInfo {
         InstanceTypeInfo::builder()
-            .instance_type(InstanceType::from("m7i.large"))
+            .instance_type(InstanceType::from(name))
             .ebs_info(EbsInfo::builder().nvme_support(nvme).maximum_ebs_attachments(disks).build())
             .processor_info(ProcessorInfo::builder().supported_architectures(kind).build())
             .build()

@@ -484,6 +484,34 @@ async fn an_instance_is_asked_for_as_the_definition_has_it() {
 }
 
 #[tokio::test]
+async fn type_and_zone_are_those_of_the_request_whatever_the_definition_names_first() {
+    let server = Canned::begin(|_, asked| match asked["Action"].as_str() {
+        "DescribeImages" => images(),
+        "CreateVolume" => answer("CreateVolume", "<volumeId>vol-7</volumeId>"),
+        name => {
+            answer(name, "<instancesSet><item><instanceId>i-7</instanceId></item></instancesSet>")
+        }
+    })
+    .await;
+    let cloud = cloud(&server);
+    let (mut machine, mut volume) = (run(), create());
+    if let CloudAction::RunInstance { machine, zone, .. } = &mut machine {
+        machine.instance_type = Some("m6i.large".to_owned());
+        *zone = Some("eu-central-1b".to_owned());
+    }
+    if let CloudAction::CreateVolume { zone, .. } = &mut volume {
+        *zone = Some("eu-central-1b".to_owned());
+    }
+    ask(&cloud, machine).await.unwrap();
+    ask(&cloud, volume).await.unwrap();
+    let asked = server.asked();
+    let of = |action: &str| asked.iter().find(|asked| asked["Action"] == action).unwrap();
+    assert_eq!(of("RunInstances")["InstanceType"], "m6i.large");
+    assert_eq!(of("RunInstances")["Placement.AvailabilityZone"], "eu-central-1b");
+    assert_eq!(of("CreateVolume")["AvailabilityZone"], "eu-central-1b");
+}
+
+#[tokio::test]
 async fn a_volume_is_asked_for_as_the_definition_has_it() {
     let server =
         Canned::begin(|_, asked| answer(&asked["Action"], "<volumeId>vol-7</volumeId>")).await;

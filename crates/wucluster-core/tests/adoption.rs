@@ -166,7 +166,7 @@ fn instance(state: InstanceState) -> InstanceSeen {
         address: None,
         zone: None,
         instance_type: None,
-            launched_at: None,
+        launched_at: None,
         state_reason: None,
     }
 }

@@ -38,8 +38,7 @@ fn error(class: ErrorClass, code: &str) -> CloudError {
 fn refuse(world: &mut World, zone: &str, kind: &str, times: u32) {
     let error = error(ErrorClass::Capacity, "InsufficientInstanceCapacity");
     let memory = world.memory.subjects.entry(chief()).or_default();
-    let candidate =
-        Candidate { zone: Some(zone.to_owned()), instance_type: Some(kind.to_owned()) };
+    let candidate = Candidate { zone: Some(zone.to_owned()), instance_type: Some(kind.to_owned()) };
     memory.no_capacity.insert(candidate, NoCapacity { times, error: error.clone() });
     failed(world, error, times);
 }
@@ -154,7 +153,8 @@ fn after_so_many_rounds_it_is_held_with_all_that_was_tried() {
 
 #[test]
 fn volumes_bind_their_node_to_their_zone_and_types_are_still_a_choice() {
-    let mut world = volume_at(World::new(CHOICE).volume("chief/home", "available", "1 live"), "z-b");
+    let mut world =
+        volume_at(World::new(CHOICE).volume("chief/home", "available", "1 live"), "z-b");
     assert_eq!(wanted(&world).as_deref(), Some("large in z-b"));
     refuse(&mut world, "z-b", "large", 1);
     assert_eq!(wanted(&world).as_deref(), Some("small in z-b"));

@@ -128,3 +128,16 @@ fn other_clouds_cost_only_what_the_definition_says() {
     assert_eq!(shown(&costs.now), ("0.02".to_owned(), vec!["volumes".into()]));
     assert_eq!(costs.source, "your [prices]");
 }
+
+#[test]
+fn of_several_types_the_first_is_reckoned_with_until_a_machine_has_another() {
+    let text = ON_AWS.replace("\"m7i.large\"", "[\"m7i.large\", \"x9.metal\"]");
+    let away = of(&World::new(&text));
+    assert_eq!(away.launched, of(&World::new(ON_AWS)).launched);
+    let mut world = launched(&text);
+    assert_eq!(of(&world).now, of(&launched(ON_AWS)).now, "the provider did not tell its type");
+    world.view.instances[0].instance_type = Some("x9.metal".to_owned());
+    let costs = of(&world);
+    assert_eq!(shown(&costs.now).1, ["x9.metal"]);
+    assert_eq!(shown(&costs.launched).1, ["x9.metal"]);
+}

@@ -404,6 +404,35 @@ fn a_list_of_snapshots_has_one_for_each_node() {
 }
 
 #[test]
+fn zones_and_types_may_be_lists_and_one_word_is_a_list_of_one() {
+    let cluster = parse(
+        "[cluster]\nname = \"a\"\nzone = [\"z-b\", \"z-a\"]\n[defaults]\ntype = [\"large\", \"small\"]\n\
+         [node.plain]\n[node.own]\ntype = \"huge\"\n",
+    );
+    assert_eq!(cluster.zones().collect::<Vec<_>>(), ["z-b", "z-a"], "in the order of the file");
+    assert_eq!(cluster.zone.as_deref(), Some("z-b"));
+    let [plain, own] = [&cluster.nodes[0], &cluster.nodes[1]];
+    assert_eq!(plain.types().collect::<Vec<_>>(), ["large", "small"]);
+    assert_eq!(plain.machine.instance_type.as_deref(), Some("large"));
+    assert_eq!(own.types().collect::<Vec<_>>(), ["huge"], "it takes the place of the default list");
+    let one = |zone: &str, kind: &str| {
+        let text = format!("[cluster]\nname = \"a\"\nzone = {zone}\n[node.n]\ntype = {kind}\n");
+        parse(&text).digest()
+    };
+    let plain = one("\"z-a\"", "\"large\"");
+    assert_eq!(one("[\"z-a\"]", "[\"large\"]"), plain);
+    let others = [
+        one("[\"z-a\", \"z-b\"]", "\"large\""),
+        one("[\"z-b\", \"z-a\"]", "\"large\""),
+        one("\"z-a\"", "[\"large\", \"small\"]"),
+        one("\"z-a\"", "[\"small\", \"large\"]"),
+        plain,
+    ];
+    let distinct: std::collections::BTreeSet<&String> = others.iter().collect();
+    assert_eq!(distinct.len(), others.len(), "what is tried, and in which order, is meant");
+}
+
+#[test]
 fn the_largest_cluster_is_expanded() {
     let text = "[cluster]\nname = \"a\"\n[node.worker]\ncount = 10000\nmount.m = { at = \"/mnt/m\", size = \"1 GiB\" }\n";
     let cluster = parse(text);

@@ -77,6 +77,7 @@ fn with(make: impl Fn(&str) -> String, parts: &[&str]) -> Vec<String> {
 fn topics() -> Vec<(&'static str, Vec<String>)> {
     let long = "x".repeat(300);
     let many_tags: Vec<String> = (0..41).map(|number| format!("t{number} = \"\"")).collect();
+    let many_zones: Vec<String> = (0..17).map(|number| format!("\"z{number}\"")).collect();
     let many_tags = format!("tags = {{ {} }}", many_tags.join(", "));
     let command = format!("ready = \"{}\"", "x".repeat(16_385));
     let many_mounts: String = (0..128)
@@ -208,6 +209,24 @@ fn topics() -> Vec<(&'static str, Vec<String>)> {
                 cluster("recent = \"1.5h\""),
                 cluster("recent = \"0s\""),
                 cluster("recent = \"4000d\""),
+            ],
+        ),
+        (
+            "choices",
+            vec![
+                cluster("zone = []"),
+                cluster("zone = [\"z-a\", \"z-b\", \"z-a\"]"),
+                cluster("zone = [\"z-a\", 1]"),
+                cluster("zone = [\"z-a\", \"z b\"]"),
+                cluster("zone = { first = \"z-a\" }"),
+                cluster(&format!("zone = [{}]", many_zones.join(", "))),
+                node("type = []"),
+                node("type = [\"large\", \"large\"]"),
+                node("type = [\"\"]"),
+                rest("[defaults]\ntype = [\"large\", true]\n[node.n]"),
+                cluster("zone = [\"z-a\", \"z-b\"]\n[defaults]\nsubnet = \"subnet-1\""),
+                "[cluster]\nname = \"c\"\nzone = [\"z-a\", \"z-b\"]\n[node.free]\n[node.bound]\nsubnet = \"subnet-1\"\n"
+                    .to_owned(),
             ],
         ),
         (

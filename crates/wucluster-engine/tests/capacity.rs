@@ -74,10 +74,8 @@ fn the_hold(drive: &Drive) -> Hold {
 #[test]
 fn a_node_comes_up_in_the_second_zone_with_all_its_volumes_and_goes_wherever_there_is_room_next() {
     let mut operator = Operator::new(CHOICE);
-    let drive = operator.drive(
-        full_world(1, &[full(Some("sim-1a"), None, false)]),
-        Demand::Launched,
-    );
+    let drive =
+        operator.drive(full_world(1, &[full(Some("sim-1a"), None, false)]), Demand::Launched);
     assert_eq!(drive.asked("RunInstances"), 3, "both types in the first zone: {}", drive.story());
     let mut world = drive.reached();
     assert_eq!(zones(&world), ["sim-1b", "sim-1b", "sim-1b"]);
@@ -202,7 +200,10 @@ fn an_operator_that_dies_on_the_way_is_followed_by_one_that_begins_anew() {
         let mut operator = Operator::new(CHOICE);
         let world = full_world(
             100 + seconds,
-            &[full(Some("sim-1a"), Some("large"), false), full(Some("sim-1a"), Some("small"), true)],
+            &[
+                full(Some("sim-1a"), Some("large"), false),
+                full(Some("sim-1a"), Some("small"), true),
+            ],
         );
         let after = Duration::from_secs(seconds);
         let world = operator.drive_and_die(world, Demand::Launched, after);
@@ -211,4 +212,61 @@ fn an_operator_that_dies_on_the_way_is_followed_by_one_that_begins_anew() {
         assert_eq!(zones(&world), ["sim-1b", "sim-1b", "sim-1b"], "{seconds}s");
         assert_eq!(world.instances_of(&node("chief")).len(), 1, "{seconds}s");
     }
+}
+
+/// A day on which types and zones fill up at random, answers are lost, requests land late, and launches fail.
+fn bad_day(seed: u64) -> Faults {
+    let mut faults = Faults::none()
+        .with_chance(0.1, Fault::LostAnswer)
+        .with_chance(0.1, Fault::Throttle)
+        .with_chance(0.2, Fault::NoCapacity)
+        .with_chance(0.1, Fault::LaunchFails)
+        .with_chance(0.2, Fault::Hidden { span: Duration::from_secs(90) });
+    let is_answered = false;
+    for call in [1, 3] {
+        if seed.is_multiple_of(2) {
+            let span = Duration::from_secs(30 + 40 * (seed % 7));
+            faults =
+                faults.at_call("RunInstances", call, Fault::DelayedEffect { span, is_answered });
+        }
+    }
+    faults
+}
+
+#[test]
+fn on_bad_days_each_node_has_one_machine_and_all_its_volumes_beside_it() {
+    let text = format!(
+        "{CHOICE}\n[node.worker]\ncount = 2\ntype = [\"large\", \"small\"]\nmount.scratch = {{ at = \"/mnt/scratch\", size = \"1 GiB\" }}\n"
+    );
+    let mut zones_taken = std::collections::BTreeSet::new();
+    for seed in 0..24 {
+        let mut operator = Operator::new(&text);
+        let mut world = full_world(seed, &[full(Some("sim-1a"), Some("large"), seed % 3 == 0)]);
+        if seed % 4 == 1 {
+            assert!(world.strike(&full(Some("sim-1a"), None, seed % 3 == 1)));
+        }
+        world.set_faults(bad_day(seed));
+        let after = Duration::from_secs(5 + 17 * (seed % 5));
+        let world = operator.drive_and_die(world, Demand::Launched, after);
+        let drive = operator.drive(world, Demand::Launched);
+        drive.unharmed();
+        let mut world = drive.world;
+        world.set_faults(Faults::none());
+        world.calm();
+        let drive = operator.drive(world, Demand::Launched);
+        let story = drive.story();
+        let world = drive.reached();
+        for name in ["chief", "worker-1", "worker-2"] {
+            let machines = world.instances_of(&node(name));
+            assert_eq!(machines.len(), 1, "seed {seed}, {name}\n{story}");
+            let zone = world.instance_zone(&machines[0]).map(str::to_owned);
+            for (mount, _) in operator.definition.mounts().filter(|(it, _)| it.node == node(name)) {
+                let volumes = world.volumes_of(&mount);
+                assert_eq!(volumes.len(), 1, "seed {seed}, {mount}\n{story}");
+                assert_eq!(world.volume_zone(&volumes[0]), zone.as_deref(), "seed {seed}\n{story}");
+            }
+            zones_taken.extend(zone);
+        }
+    }
+    assert_eq!(zones_taken.len(), 2, "both zones were taken: {zones_taken:?}");
 }

@@ -112,7 +112,7 @@ fn in_words(action: &Action) -> String {
     match action {
         Action::Cloud(action) => match action {
             CloudAction::RunInstance { machine: wanted, .. } => {
-                machine(wanted).unwrap_or_else(|| "a new machine".to_owned())
+                machine(wanted, &[]).unwrap_or_else(|| "a new machine".to_owned())
             }
             CloudAction::StartInstance { .. } => "to be started again".to_owned(),
             CloudAction::StopInstance { .. } => "to be stopped".to_owned(),
@@ -150,10 +150,11 @@ fn in_words(action: &Action) -> String {
 }
 
 /// Describes a machine in a few words, if anything is defined of it.
-pub(crate) fn machine(machine: &MachineDefinition) -> Option<String> {
+pub(crate) fn machine(machine: &MachineDefinition, other_types: &[String]) -> Option<String> {
     let MachineDefinition { image, instance_type, memory_mib, cpus, ec2: _ } = machine;
+    let types: Vec<&str> = instance_type.iter().chain(other_types).map(String::as_str).collect();
     let parts = [
-        instance_type.clone(),
+        (!types.is_empty()).then(|| types.join(" or ")),
         image.clone(),
         memory_mib.map(|mib| format!("{mib} MiB")),
         cpus.map(|cpus| if cpus == 1 { "1 cpu".to_owned() } else { format!("{cpus} cpus") }),

@@ -69,7 +69,7 @@ fn instance(cluster: &ClusterDefinition, node: &str, digit: char) -> InstanceSee
         address: Some(format!("10.0.3.{digit}")),
         zone: None,
         instance_type: None,
-            launched_at: ago(11_520),
+        launched_at: ago(11_520),
         state_reason: None,
     }
 }

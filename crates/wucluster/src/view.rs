@@ -39,8 +39,11 @@ pub(crate) struct Status {
     pub(crate) cluster: ClusterName,
     /// Its cloud.
     pub(crate) provider: Provider,
-    /// Its zone.
+    /// Its zone, and the first of them if the definition names several.
     pub(crate) zone: Option<String>,
+    /// The zones that are tried after it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) other_zones: Vec<String>,
     /// When the cloud was asked. Unit: milliseconds since 1970, UTC.
     pub(crate) read_at: Timestamp,
     /// What the look cost.
@@ -199,6 +202,7 @@ pub(crate) fn status(
         cluster: definition.name.clone(),
         provider: definition.provider,
         zone: definition.zone.clone(),
+        other_zones: definition.other_zones.clone(),
         read_at: observation.cloud_asked_at,
         requests: observation.requests,
         holds: Vec::new(),

@@ -80,7 +80,7 @@ pub fn costs(definition: &ClusterDefinition, observation: &Observation) -> Optio
         let defined = definition.nodes.get(&node.name);
         for instance in &node.instances {
             if matches!(instance.state, InstanceState::Pending | InstanceState::Running) {
-                tariff.instance(&mut now, defined);
+                tariff.instance(&mut now, defined, instance.instance_type.as_deref());
             }
             let is_going =
                 matches!(instance.state, InstanceState::ShuttingDown | InstanceState::Terminated);
@@ -89,7 +89,9 @@ pub fn costs(definition: &ClusterDefinition, observation: &Observation) -> Optio
             }
         }
         if node.is_defined || !node.instances.is_empty() {
-            tariff.instance(&mut machines, defined);
+            // What is there stays of the type that it came to be; else the first of the list is reckoned with.
+            let there = node.instance().and_then(|instance| instance.instance_type.as_deref());
+            tariff.instance(&mut machines, defined, there);
             root(&mut parked, defined);
         }
     }
@@ -175,8 +177,8 @@ impl Tariff {
         }
     }
 
-    fn instance(&self, cost: &mut Cost, node: Option<&NodeDefinition>) {
-        let kind = node.and_then(|node| node.machine.instance_type.as_deref());
+    fn instance(&self, cost: &mut Cost, node: Option<&NodeDefinition>, seen: Option<&str>) {
+        let kind = seen.or_else(|| node?.machine.instance_type.as_deref());
         if let Some(price) = self.instance.get(kind) {
             return cost.add(price.micros());
         }

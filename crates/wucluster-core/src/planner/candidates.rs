@@ -142,7 +142,8 @@ pub(super) fn unsure<'a>(
     let is_over = |unsure: &Unsure| {
         let refused = ctx.memory.of(subject).map(|memory| &memory.no_capacity);
         let candidate = Candidate::of(&unsure.action);
-        let is_refused = candidate.is_some_and(|it| refused.is_some_and(|all| all.contains_key(&it)));
+        let is_refused =
+            candidate.is_some_and(|it| refused.is_some_and(|all| all.contains_key(&it)));
         is_refused && unsure.until <= ctx.seen_at()
     };
     Ok(identity::unsure(ctx, subject)?.filter(|unsure| !is_over(unsure)))
@@ -182,14 +183,15 @@ pub(super) fn standing(memory: &SubjectMemory, action: &CloudAction) -> Option<S
 pub(super) fn told(ctx: &Context<'_>, node: &NodeName) -> Vec<String> {
     let Some(defined) = ctx.definition.nodes.get(node) else { return Vec::new() };
     let refused = ctx.memory.of(&Subject::Node(node.clone())).map(|memory| &memory.no_capacity);
-    let Some(refused) = refused.filter(|_| {
-        !(ctx.definition.other_zones.is_empty() && defined.other_types.is_empty())
-    }) else {
+    let Some(refused) = refused
+        .filter(|_| !(ctx.definition.other_zones.is_empty() && defined.other_types.is_empty()))
+    else {
         return Vec::new();
     };
     let of_one = |candidate: Candidate| {
         let refused = refused.get(&candidate)?;
-        let times = if refused.times == 1 { "once".to_owned() } else { format!("{} times", refused.times) };
+        let times =
+            if refused.times == 1 { "once".to_owned() } else { format!("{} times", refused.times) };
         Some(format!("{candidate}: {times} {}", refused.error))
     };
     all(ctx, defined).into_iter().filter_map(of_one).collect()

@@ -51,17 +51,19 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
         },
     };
     // Of several candidates each counts by itself, and one that is next in its round waits for nothing.
-    let is_capacity = matches!(&failure.error, FailureError::Cloud(error) if error.class == ErrorClass::Capacity);
+    let is_capacity =
+        matches!(&failure.error, FailureError::Cloud(error) if error.class == ErrorClass::Capacity);
     let standing = match cleared.action() {
         Action::Cloud(action) if is_capacity => candidates::standing(memory, action),
         Action::Cloud(_) | Action::Shell(_) => None,
     };
     let times = standing.as_ref().map_or(failure.times, |standing| standing.times);
     let is_next = standing.is_some_and(|standing| standing.is_next);
-    let not_yet =
-        memory.not_before.filter(|time| *time > ctx.now && !is_next && ctx.policy.guards(Guard::BackOff));
-    let is_told = is_final
-        || (times >= ctx.policy.tries_before_hold && !waits_in_a_crowd(ctx, failure));
+    let not_yet = memory
+        .not_before
+        .filter(|time| *time > ctx.now && !is_next && ctx.policy.guards(Guard::BackOff));
+    let is_told =
+        is_final || (times >= ctx.policy.tries_before_hold && !waits_in_a_crowd(ctx, failure));
     let held = is_told.then(|| hold(ctx, subject.clone(), cleared.action(), failure));
     match held {
         None if not_yet.is_none() => return Step::Do(cleared),

@@ -38,8 +38,10 @@ impl Drive<'_, '_> {
             }
             let Some(made) = &memory.made else { continue };
             let Some(candidate) = Candidate::of(&made.request) else { continue };
-            let is_made =
-                |id| made.id.as_ref() == Some(&AwaitedId::Instance(wucluster_core::ids::InstanceId::clone(id)));
+            let is_made = |id| {
+                made.id.as_ref()
+                    == Some(&AwaitedId::Instance(wucluster_core::ids::InstanceId::clone(id)))
+            };
             let failed = node.terminated.iter().find(|one| is_made(&one.id));
             let Some(error) = failed.and_then(|one| one.lack_of_capacity()) else { continue };
             let name = made.request.name();

@@ -231,6 +231,20 @@ mod tests {
         elsewhere.nodes[1].instances[0].zone = Some("us-east-1a".to_owned());
         assert_eq!(why(&elsewhere).to_string(), "it lies in several zones");
 
+        // Where nodes may be in several zones, there is one.
+        let mut choice = stage.definition.clone();
+        choice.zone = Some("us-east-1d".to_owned());
+        choice.other_zones = vec!["us-east-1a".to_owned()];
+        for mount in &mut elsewhere.mounts {
+            let is_elsewhere = mount.key.node == elsewhere.nodes[1].name;
+            for volume in mount.volumes.iter_mut().filter(|_| is_elsewhere) {
+                volume.zone = Some("us-east-1a".to_owned());
+            }
+        }
+        let demand = (Demand::Away, stage.policy.clone());
+        let estimated = estimate(&choice, demand, &elsewhere, BTreeMap::new());
+        assert!(estimated.is_ok(), "{:?}", estimated.err());
+
         let mut busy = stage.world.clone();
         let home = MountKey::try_from("chief/home".to_owned()).unwrap();
         busy.hold(&home, 412, "/mnt/home/note").unwrap();

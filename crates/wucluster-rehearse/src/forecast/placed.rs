@@ -84,8 +84,8 @@ impl Placing<'_> {
         {
             return unplaced(format!("{name} runs and does not answer"));
         }
-        let InstanceSeen { id, state, tags, .. } = seen;
-        let placed = self.world.place_tagged_instance(tags.clone(), state.clone());
+        let InstanceSeen { id, state, tags, zone, .. } = seen;
+        let placed = self.world.place_instance_in(tags.clone(), state.clone(), zone.clone());
         self.instances.insert(id.clone(), placed);
         self.alive.insert(id.clone(), state.clone());
         Ok(())
@@ -131,6 +131,7 @@ impl Placing<'_> {
         let (content, mounted_at) = self.content(mount, seen, attachments.first().copied())?;
         let place = PlaceVolume {
             state: seen.state.clone(),
+            zone: seen.zone.clone(),
             size: seen.size,
             tags: Tags::default(),
             was_mounted: mounted_at.is_some() || content.holds_data(),

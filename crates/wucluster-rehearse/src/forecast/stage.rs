@@ -79,9 +79,10 @@ impl Stage {
         data_epochs: BTreeMap<MountKey, u64>,
     ) -> Result<Self, Unplaced> {
         let mut stage = Self { policy, ..Self::empty(definition, Demand::Away, 1) };
-        if let Some(zone) = zone_of(observation)? {
+        let zones = zones_of(definition, observation)?;
+        if !zones.is_empty() {
             let limits = stage.world.limits().clone();
-            stage.world = stage.world.with_limits(Limits { zones: vec![zone], ..limits });
+            stage.world = stage.world.with_limits(Limits { zones, ..limits });
         }
         place(&mut stage.world, &stage.definition, demand, observation)?;
         stage.records.data_epochs = data_epochs;
@@ -130,13 +131,14 @@ impl Stage {
     }
 }
 
-/// EC2's limits, with the cluster's own zone, and room for as many nodes as it has: quotas are the
+/// EC2's limits, with the cluster's own zones, and room for as many nodes as it has: quotas are the
 /// account's, and are raised for clusters that need it.
 fn limits(definition: &ClusterDefinition) -> Limits {
     let usual = Limits::default();
     let (nodes, mounts) = (definition.nodes.len(), definition.mounts().count());
+    let zones: Vec<String> = definition.zones().map(str::to_owned).collect();
     Limits {
-        zones: definition.zone.clone().map_or(usual.zones, |zone| vec![zone]),
+        zones: if zones.is_empty() { usual.zones } else { zones },
         instances_max: usual.instances_max.max(2 * nodes),
         volumes_max: usual.volumes_max.max(2 * mounts),
         // A volume that was just made by the cloud shows itself within this time nearly always.
@@ -206,16 +208,28 @@ fn place_launched(
     written
 }
 
-/// Returns the one zone in which everything was seen, if anything was.
-fn zone_of(observation: &Observation) -> Result<Option<String>, Unplaced> {
+/// Lists the zones of a world in which everything is where it was seen; none: nothing was seen, or providers have no zones.
+/// Where the definition leaves a choice, nodes may be in several, and may come to be in all that it names.
+fn zones_of(
+    definition: &ClusterDefinition,
+    observation: &Observation,
+) -> Result<Vec<String>, Unplaced> {
     let instances = observation.nodes.iter().flat_map(|node| &node.instances);
     let volumes = observation.mounts.iter().flat_map(|mount| &mount.volumes);
     let zones = instances.map(|one| &one.zone).chain(volumes.map(|one| &one.zone)).flatten();
     let zones: BTreeSet<&String> = zones.collect();
-    if zones.len() > 1 {
+    let has_choice = !definition.other_zones.is_empty();
+    if zones.len() > 1 && !has_choice {
         return Err(Unplaced("it lies in several zones".to_owned()));
     }
-    Ok(zones.into_iter().next().cloned())
+    let mut all: Vec<String> = Vec::new();
+    if has_choice {
+        all.extend(definition.zones().map(str::to_owned));
+    }
+    let others: Vec<String> =
+        zones.into_iter().filter(|zone| !all.contains(zone)).cloned().collect();
+    all.extend(others);
+    Ok(all)
 }
 
 /// Puts the snapshots into the world that the definition begins from, and names them in it by the

@@ -36,7 +36,7 @@ impl Planner {
                 address: None,
                 zone: None,
                 instance_type: None,
-            launched_at: None,
+                launched_at: None,
                 state_reason: None,
             };
             if let Some(state) = instance_state(node.run) {

@@ -25,6 +25,8 @@ use crate::content::{Content, Shape};
 pub struct PlaceVolume {
     /// Its state where it is not attached; an attached one is `in-use`.
     pub state: VolumeState,
+    /// Its zone. `None`: the first one.
+    pub zone: Option<String>,
     /// Its size.
     pub size: Size,
     /// Tags beside those of its identity.
@@ -53,6 +55,7 @@ impl PlaceVolume {
     pub fn new() -> Self {
         Self {
             state: VolumeState::Available,
+            zone: None,
             size: Size::from_gib(1),
             tags: Tags::default(),
             content: Content::blank(),
@@ -109,7 +112,21 @@ impl World {
 
     /// Does the same with any tags, for strangers.
     pub fn place_tagged_instance(&mut self, tags: Tags, state: InstanceState) -> InstanceId {
-        let zone = self.limits.zones.first().cloned().unwrap_or_default();
+        self.place_instance_in(tags, state, None)
+    }
+
+    fn zone_or_first(&self, zone: Option<String>) -> String {
+        zone.or_else(|| self.limits.zones.first().cloned()).unwrap_or_default()
+    }
+
+    /// Does the same in a zone; `None`: in the first one.
+    pub fn place_instance_in(
+        &mut self,
+        tags: Tags,
+        state: InstanceState,
+        zone: Option<String>,
+    ) -> InstanceId {
+        let zone = self.zone_or_first(zone);
         let hidden_for = Duration::ZERO;
         let id = self.add_instance(NewInstance {
             asked_by: name_of(&tags),
@@ -161,6 +178,7 @@ impl World {
     pub fn place_tagged_volume(&mut self, tags: Tags, place: PlaceVolume) -> VolumeId {
         let PlaceVolume {
             state,
+            zone,
             size,
             tags: _,
             content,
@@ -169,7 +187,7 @@ impl World {
             mounted_at,
             was_mounted,
         } = place;
-        let zone = self.limits.zones.first().cloned().unwrap_or_default();
+        let zone = self.zone_or_first(zone);
         let (maker, hidden_for) = (Maker::Operator, Duration::ZERO);
         let had_data = content.holds_data() || was_mounted;
         let kind = match content.shape() {

@@ -72,7 +72,7 @@ pub(crate) fn node(name: &NodeName, about: &Subjects<'_>, look: &Look) -> String
         Some(defined) => {
             page.fact(
                 "definition",
-                match machine(&defined.machine) {
+                match machine(&defined.machine, &defined.other_types) {
                     Some(machine) => format!("line {}: {machine}", defined.line),
                     None => format!("line {}", defined.line),
                 },

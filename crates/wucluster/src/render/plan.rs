@@ -19,7 +19,7 @@ use super::hold::holds;
 use super::look::{Look, Tone};
 use super::table::{Cell, Column, Table};
 use super::text::{sentence, sides};
-use super::words::{ago, count, span};
+use super::words::{ago, count, span, zones};
 use crate::commands::part;
 use crate::deletions::Deletion;
 use crate::forecast::Firsts;
@@ -137,7 +137,7 @@ fn estimate(made: &Result<Estimate, NoEstimate>, forecast: &Forecast<'_>) -> Str
 /// Writes the first line: the cluster, how much of it there is, and how old the look is.
 pub(crate) fn headline(forecast: &Forecast<'_>, look: &Look) -> String {
     let Forecast { definition, observation, now, .. } = forecast;
-    let zone = definition.zone.as_ref().map_or_else(String::new, |zone| format!(" {zone}"));
+    let zone = zones(definition.zones());
     let left = format!(
         "{}  {}{zone}  {}, {}",
         definition.name,

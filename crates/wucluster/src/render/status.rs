@@ -7,7 +7,7 @@ use super::cost;
 use super::look::{Glyph, Look, Tone};
 use super::table::{Cell, Column, Table};
 use super::text::{sides, wrap};
-use super::words::{ago, count, short_span, span};
+use super::words::{ago, count, short_span, span, zones};
 use crate::history::{Driver, LastRun};
 use crate::view::{Status, StatusRow};
 
@@ -55,7 +55,7 @@ pub(crate) fn tabs(status: &Status, is_failing_only: bool, now: Timestamp) -> St
 
 fn head(status: &Status, now: Timestamp, look: &Look) -> String {
     let columns = look.width.min(100);
-    let zone = status.zone.as_ref().map_or_else(String::new, |zone| format!(" {zone}"));
+    let zone = zones(status.zone.iter().chain(&status.other_zones).map(String::as_str));
     let left = format!("{}  {}{zone}   {}", status.cluster, status.provider, whole(status));
     let requests = usize::try_from(status.requests).unwrap_or(usize::MAX);
     let right = format!("read {}, {}", ago(status.read_at, now), count(requests, "request"));

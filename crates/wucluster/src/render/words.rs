@@ -7,6 +7,12 @@ use wucluster_core::time::Timestamp;
 
 use super::look::Look;
 
+/// Writes zones after a cloud, with a blank before them: ` eu-central-1a/eu-central-1b`.
+pub(crate) fn zones<'a>(zones: impl Iterator<Item = &'a str>) -> String {
+    let zones: Vec<&str> = zones.collect();
+    if zones.is_empty() { String::new() } else { format!(" {}", zones.join("/")) }
+}
+
 /// Writes a span with its two largest units: `22s`, `1m 18s`, `3h 12m`, `1d 4h`.
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();

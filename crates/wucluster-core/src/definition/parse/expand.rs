@@ -106,7 +106,8 @@ fn expanded_size(group: &GroupDraft, draft: &ClusterDraft) -> u64 {
     let hook = |hooks: &[Hook]| hooks.iter().map(|hook| hook.run.len() + 64).sum::<usize>();
     let NodeHooks { ready, before_unmount, before_halt } = group.hooks(&draft.defaults);
     let hooks = hook(&ready) + hook(&before_unmount) + hook(&before_halt);
-    let types = group.other_types(&draft.defaults).iter().map(|kind| kind.len() + 64).sum::<usize>();
+    let types =
+        group.other_types(&draft.defaults).iter().map(|kind| kind.len() + 64).sum::<usize>();
     (NODE + group.mounts.len() * MOUNT + hooks + types) as u64
 }
 

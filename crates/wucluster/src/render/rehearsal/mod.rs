@@ -33,7 +33,7 @@ pub(crate) struct Scene<'a> {
 /// Writes the first line: what is rehearsed, and that it is.
 pub(crate) fn headline(scene: &Scene<'_>, look: &Look) -> String {
     let Scene { definition, from, demand, scope, seed } = scene;
-    let zone = definition.zone.as_ref().map_or_else(String::new, |zone| format!(" {zone}"));
+    let zone = crate::render::words::zones(definition.zones());
     let left = format!(
         "{} -> {demand}, from {from}  {}{zone}  {}, {}",
         part::named(&definition.name, scope),
