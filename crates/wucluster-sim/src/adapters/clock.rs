@@ -29,7 +29,7 @@ impl Clock for SimClock {
 
     async fn sleep(&self, span: Duration) {
         let span = self.sim.true_span(span);
-        tokio::time::sleep(span).await;
+        self.sim.sleep(span).await;
     }
 }
 
@@ -84,7 +84,7 @@ impl Clock for SteadyClock {
         // Whole milliseconds at another rate, so that whoever sleeps does not wake before.
         let millis = span.as_millis().saturating_mul(100).div_ceil(rate);
         let scaled = Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX));
-        tokio::time::sleep(if rate == 100 { span } else { scaled }).await;
+        self.sim.sleep(if rate == 100 { span } else { scaled }).await;
     }
 
     fn uptime(&self) -> Option<Uptime> {

@@ -33,14 +33,14 @@ impl SimCloud {
 
     async fn half_call(&self) {
         let span = self.sim.with(|world| world.durations().cloud_call);
-        tokio::time::sleep(self.sim.half_call(span)).await;
+        self.sim.sleep(self.sim.half_call(span)).await;
     }
 
     /// Keeps the caller waiting for as long as the last requests made it wait.
     async fn wait(&self) {
         let span = self.sim.with(World::take_wait);
         if !span.is_zero() {
-            tokio::time::sleep(span).await;
+            self.sim.sleep(span).await;
         }
     }
 
@@ -54,7 +54,7 @@ impl SimCloud {
         self.half_call().await;
         let (delay, patience) =
             self.sim.with(|world| (world.delay_before(name), world.durations().client_timeout));
-        tokio::time::sleep(delay.min(patience)).await;
+        self.sim.sleep(delay.min(patience)).await;
         if delay > patience {
             return Err(no_answer(name));
         }
@@ -109,11 +109,11 @@ impl Cloud for SimCloud {
         // Whoever loses patience is told nothing, and what was asked lands all the same.
         if delay > patience {
             let answers = self.sim.with(|world| world.give_up(cluster.as_ref(), &asked, delay));
-            tokio::time::sleep(patience).await;
+            self.sim.sleep(patience).await;
             return answers;
         }
         if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
+            self.sim.sleep(delay).await;
         }
         let answers = self.sim.with(|world| world.request_batch(cluster.as_ref(), &asked));
         self.wait().await;

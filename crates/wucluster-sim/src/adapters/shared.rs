@@ -14,7 +14,7 @@ use crate::durations::Span;
 use crate::rng::Rng;
 use crate::world::World;
 
-/// A shared world whose time is tokio's; clones share it.
+/// A shared world whose time is tokio's, or a multiple of it; clones share it.
 ///
 /// The world's time stands still until the first use inside a runtime; from then on it is the
 /// world's time of that moment plus what tokio's clock went on. For another runtime take the world
@@ -28,6 +28,8 @@ pub struct Sim {
 #[derive(Debug)]
 struct Inner {
     world: Mutex<World>,
+    /// How many times faster than tokio's the world's time passes.
+    speed: u32,
     latency: Mutex<Rng>,
     origin: OnceLock<(Instant, Timestamp)>,
     /// When looks were asked for in truth, by what the operator's clock showed, where that differs.
@@ -41,12 +43,20 @@ struct Inner {
 impl Sim {
     /// Shares a world with an operator who begins.
     #[must_use]
-    pub fn new(mut world: World) -> Self {
+    pub fn new(world: World) -> Self {
+        Self::at_speed(world, 1)
+    }
+
+    /// Shares a world whose time passes so many times faster than tokio's: for what takes real time, such as a connection
+    /// to a server, and would else wait for hours of a launch.
+    #[must_use]
+    pub fn at_speed(mut world: World, speed: u32) -> Self {
         world.begin_operator();
         let latency = Mutex::new(Rng::new(world.seed(), "latency"));
         Self {
             inner: Arc::new(Inner {
                 world: Mutex::new(world),
+                speed: speed.max(1),
                 latency,
                 origin: OnceLock::new(),
                 looks: Mutex::default(),
@@ -94,7 +104,12 @@ impl Sim {
     pub fn now(&self) -> Timestamp {
         let begin = || (Instant::now(), self.lock().now());
         let (origin, base) = *self.inner.origin.get_or_init(begin);
-        base.after(origin.elapsed())
+        base.after(origin.elapsed() * self.inner.speed)
+    }
+
+    /// Returns after that time of the world's.
+    pub(super) async fn sleep(&self, span: std::time::Duration) {
+        tokio::time::sleep(span / self.inner.speed).await;
     }
 
     /// Reads the operator's clock. Time need not have come to now in the world.
@@ -188,7 +203,7 @@ impl Sim {
                 _ if holds => return true,
                 Some(next) if next <= end => {
                     let span = next.since(now).max(std::time::Duration::from_millis(1));
-                    tokio::time::sleep(span).await;
+                    self.sleep(span).await;
                 }
                 Some(_) | None => return false,
             }

@@ -21,7 +21,7 @@ impl SimShell {
 
     async fn half_call(&self) {
         let span = self.sim.with(|world| world.durations().shell_call);
-        tokio::time::sleep(self.sim.half_call(span)).await;
+        self.sim.sleep(self.sim.half_call(span)).await;
     }
 }
 
@@ -30,7 +30,7 @@ impl NodeShell for SimShell {
     async fn probe(&self, node: &NodeAddress, request: &ProbeRequest) -> Result<NodeProbe, Gap> {
         self.half_call().await;
         let (answer, took) = self.sim.with(|world| world.probe(node, request));
-        tokio::time::sleep(took).await;
+        self.sim.sleep(took).await;
         self.half_call().await;
         answer
     }
@@ -54,7 +54,7 @@ impl NodeShell for SimShell {
                 is_cut = world.take_cut();
                 answer
             });
-            tokio::time::sleep(took).await;
+            self.sim.sleep(took).await;
             answers.push(answer);
         }
         self.half_call().await;

@@ -1,0 +1,120 @@
+//! What the port does not tell, and EC2 would: kept from the requests themselves.
+
+use std::collections::BTreeMap;
+
+use wucluster_core::ids::{InstanceId, MountKey, MountName, NodeName, Subject, VolumeId};
+use wucluster_core::observation::{AttachmentState, CloudView};
+use wucluster_core::tags::{KEY_MOUNT, KEY_NODE, Tags};
+use wucluster_core::time::Timestamp;
+
+/// All that is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    /// Whose things are.
+    pub(crate) subjects: BTreeMap<String, Subject>,
+    pub(crate) machines: BTreeMap<InstanceId, Machine>,
+    pub(crate) disks: BTreeMap<VolumeId, Disk>,
+    places: BTreeMap<VolumeId, Place>,
+    /// When the newest look was asked for: what is asked of the cloud rests on it.
+    pub(crate) seen_at: Timestamp,
+}
+
+/// What an instance was run with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Machine {
+    pub(crate) image: String,
+    pub(crate) kind: String,
+}
+
+/// What a volume was made with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Disk {
+    pub(crate) kind: Option<String>,
+    pub(crate) iops: Option<u32>,
+    pub(crate) throughput: Option<u32>,
+    pub(crate) is_encrypted: bool,
+}
+
+/// Under which name a volume is attached.
+#[derive(Debug, Clone)]
+struct Place {
+    instance: InstanceId,
+    device: String,
+    /// Whether a look showed it attached: only then one that does not means that it is gone.
+    was_shown: bool,
+}
+
+impl Kept {
+    /// Takes up a look.
+    pub(crate) fn look(&mut self, view: &CloudView) {
+        self.seen_at = self.seen_at.max(view.asked_at);
+        let instances = view.instances.iter().map(|seen| (seen.id.as_str(), &seen.tags));
+        let volumes = view.volumes.iter().map(|seen| (seen.id.as_str(), &seen.tags));
+        let snapshots = view.snapshots.iter().map(|seen| (seen.id.as_str(), &seen.tags));
+        for (id, tags) in instances.chain(volumes).chain(snapshots) {
+            self.subjects.insert(id.to_owned(), subject(id, tags));
+        }
+        for seen in &view.volumes {
+            let Some(place) = self.places.get_mut(&seen.id) else { continue };
+            let is_here = seen.open_attachments().any(|one| one.instance == place.instance);
+            if place.was_shown && !is_here {
+                self.places.remove(&seen.id);
+            } else {
+                place.was_shown |= is_here;
+            }
+        }
+    }
+
+    /// Returns the name under which a volume is attached, if it is known.
+    pub(crate) fn device(&self, volume: &VolumeId, instance: &InstanceId) -> Option<&str> {
+        let place = self.places.get(volume).filter(|place| place.instance == *instance)?;
+        Some(&place.device)
+    }
+
+    /// Says whether another volume has that name on an instance.
+    pub(crate) fn is_taken(&self, instance: &InstanceId, device: &str, by: &VolumeId) -> bool {
+        self.places.iter().any(|(volume, place)| {
+            volume != by && place.instance == *instance && place.device == device
+        })
+    }
+
+    /// Gives a volume its name on an instance.
+    pub(crate) fn place(&mut self, volume: VolumeId, instance: InstanceId, device: String) {
+        self.places.insert(volume, Place { instance, device, was_shown: false });
+    }
+}
+
+/// Reads off tags whose a thing is.
+pub(crate) fn subject(id: &str, tags: &Tags) -> Subject {
+    let node = tags.get(KEY_NODE).and_then(|name| NodeName::new(name).ok());
+    let mount = tags.get(KEY_MOUNT).map(MountName::new);
+    match (node, mount) {
+        (Some(node), None) => Subject::Node(node),
+        (Some(node), Some(Ok(mount))) => Subject::Mount(MountKey { node, mount }),
+        (_, _) => Subject::Stranger(id.to_owned()),
+    }
+}
+
+/// The name of a node that has none.
+pub(crate) fn nameless() -> NodeName {
+    NodeName::new("nameless").expect("it is a name")
+}
+
+/// Returns the mount that a thing belongs to, or one without a name.
+pub(crate) fn mount(subject: Subject) -> MountKey {
+    match subject {
+        Subject::Mount(key) => key,
+        Subject::Node(_) | Subject::Cluster | Subject::Stranger(_) => {
+            MountKey { node: nameless(), mount: MountName::new("nameless").expect("it is a name") }
+        }
+    }
+}
+
+/// The instance's word for the state of an attachment; it has none for `busy`. `None`: it has no entry.
+pub(crate) fn instances_word(state: &AttachmentState) -> Option<String> {
+    match state {
+        AttachmentState::Detached => None,
+        AttachmentState::Busy => Some(AttachmentState::Detaching.to_string()),
+        state => Some(state.to_string()),
+    }
+}

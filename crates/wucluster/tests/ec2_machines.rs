@@ -1,0 +1,212 @@
+//! The program with `provider = "aws"` on real machines: the official SDK speaks EC2's protocol over HTTP to a server of this
+//! test, behind which QEMU runs the machines. So ssh, host keys, devices, file systems and data are real; what is not AWS's
+//! is the cloud.
+#![cfg(all(feature = "aws", feature = "local"))]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use wucluster_core::definition::MachineDefinition;
+use wucluster_core::observation::SshEndpoint;
+use wucluster_ec2_front::{Front, FrontOptions};
+use wucluster_local::{LocalCloud, LocalConfig};
+
+/// Longest time that any one command may take here: many times what it does on two idle cores.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+const DEFINITION: &str = r#"
+[cluster]
+name = "apes"
+provider = "aws"
+zone = "eu-central-1a"
+
+[node.chief]
+image = "ami-0123456789abcdef0"
+type = "t3.micro"
+user = "root"
+mount.home = { at = "/mnt/home", size = "1 GiB", fs = "ext4", mode = "2775" }
+mount.data = { at = "/mnt/data", size = "1 GiB", fs = "xfs", options = ["noatime"] }
+"#;
+
+const WRITE: &str = "for m in home data; do dd if=/dev/urandom of=/mnt/$m/bytes bs=1M count=4 status=none; echo $m >/mnt/$m/note; done";
+const HASHES: &str = "cd /mnt && sha256sum home/[bn]* data/[bn]*";
+
+/// The address that EC2 would show: it shows no port, so that it stands for one of this host's.
+fn address(ssh: &SshEndpoint) -> String {
+    let [high, low] = ssh.port.to_be_bytes();
+    format!("127.77.{high}.{low}")
+}
+
+/// The machine behind every type.
+fn machine(_: MachineDefinition) -> MachineDefinition {
+    MachineDefinition { memory_mib: Some(384), ..MachineDefinition::default() }
+}
+
+/// Undoes [`address`], and offers the machines' key: what a user's own ssh is set up for.
+fn ssh_script(key: &Path) -> String {
+    format!(
+        r#"#!/bin/sh
+before=
+for word in "$@"; do
+    [ "$before" = -- ] && break
+    before=$word
+done
+low=${{word##*.}} high=${{word%.*}} high=${{high##*.}}
+exec ssh -F none -o HostName=127.0.0.1 -o Port=$((high * 256 + low)) -i '{}' "$@"
+"#,
+        key.display()
+    )
+}
+
+/// A user with a folder, and an account of machines of his own.
+struct User {
+    folder: tempfile::TempDir,
+    front: Front,
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        for pid in self.machines() {
+            // Each has this folder's name on its command line, so it is ours.
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+    }
+}
+
+impl User {
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("wucluster-ec2-").tempdir().unwrap();
+        fs::write(folder.path().join("apes.cluster.toml"), DEFINITION).unwrap();
+        let cache_dir = std::env::var_os("WUCLUSTER_CACHE").map_or_else(
+            || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("wucluster-cache"),
+            PathBuf::from,
+        );
+        let config = LocalConfig { state_dir: folder.path().join("machines"), cache_dir };
+        let cloud = LocalCloud::open(&config).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(cloud.prepare(|_| {})).unwrap();
+        let script = folder.path().join("ssh");
+        fs::write(&script, ssh_script(&cloud.client_key())).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let options = FrontOptions { machine, address, ..FrontOptions::default() };
+        let front = Front::begin(Arc::new(cloud), options).unwrap();
+        Self { folder, front }
+    }
+
+    /// Runs the program, which must end with that status; returns what it said.
+    #[track_caller]
+    fn run(&self, arguments: &[&str], status: i32) -> String {
+        let path = |name: &str| self.folder.path().join(name);
+        let started = Instant::now();
+        let child = Command::new(env!("CARGO_BIN_EXE_wucluster"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", path("home"))
+            .env("WUCLUSTER_STATE", path("state"))
+            .env("WUCLUSTER_CACHE", path("cache"))
+            .env("XDG_RUNTIME_DIR", path("run"))
+            .env("WUCLUSTER_SSH", path("ssh"))
+            .env("AWS_ENDPOINT_URL", self.front.url())
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_ACCESS_KEY_ID", "ann")
+            .env("AWS_SECRET_ACCESS_KEY", "a-secret")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = child.id();
+        let (done, finished) = mpsc::channel();
+        std::thread::spawn(move || done.send(child.wait_with_output()));
+        let output = finished.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+            panic!("`wucluster {}` took longer than {PATIENCE:?}", arguments.join(" "));
+        });
+        let output = output.unwrap();
+        let (said, told) = (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        );
+        let arguments = arguments.join(" ");
+        println!(
+            "$ wucluster {arguments} -> {:?} in {:.1?}",
+            output.status.code(),
+            started.elapsed()
+        );
+        let code = output.status.code();
+        let odd = self.front.misunderstood();
+        assert_eq!(
+            code,
+            Some(status),
+            "`wucluster {arguments}`\n--- stdout\n{said}\n--- stderr\n{told}\n--- not understood: {odd:?}"
+        );
+        said
+    }
+
+    /// Runs a command on the node.
+    #[track_caller]
+    fn on_chief(&self, command: &str) -> String {
+        self.run(&["ssh", "chief", "--", command], 0)
+    }
+
+    /// The process ids of the machines of this folder.
+    fn machines(&self) -> Vec<u32> {
+        let ours = self.folder.path().to_string_lossy().into_owned();
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        processes
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+            .filter(|pid| {
+                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                let line = String::from_utf8_lossy(&line).into_owned();
+                let program = line.split('\0').next().unwrap_or_default();
+                program.contains("qemu-system") && line.contains(&ours)
+            })
+            .collect()
+    }
+}
+
+/// Launch, write, put away, launch, compare, put away.
+#[test]
+fn what_was_written_comes_back_through_the_sdk() {
+    let user = User::new();
+    user.run(&["launch"], 0);
+    assert_eq!(user.machines().len(), 1);
+    let told = user.on_chief("stat -c '%a %n' /mnt/home; findmnt -no FSTYPE,OPTIONS /mnt/data");
+    assert!(told.contains("2775 /mnt/home") && told.contains("xfs"), "{told}");
+    // Devices are found by the serial numbers that EBS gives them: the id without its dash.
+    let told = user.on_chief("lsblk -dno SERIAL,MOUNTPOINT");
+    for at in ["/mnt/home", "/mnt/data"] {
+        let is_found =
+            told.lines().any(|line| line.starts_with("vol") && line.trim_end().ends_with(at));
+        assert!(is_found, "{told}");
+    }
+    user.on_chief(WRITE);
+    let before = user.on_chief(HASHES);
+    assert_eq!(before.lines().count(), 4, "{before}");
+
+    user.run(&["put-away", "--yes"], 0);
+    user.run(&["status", "--is", "away"], 0);
+    assert_eq!(user.machines().len(), 0);
+
+    user.run(&["launch"], 0);
+    assert_eq!(user.on_chief(HASHES), before);
+    user.run(&["put-away", "--yes"], 0);
+    assert_eq!(user.machines().len(), 0);
+
+    let requests = user.front.requests();
+    println!("{requests:?}");
+    assert_eq!(user.front.misunderstood(), Vec::<String>::new());
+    for (name, times) in [("RunInstances", 2), ("CreateSnapshot", 4), ("DeleteVolume", 4)] {
+        assert_eq!(requests.get(name), Some(&times), "{name}: {requests:?}");
+    }
+    assert!(requests["GetConsoleOutput"] >= 2, "host keys come from the console: {requests:?}");
+}
