@@ -111,7 +111,11 @@ impl Desk {
         let mount = mount(self.subject_of("Volume", &volume).await?);
         let id = VolumeId::new(volume);
         // Whoever asked knows which snapshot keeps it; nobody tells EC2.
-        self.issue_one(CloudAction::DeleteVolume { mount, volume: id, kept_by: None }).await?;
+        let action = CloudAction::DeleteVolume { mount, volume: id.clone(), kept_by: None };
+        // EC2 knows no volume any more that was deleted.
+        if self.issue_one(action).await? == Receipt::AlreadyDone {
+            return Err(not_found("Volume", id.as_str()));
+        }
         Ok(done())
     }
 

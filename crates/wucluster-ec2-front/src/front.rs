@@ -110,6 +110,12 @@ impl Front {
         self.desk.record().requests.clone()
     }
 
+    /// Tells how many requests went on with a listing, each with the token of the page before.
+    #[must_use]
+    pub fn further_pages(&self) -> u64 {
+        self.desk.record().further_pages
+    }
+
     /// Tells how many requests of each name were left without an answer.
     #[must_use]
     pub fn lost(&self) -> BTreeMap<String, u64> {
@@ -151,6 +157,7 @@ struct Record {
     requests: BTreeMap<String, u64>,
     lost: BTreeMap<String, u64>,
     refused: BTreeMap<String, u64>,
+    further_pages: u64,
     misunderstood: Vec<String>,
 }
 
@@ -178,7 +185,10 @@ impl Desk {
             let request = format!("req-{}", self.requests.fetch_add(1, Ordering::Relaxed));
             let mut form = Form::read(&body);
             let action = form.take("Action").unwrap_or_default();
-            *self.record().requests.entry(action.clone()).or_default() += 1;
+            let mut record = self.record();
+            *record.requests.entry(action.clone()).or_default() += 1;
+            record.further_pages += u64::from(form.has("NextToken"));
+            drop(record);
             match self.answer(&action, form).await {
                 Ok(xml) => {
                     let body = whole(&action, &request, &xml);

@@ -44,9 +44,19 @@ impl Site {
 
     /// Puts a world behind a server, for a cluster.
     pub fn of(world: World, definition: &ClusterDefinition, options: FrontOptions) -> Self {
+        Self::at_speed(world, definition, options, SPEED)
+    }
+
+    /// Does the same with another speed.
+    pub fn at_speed(
+        world: World,
+        definition: &ClusterDefinition,
+        options: FrontOptions,
+        speed: u32,
+    ) -> Self {
         let zones = vec![ZONE.to_owned(), format!("{REGION}b")];
         let limits = Limits { zones, ..world.limits().clone() };
-        let sim = Sim::at_speed(world.with_limits(limits), SPEED);
+        let sim = Sim::at_speed(world.with_limits(limits), speed);
         let front = Front::begin(Arc::new(sim.cloud()), options).unwrap();
         let aws = AwsCloud::new(AwsOptions {
             region: Some(REGION.to_owned()),
