@@ -136,7 +136,7 @@ impl AwsCloud {
             let machine = MachineDefinition { instance_type, ..node.machine.clone() };
             let wish = instances::Wish { machine: &machine, zone, tags: &tags, token: "" };
             let about = match (kind, zone) {
-                (Some(kind), Some(zone)) if has_choice(definition, node) => {
+                (Some(kind), Some(zone)) if definition.leaves_choice(&node.name) => {
                     format!("ec2:RunInstances for {}, {kind} in {zone}", node.group)
                 }
                 _ => format!("ec2:RunInstances for {}", node.group),
@@ -272,11 +272,6 @@ enum Tried {
     Refused(CloudError),
     /// It was carried out, which must not be.
     Done,
-}
-
-/// Says whether a node's machine may be of several types, or in several zones.
-fn has_choice(definition: &ClusterDefinition, node: &NodeDefinition) -> bool {
-    !(definition.other_zones.is_empty() && node.other_types.is_empty())
 }
 
 /// Lists the types and zones with which a node's machine is tried: each type in the first zone, and the first type in each

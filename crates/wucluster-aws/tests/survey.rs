@@ -54,6 +54,25 @@ async fn moto_has_what_a_definition_names_or_not() {
     let view = moto.cloud().observe(&good.name).await.unwrap();
     assert!(view.instances.is_empty() && view.volumes.is_empty(), "nothing was made: {view:?}");
 
+    let mut choice = definition("136693071363/debian-12-amd64-*", "m5.large", "");
+    choice.other_zones = vec!["eu-central-1b".to_owned()];
+    for node in choice.nodes.values_mut() {
+        node.other_types = vec!["m5.xlarge".to_owned()];
+    }
+    let (_, findings) = moto.cloud_for(&choice).survey(&choice).await.unwrap();
+    for about in [
+        "zone eu-central-1a",
+        "zone eu-central-1b",
+        "type m5.large",
+        "type m5.xlarge",
+        "ec2:RunInstances for chief, m5.large in eu-central-1a",
+        "ec2:RunInstances for chief, m5.xlarge in eu-central-1a",
+        "ec2:RunInstances for chief, m5.large in eu-central-1b",
+    ] {
+        let (verdict, what) = told(&findings, about);
+        assert_eq!(verdict, Verdict::Fine, "{about}: {what}");
+    }
+
     let bad = definition(
         "ami-00000000000000000",
         "m99.large",

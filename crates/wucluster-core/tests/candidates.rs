@@ -57,13 +57,12 @@ fn failed(world: &mut World, error: CloudError, times: u32) {
 
 fn run_of(world: &World, name: &str) -> Option<CloudAction> {
     let plan = world.plan(Demand::Launched);
-    let found = plan.actions.iter().find_map(|cleared| match cleared.action() {
+    plan.actions.iter().find_map(|cleared| match cleared.action() {
         Action::Cloud(action @ CloudAction::RunInstance { node, .. }) if node.as_str() == name => {
             Some(action.clone())
         }
         _ => None,
-    });
-    found
+    })
 }
 
 fn wanted(world: &World) -> Option<String> {

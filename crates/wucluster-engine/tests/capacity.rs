@@ -239,7 +239,8 @@ fn on_bad_days_each_node_has_one_machine_and_all_its_volumes_beside_it() {
         "{CHOICE}\n[node.worker]\ncount = 2\ntype = [\"large\", \"small\"]\nmount.scratch = {{ at = \"/mnt/scratch\", size = \"1 GiB\" }}\n"
     );
     let mut zones_taken = std::collections::BTreeSet::new();
-    for seed in 0..24 {
+    let seeds = std::env::var("WUCLUSTER_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    for seed in 0..seeds.unwrap_or(24) {
         let mut operator = Operator::new(&text);
         let mut world = full_world(seed, &[full(Some("sim-1a"), Some("large"), seed % 3 == 0)]);
         if seed % 4 == 1 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::{Lab, node};
 use wucluster_core::action::CloudAction;
 use wucluster_core::observation::{
-    AttachmentState, Contents, GapKind, InstanceState, SnapshotState, VolumeState,
+    AttachmentState, Contents, GapKind, InstanceSeen, InstanceState, SnapshotState, VolumeState,
 };
 use wucluster_core::ports::{ErrorClass, ShellError};
 use wucluster_core::tags::{KEY_CLUSTER, KEY_NAME};
@@ -123,7 +123,7 @@ fn a_type_cannot_be_had_in_one_zone_for_a_time_and_elsewhere_it_can() {
     assert!(lab.world.ask(&late).is_ok(), "it is accepted, and fails on its way");
     lab.settle();
     let view = lab.view();
-    let failed: Vec<_> = view.instances.iter().filter_map(|one| one.lack_of_capacity()).collect();
+    let failed: Vec<_> = view.instances.iter().filter_map(InstanceSeen::lack_of_capacity).collect();
     assert_eq!(failed.len(), 1, "{:?}", view.instances);
     assert_eq!(failed[0].code, "Server.InsufficientInstanceCapacity");
     assert_eq!(fired(&lab, "K1 full"), 2);

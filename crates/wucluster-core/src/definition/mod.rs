@@ -63,6 +63,13 @@ impl ClusterDefinition {
         self.zone.iter().chain(&self.other_zones).map(String::as_str)
     }
 
+    /// Says whether a node may be in several zones, or its machine of several types.
+    #[must_use]
+    pub fn leaves_choice(&self, node: &NodeName) -> bool {
+        let has_types = || self.nodes.get(node).is_some_and(|node| !node.other_types.is_empty());
+        !self.other_zones.is_empty() || has_types()
+    }
+
     /// Returns the mount of that name, if the definition has it.
     #[must_use]
     pub fn mount(&self, key: &MountKey) -> Option<&MountDefinition> {

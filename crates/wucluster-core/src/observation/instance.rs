@@ -65,15 +65,16 @@ pub struct InstanceSeen {
     pub state_reason: Option<String>,
 }
 
+/// The provider's code for the end of a launch that it accepted, and had no capacity for. Source: EC2 `StateReason`.
+pub const LACK_OF_CAPACITY: &str = "Server.InsufficientInstanceCapacity";
+
 impl InstanceSeen {
     /// Returns what the provider says of a launch that it accepted, and that then failed for want of capacity.
-    ///
-    /// Source: EC2 `StateReason`, code `Server.InsufficientInstanceCapacity`.
     #[must_use]
     pub fn lack_of_capacity(&self) -> Option<CloudError> {
         let reason = self.state_reason.as_deref().filter(|_| self.state.is_dead())?;
         let (code, message) = reason.split_once(':').unwrap_or((reason, ""));
-        (code == "Server.InsufficientInstanceCapacity").then(|| CloudError {
+        (code == LACK_OF_CAPACITY).then(|| CloudError {
             class: ErrorClass::Capacity,
             code: code.to_owned(),
             message: message.trim_start().to_owned(),

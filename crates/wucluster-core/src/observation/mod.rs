@@ -70,7 +70,7 @@ pub use attachment::{AttachmentSeen, AttachmentState};
 pub use filesystem::{
     CheckResult, Contents, DeviceSeen, FilesystemState, Holder, MountSeen, NodeProbe, ProbeRequest,
 };
-pub use instance::{InstanceSeen, InstanceState, SshEndpoint};
+pub use instance::{InstanceSeen, InstanceState, LACK_OF_CAPACITY, SshEndpoint};
 pub use room::Room;
 pub use snapshot::{SnapshotSeen, SnapshotState};
 pub use volume::{VolumeSeen, VolumeState};

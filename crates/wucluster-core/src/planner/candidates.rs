@@ -15,9 +15,10 @@ use crate::action::CloudAction;
 use crate::definition::NodeDefinition;
 use crate::ids::{MountKey, NodeName, Subject};
 use crate::interlock::{Context, Refusal};
-use crate::memory::{Candidate, SubjectMemory, Unsure};
+use crate::memory::{Candidate, Failure, FailureError, SubjectMemory, Unsure};
 use crate::observation::{InstanceState, NodeObservation, VolumeState};
 use crate::plan::WaitOn;
+use crate::ports::ErrorClass;
 
 /// Returns the candidate for which a node's machine is asked next: of those that were refused least often, the first.
 pub(super) fn next(ctx: &Context<'_>, node: &NodeDefinition) -> Candidate {
@@ -139,12 +140,11 @@ pub(super) fn unsure<'a>(
     ctx: &'a Context<'_>,
     subject: &Subject,
 ) -> Result<Option<&'a Unsure>, Refusal> {
+    let memory = ctx.memory.of(subject);
+    let is_refused = memory.and_then(|memory| memory.failure.as_ref()).is_some_and(is_capacity);
     let is_over = |unsure: &Unsure| {
-        let refused = ctx.memory.of(subject).map(|memory| &memory.no_capacity);
-        let candidate = Candidate::of(&unsure.action);
-        let is_refused =
-            candidate.is_some_and(|it| refused.is_some_and(|all| all.contains_key(&it)));
-        is_refused && unsure.until <= ctx.seen_at()
+        let CloudAction::RunInstance { node, .. } = &unsure.action else { return false };
+        ctx.definition.leaves_choice(node) && is_refused && unsure.until <= ctx.seen_at()
     };
     Ok(identity::unsure(ctx, subject)?.filter(|unsure| !is_over(unsure)))
 }
@@ -156,7 +156,7 @@ pub(super) fn token_parts<'a>(
     node: &NodeDefinition,
     candidate: &'a Candidate,
 ) -> Vec<&'a str> {
-    if ctx.definition.other_zones.is_empty() && node.other_types.is_empty() {
+    if !ctx.definition.leaves_choice(&node.name) {
         return Vec::new();
     }
     let zone = candidate.zone.as_deref().unwrap_or_default();
@@ -171,21 +171,34 @@ pub(super) struct Standing {
     pub(super) is_next: bool,
 }
 
-/// Tells how the candidate of a request stands; `None`: it is for no machine, or nothing was refused.
-pub(super) fn standing(memory: &SubjectMemory, action: &CloudAction) -> Option<Standing> {
-    let candidate = Candidate::of(action).filter(|_| !memory.no_capacity.is_empty())?;
-    let times = memory.no_capacity.get(&candidate).map_or(0, |refused| refused.times);
-    let is_next = memory.no_capacity.values().any(|refused| refused.times > times);
+/// Tells how the candidate of a request stands that is to be asked for after a failure; `None`: there is no choice, or it did
+/// not fail for want of capacity.
+pub(super) fn standing(
+    ctx: &Context<'_>,
+    failure: &Failure,
+    action: &CloudAction,
+) -> Option<Standing> {
+    let CloudAction::RunInstance { node, .. } = action else { return None };
+    let candidate = Candidate::of(action)?;
+    if !(ctx.definition.leaves_choice(node) && is_capacity(failure)) {
+        return None;
+    }
+    let refused = &ctx.memory.of(&Subject::Node(node.clone()))?.no_capacity;
+    let times = refused.get(&candidate).map_or(0, |refused| refused.times);
+    let is_next = refused.values().any(|refused| refused.times > times);
     Some(Standing { times, is_next })
+}
+
+/// Says whether a request failed for want of capacity.
+pub(super) fn is_capacity(failure: &Failure) -> bool {
+    matches!(&failure.error, FailureError::Cloud(error) if error.class == ErrorClass::Capacity)
 }
 
 /// Tells of each candidate of a node what the provider said, in the order in which they are tried; nothing where there is one.
 pub(super) fn told(ctx: &Context<'_>, node: &NodeName) -> Vec<String> {
     let Some(defined) = ctx.definition.nodes.get(node) else { return Vec::new() };
     let refused = ctx.memory.of(&Subject::Node(node.clone())).map(|memory| &memory.no_capacity);
-    let Some(refused) = refused
-        .filter(|_| !(ctx.definition.other_zones.is_empty() && defined.other_types.is_empty()))
-    else {
+    let Some(refused) = refused.filter(|_| ctx.definition.leaves_choice(node)) else {
         return Vec::new();
     };
     let of_one = |candidate: Candidate| {

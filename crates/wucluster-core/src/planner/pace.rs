@@ -51,11 +51,9 @@ fn paced(ctx: &Context<'_>, cleared: Cleared<Action>) -> Step {
         },
     };
     // Of several candidates each counts by itself, and one that is next in its round waits for nothing.
-    let is_capacity =
-        matches!(&failure.error, FailureError::Cloud(error) if error.class == ErrorClass::Capacity);
     let standing = match cleared.action() {
-        Action::Cloud(action) if is_capacity => candidates::standing(memory, action),
-        Action::Cloud(_) | Action::Shell(_) => None,
+        Action::Cloud(action) => candidates::standing(ctx, failure, action),
+        Action::Shell(_) => None,
     };
     let times = standing.as_ref().map_or(failure.times, |standing| standing.times);
     let is_next = standing.is_some_and(|standing| standing.is_next);

@@ -1,8 +1,8 @@
 //! For which zones and types the provider had no capacity, and until when that counts.
 
 use wucluster_core::ids::Subject;
-use wucluster_core::memory::{AwaitedId, Candidate, FailureError, NoCapacity};
-use wucluster_core::observation::{InstanceState, Observation};
+use wucluster_core::memory::{Candidate, FailureError, NoCapacity};
+use wucluster_core::observation::{InstanceSeen, InstanceState, LACK_OF_CAPACITY, Observation};
 use wucluster_core::ports::CloudError;
 
 use super::Drive;
@@ -14,7 +14,7 @@ impl Drive<'_, '_> {
         &mut self,
         subject: Subject,
         name: &str,
-        candidate: Candidate,
+        candidate: &Candidate,
         error: CloudError,
     ) {
         let memory = self.memory.subjects.entry(subject.clone()).or_default();
@@ -22,7 +22,12 @@ impl Drive<'_, '_> {
         let refused = refused.or_insert_with(|| NoCapacity { times: 0, error: error.clone() });
         refused.times += 1;
         refused.error = error.clone();
-        let counted_as = format!("{name}: {candidate}");
+        // Where there is no choice it counts with all that fails of that name, as ever.
+        let counted_as = if self.has_choice(&subject) {
+            format!("{name}: {candidate}")
+        } else {
+            name.to_owned()
+        };
         self.failed_as(subject, name, counted_as, FailureError::Cloud(error));
     }
 
@@ -38,22 +43,33 @@ impl Drive<'_, '_> {
             }
             let Some(made) = &memory.made else { continue };
             let Some(candidate) = Candidate::of(&made.request) else { continue };
-            let is_made = |id| {
-                made.id.as_ref()
-                    == Some(&AwaitedId::Instance(wucluster_core::ids::InstanceId::clone(id)))
+            let is_made = |one: &&InstanceSeen| {
+                made.id.as_ref().is_some_and(|id| id.as_str() == one.id.as_str())
             };
-            let failed = node.terminated.iter().find(|one| is_made(&one.id));
-            let Some(error) = failed.and_then(|one| one.lack_of_capacity()) else { continue };
+            let failed = node.terminated.iter().find(is_made);
+            let Some(error) = failed.and_then(InstanceSeen::lack_of_capacity) else { continue };
             let name = made.request.name();
             // Its token is used up.
             self.renounce(&subject);
-            self.had_no_capacity(subject, name, candidate, error);
+            self.had_no_capacity(subject, name, &candidate, error);
         }
     }
 
-    /// Says whether a node is still without the capacity that it was refused: what was refused before counts on, whatever
-    /// state is seen of a machine that did not come to run.
+    fn has_choice(&self, subject: &Subject) -> bool {
+        subject.node().is_some_and(|node| self.pursuit.definition.leaves_choice(node))
+    }
+
+    /// Says whether what was refused of a node counts on, whatever state is seen of a machine that did not come to run: where
+    /// another candidate is next, or the last launch was accepted and failed for want of capacity.
     pub(super) fn lacks_capacity(&self, subject: &Subject) -> bool {
-        self.memory.of(subject).is_some_and(|memory| !memory.no_capacity.is_empty())
+        let Some(memory) = self.memory.of(subject) else { return false };
+        let was_accepted = || {
+            let failure = memory.failure.as_ref();
+            failure.is_some_and(|failure| match &failure.error {
+                FailureError::Cloud(error) => error.code == LACK_OF_CAPACITY,
+                FailureError::Shell(_) => false,
+            })
+        };
+        !memory.no_capacity.is_empty() && (self.has_choice(subject) || was_accepted())
     }
 }

@@ -336,7 +336,7 @@ impl Drive<'_, '_> {
                     self.budgets.is_spent(name, now);
                 }
                 match Candidate::of(action).filter(|_| error.class == ErrorClass::Capacity) {
-                    Some(candidate) => self.had_no_capacity(subject, name, candidate, error),
+                    Some(candidate) => self.had_no_capacity(subject, name, &candidate, error),
                     None => self.failed(subject, name, FailureError::Cloud(error)),
                 }
             }
