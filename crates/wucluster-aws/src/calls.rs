@@ -38,7 +38,9 @@ calls! {
         DescribeSecurityGroups DescribeKeyPairs
         RunInstances StartInstances StopInstances TerminateInstances
         CreateVolume AttachVolume DetachVolume ModifyVolume DeleteVolume CreateSnapshot DeleteSnapshot
-        CreateTags;
+        CreateTags
+        CreateSecurityGroup AuthorizeSecurityGroupIngress RevokeSecurityGroupIngress DeleteSecurityGroup
+        ImportKeyPair DeleteKeyPair;
     ssm
         GetParameter;
     sts

@@ -24,6 +24,7 @@ use crate::devices::Devices;
 use crate::images::{self, Images};
 use crate::late::{self, SENT_WITHIN, SIGNED_FOR};
 use crate::listing;
+use crate::network::{Network, NetworkPlan};
 use crate::rates::{self, Rates};
 use crate::seen::{self, Mappings};
 
@@ -42,6 +43,8 @@ pub struct AwsOptions {
     pub users: BTreeMap<NodeName, String>,
     /// The user's own tags, per node; volumes and snapshots get those of their node.
     pub tags: BTreeMap<NodeName, BTreeMap<String, String>>,
+    /// The security group and the key pair that are made for the cluster. `None`: nodes name those that are there.
+    pub network: Option<NetworkPlan>,
     /// Whether requests are made as fast as they come: for servers that answer like AWS and limit no rates.
     pub is_unpaced: bool,
     /// How long something new may be missing in listings. `None`: as long as EC2 may take.
@@ -57,7 +60,8 @@ impl AwsOptions {
             .filter_map(|node| Some((node.name.clone(), node.machine.ec2.user.clone()?)))
             .collect();
         let tags = nodes().map(|node| (node.name.clone(), node.machine.ec2.tags.clone())).collect();
-        Self { region: definition.region.clone(), users, tags, ..Self::default() }
+        let network = NetworkPlan::of(definition);
+        Self { region: definition.region.clone(), users, tags, network, ..Self::default() }
     }
 
     /// Returns the user's own tags for what belongs to a mount.
@@ -102,6 +106,8 @@ pub(crate) struct Memory {
     pub(crate) images: Images,
     /// Which image a name of the definition stands for.
     pub(crate) named_images: BTreeMap<String, Result<String, CloudError>>,
+    /// What is made for the cluster, or why it is not there. `None`: it was not asked for.
+    pub(crate) network: Option<Result<Network, CloudError>>,
     /// The cluster's volumes.
     pub(crate) volumes: BTreeSet<VolumeId>,
 }

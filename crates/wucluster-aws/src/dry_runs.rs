@@ -78,7 +78,9 @@ impl AwsCloud {
                 return vec![Finding::unknown("permissions", what)];
             }
         }
+        let facts = self.settle_what_is_there(clients).await;
         let mut findings = self.trials_of_making(clients, definition).await;
+        findings.extend(self.trials_of_network(clients, &facts).await);
         let (instance, volume, snapshot) = match things_of(self, definition).await {
             Ok(there) => there,
             Err(error) => {
@@ -152,7 +154,13 @@ impl AwsCloud {
                 }
                 Err(error) => Tried::Refused(error),
             };
-            findings.push(made(about, tried));
+            findings.push(match tried {
+                Tried::Forbidden(_) if self.lacks_ways_in(&node.machine.ec2) => Finding::unknown(
+                    about,
+                    "it cannot be told before its security group and key pair are there, which the first launch makes",
+                ),
+                tried => made(about, tried),
+            });
         }
         let mut kinds = BTreeSet::new();
         for (key, mount) in definition.mounts() {
@@ -245,7 +253,7 @@ impl AwsCloud {
     }
 
     /// Reads what came of a dry run.
-    async fn verdict<E>(&self, request: &str, answer: Result<(), SdkError<E>>) -> Tried
+    pub(crate) async fn verdict<E>(&self, request: &str, answer: Result<(), SdkError<E>>) -> Tried
     where
         E: ProvideErrorMetadata + RequestId + std::error::Error + 'static,
     {
@@ -263,7 +271,7 @@ impl AwsCloud {
 
 /// What came of a dry run.
 #[derive(Debug)]
-enum Tried {
+pub(crate) enum Tried {
     /// It is permitted.
     WouldBeDone,
     /// It is not.
@@ -296,7 +304,7 @@ fn forbidden(about: String, why: &CloudError) -> Finding {
 }
 
 /// Judges a call that would make something: what is in the way of it is in the way of a launch.
-fn made(about: String, tried: Tried) -> Finding {
+pub(crate) fn made(about: String, tried: Tried) -> Finding {
     match tried {
         Tried::WouldBeDone => Finding::fine(about, "it would be done"),
         Tried::Forbidden(error) => forbidden(about, &error),
@@ -311,7 +319,7 @@ fn made(about: String, tried: Tried) -> Finding {
 }
 
 /// Judges a call about what is there: what its state forbids now is permitted.
-fn about_what_is_there(call: Call, tried: Tried) -> Finding {
+pub(crate) fn about_what_is_there(call: Call, tried: Tried) -> Finding {
     let about = call.permission();
     match tried {
         Tried::WouldBeDone => Finding::fine(about, "permitted"),

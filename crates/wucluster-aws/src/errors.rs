@@ -62,6 +62,9 @@ const GONE: &str = "it may only be hidden; the next look tells";
 const ELSEWHERE: &str = "choose another type or zone in the definition, or repeat later";
 const MEND: &str = "mend it in the definition";
 const HELD: &str = "see what holds it; nothing is taken from anybody";
+const AGAIN: &str = "it is looked for again";
+const KINDS: &str =
+    "EC2 takes public keys of ed25519 and RSA: make one with `ssh-keygen -t ed25519`";
 const STATE: &str = "its state is not right yet; it is tried again";
 
 /// The table.
@@ -233,6 +236,26 @@ pub(crate) const TABLE: &[Row] = &[
         ErrorClass::Permanent,
         "the type takes no more disks: choose a larger one, or fewer mounts",
     ),
+    row(
+        &["CreateSecurityGroup"],
+        "SecurityGroupLimitExceeded",
+        ErrorClass::Permanent,
+        "delete groups that nobody needs, or raise the quota in Service Quotas",
+    ),
+    row(
+        &["AuthorizeSecurityGroupIngress"],
+        "RulesPerSecurityGroupLimitExceeded",
+        ErrorClass::Permanent,
+        "take rules out of the group, or blocks out of `ssh-from`",
+    ),
+    row(
+        &["ImportKeyPair"],
+        "KeyPairLimitExceeded",
+        ErrorClass::Permanent,
+        "delete key pairs that nobody needs",
+    ),
+    row(&["ImportKeyPair"], "InvalidKey.Format", ErrorClass::Permanent, KINDS),
+    row(&["ImportKeyPair"], "InvalidKeyPair.Format", ErrorClass::Permanent, KINDS),
     row(ANY, "TagLimitExceeded", ErrorClass::Permanent, "a thing has at most 50 tags"),
     // States.
     row(
@@ -267,6 +290,12 @@ pub(crate) const TABLE: &[Row] = &[
         "UnsupportedOperation",
         ErrorClass::Permanent,
         "this machine cannot be stopped (spot, or its root on an instance store): put it away instead",
+    ),
+    row(
+        &["DeleteSecurityGroup"],
+        "DependencyViolation",
+        ErrorClass::Retry,
+        "something uses it still: a machine that was just terminated for some minutes, or what somebody else gave it to",
     ),
     row(&["DeleteVolume"], "VolumeInUse", ErrorClass::Retry, "it is still attached"),
     row(&["AttachVolume"], "VolumeInUse", ErrorClass::Ambiguous, HELD),
@@ -343,6 +372,7 @@ pub(crate) const TABLE: &[Row] = &[
         ErrorClass::Retry,
         "a new security group shows itself within minutes; else mend `security-groups`",
     ),
+    row(&["AuthorizeSecurityGroupIngress"], "InvalidGroup.NotFound", ErrorClass::Retry, GONE),
     row(
         &["RunInstances"],
         "DefaultVpcDoesNotExist",
@@ -375,6 +405,9 @@ pub(crate) const TABLE: &[Row] = &[
         "the image is not available; choose another one",
     ),
     row(ANY, "*.Malformed", ErrorClass::Permanent, MEND),
+    // It was made a moment ago, by us or by somebody else.
+    row(&["CreateSecurityGroup"], "InvalidGroup.Duplicate", ErrorClass::Ambiguous, AGAIN),
+    row(&["ImportKeyPair"], "InvalidKeyPair.Duplicate", ErrorClass::Ambiguous, AGAIN),
     row(ANY, "*.Duplicate", ErrorClass::Permanent, MEND),
     row(ANY, "UnknownVolumeType", ErrorClass::Permanent, MEND),
     row(ANY, "InvalidBlockDeviceMapping", ErrorClass::Permanent, MEND),
@@ -550,7 +583,7 @@ fn is_without_credentials(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// Puts an error with all its causes in one line, each said once.
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     let mut next = Some(error);
     while let Some(one) = next {

@@ -54,10 +54,12 @@ impl AwsCloud {
         clients: &Clients,
         wish: Wish<'_>,
     ) -> Result<Receipt, CloudError> {
+        let machine = wish.machine;
         let request = self.run_request(clients, wish).await?;
         self.rates.turn(Request::RunInstances).await;
         let answer = request.send().await;
-        let answer = self.heard(Request::RunInstances, answer).await?;
+        let answer = self.heard(Request::RunInstances, answer).await;
+        let answer = answer.map_err(|error| self.as_of_new_key(&machine.ec2, error))?;
         match answer.instances().first().and_then(|made| made.instance_id()) {
             Some(id) => Ok(Receipt::Instance(InstanceId::new(id))),
             None => Err(errors::garbled("RunInstances", "the answer names no instance")),
@@ -71,8 +73,16 @@ impl AwsCloud {
         wish: Wish<'_>,
     ) -> Result<RunInstancesFluentBuilder, CloudError> {
         let Wish { machine, zone, tags, token } = wish;
-        let Ec2Machine { user: _, subnet, security_groups, key, profile, root, spot, tags: own } =
-            &machine.ec2;
+        let Ec2Machine {
+            user: _,
+            subnet,
+            security_groups: _,
+            key: _,
+            profile,
+            root,
+            spot,
+            tags: own,
+        } = &machine.ec2;
         let Some(image) = &machine.image else {
             return Err(errors::unaskable(
                 "MissingParameter",
@@ -86,6 +96,7 @@ impl AwsCloud {
                 "the node has no `type`: name one, such as `m7i.large`, in the definition",
             ));
         };
+        let (groups, key) = self.ways_in(&machine.ec2)?;
         let mut request = clients
             .changes
             .run_instances()
@@ -102,13 +113,13 @@ impl AwsCloud {
                     .build(),
             )
             .set_subnet_id(subnet.clone())
-            .set_key_name(key.clone());
+            .set_key_name(key);
         // The system's disk must not carry the cluster's tag: it is nobody's mount.
         if let Some(disk) = tagged(ResourceType::Volume, &Tags::default(), own) {
             request = request.tag_specifications(disk);
         }
-        if !security_groups.is_empty() {
-            request = request.set_security_group_ids(Some(security_groups.clone()));
+        if !groups.is_empty() {
+            request = request.set_security_group_ids(Some(groups));
         }
         if let Some(zone) = zone {
             request = request.placement(Placement::builder().availability_zone(zone).build());

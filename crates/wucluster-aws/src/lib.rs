@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod address;
 mod attachments;
 mod calls;
 mod cloud;
@@ -20,6 +21,8 @@ mod instances;
 mod issue;
 mod late;
 mod listing;
+mod network;
+mod network_survey;
 mod policy;
 mod rates;
 mod rights;
@@ -28,8 +31,10 @@ mod survey;
 mod volumes;
 
 pub use account::Account;
+pub use address::{ADDRESS_PAGE, own_address};
 pub use calls::Call;
 pub use cloud::{AwsCloud, AwsKeys, AwsOptions};
 pub use image_names::ImageName;
+pub use network::{LetIn, Network, NetworkPlan, NetworkSeen};
 pub use policy::{POLICY_LENGTH_MAX, PolicyScope, policy};
 pub use survey::{Finding, Verdict};

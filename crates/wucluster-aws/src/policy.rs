@@ -11,6 +11,7 @@ use wucluster_core::tags::{KEY_CLUSTER, KEY_NAME};
 
 use crate::calls::Call;
 use crate::image_names::ImageName;
+use crate::network::NetworkPlan;
 
 /// The version of the policy language. Source: IAM user guide, "Version".
 const LANGUAGE: &str = "2012-10-17";
@@ -132,6 +133,7 @@ impl Policy {
         }
         let (instances, volumes) = (self.place.own("instance/*"), self.place.own("volume/*"));
         let snapshots = self.place.public("snapshot/*");
+        let plan = NetworkPlan::of(definition);
         match call {
             // Everyone may.
             Call::GetCallerIdentity => {}
@@ -203,6 +205,27 @@ impl Policy {
             Call::RunInstances => {
                 self.add("MakeItsInstances", call, &[instances], &[self.carries(&Carry::New)]);
                 self.add("MakeInstancesWith", call, &self.needed(definition), &[]);
+                if let Some(plan) = &plan {
+                    let both = [
+                        plan.needs_group().then(|| self.place.own("security-group/*")),
+                        plan.needs_key()
+                            .then(|| self.place.own(&format!("key-pair/{}", plan.name()))),
+                    ];
+                    let both: Vec<String> = both.into_iter().flatten().collect();
+                    if !both.is_empty() {
+                        self.add("MakeInstancesInIts", call, &both, &[self.carries(&Carry::Now)]);
+                    }
+                }
+            }
+            Call::CreateSecurityGroup
+            | Call::AuthorizeSecurityGroupIngress
+            | Call::RevokeSecurityGroupIngress
+            | Call::DeleteSecurityGroup
+            | Call::ImportKeyPair
+            | Call::DeleteKeyPair => {
+                if let Some(plan) = &plan {
+                    self.allow_network(call, plan, scope);
+                }
             }
             Call::CreateTags => {
                 let all = [instances, volumes, snapshots];
@@ -211,10 +234,19 @@ impl Policy {
                 } else {
                     &["CreateSnapshot", "CreateVolume", "RunInstances"]
                 };
+                let by =
+                    |maker: &str| ("StringEquals", "ec2:CreateAction".to_owned(), maker.to_owned());
                 for maker in makers {
-                    let while_made =
-                        ("StringEquals", "ec2:CreateAction".to_owned(), (*maker).to_owned());
-                    self.add("NameWhatIsMade", call, &all, &[while_made]);
+                    self.add("NameWhatIsMade", call, &all, &[by(maker)]);
+                }
+                if let (Some(plan), false) = (&plan, scope.is_for_away) {
+                    let made = [
+                        (plan.needs_group(), "security-group/*", "CreateSecurityGroup"),
+                        (plan.needs_key(), "key-pair/*", "ImportKeyPair"),
+                    ];
+                    for (_, what, maker) in made.into_iter().filter(|(is_wanted, ..)| *is_wanted) {
+                        self.add("NameWhatIsMade", call, &[self.place.own(what)], &[by(maker)]);
+                    }
                 }
                 let keys = |key: &str| {
                     ("ForAllValues:StringLike", "aws:TagKeys".to_owned(), key.to_owned())
@@ -232,6 +264,34 @@ impl Policy {
                     );
                 }
             }
+        }
+    }
+
+    /// Gives a call about the network that is the cluster's own what it needs. Who may put away may let himself in, since
+    /// nodes are unmounted by ssh.
+    fn allow_network(&mut self, call: Call, plan: &NetworkPlan, scope: PolicyScope) {
+        let groups = self.place.own("security-group/*");
+        let key = self.place.own(&format!("key-pair/{}", plan.name()));
+        match call {
+            Call::CreateSecurityGroup | Call::ImportKeyPair if scope.is_for_away => {}
+            Call::CreateSecurityGroup if plan.needs_group() => {
+                self.add("MakeItsNetwork", call, &[groups], &[self.carries(&Carry::New)]);
+                self.add("MakeItsNetworkIn", call, &[self.place.own("vpc/*")], &[]);
+            }
+            Call::ImportKeyPair if plan.needs_key() => {
+                self.add("MakeItsNetwork", call, &[key], &[self.carries(&Carry::New)]);
+            }
+            Call::AuthorizeSecurityGroupIngress
+            | Call::RevokeSecurityGroupIngress
+            | Call::DeleteSecurityGroup
+                if plan.needs_group() =>
+            {
+                self.add("ChangeItsNetwork", call, &[groups], &[self.carries(&Carry::Now)]);
+            }
+            Call::DeleteKeyPair if plan.needs_key() => {
+                self.add("ChangeItsNetwork", call, &[key], &[self.carries(&Carry::Now)]);
+            }
+            _ => {}
         }
     }
 
@@ -316,7 +376,7 @@ impl Policy {
             needed.push(
                 place.own(&format!("subnet/{}", machine.ec2.subnet.as_deref().unwrap_or("*"))),
             );
-            if machine.ec2.security_groups.is_empty() {
+            if machine.ec2.security_groups.is_empty() && definition.network.is_none() {
                 needed.push(place.own("security-group/*"));
             }
             needed.extend(
@@ -397,6 +457,11 @@ mod tests {
         definition("zone = \"eu-central-1a\"", "image = \"ami-1\"", "")
     }
 
+    fn managed(node: &str) -> ClusterDefinition {
+        let node = format!("image = \"ami-1\"\n{node}");
+        definition("zone = \"eu-central-1a\"\nnetwork = \"managed\"", &node, "")
+    }
+
     fn statements(policy: &Value) -> Vec<&Value> {
         policy["Statement"].as_array().unwrap().iter().collect()
     }
@@ -413,7 +478,8 @@ mod tests {
 
     #[test]
     fn it_holds_each_call_that_is_made_and_no_other() {
-        let definition = definition("zone = \"eu-central-1a\"", "image = \"ssm:/a/b\"", "");
+        let zone = "zone = \"eu-central-1a\"\nnetwork = \"managed\"";
+        let definition = definition(zone, "image = \"ssm:/a/b\"", "");
         // Everyone may ask who he is.
         let made = Call::ALL.iter().filter(|call| **call != Call::GetCallerIdentity);
         let made: BTreeSet<String> = made.map(|call| call.permission()).collect();
@@ -424,13 +490,29 @@ mod tests {
         // Without a parameter none is read.
         let made: BTreeSet<String> =
             made.into_iter().filter(|call| call != "ssm:GetParameter").collect();
+        assert_eq!(actions(&policy(&managed(""), ALL)), made);
+        // Without a network of its own none is made.
+        let of_network = [
+            Call::CreateSecurityGroup,
+            Call::AuthorizeSecurityGroupIngress,
+            Call::RevokeSecurityGroupIngress,
+            Call::DeleteSecurityGroup,
+            Call::ImportKeyPair,
+            Call::DeleteKeyPair,
+        ]
+        .map(Call::permission);
+        let made: BTreeSet<String> =
+            made.into_iter().filter(|call| !of_network.contains(call)).collect();
         assert_eq!(actions(&policy(&plain(), ALL)), made);
     }
 
     #[test]
     fn what_is_changed_is_the_clusters_or_is_made_its_own() {
-        for scope in [ALL, PolicyScope { is_for_away: true, ..ALL }, PRUNE] {
-            let policy = policy(&plain(), scope);
+        let scopes = [ALL, PolicyScope { is_for_away: true, ..ALL }, PRUNE];
+        let policies = scopes
+            .into_iter()
+            .flat_map(|scope| [policy(&plain(), scope), policy(&managed(""), scope)]);
+        for policy in policies {
             for statement in statements(&policy) {
                 let changes = statement["Action"].as_array().unwrap().iter().any(|action| {
                     let action = action.as_str().unwrap();
@@ -441,7 +523,7 @@ mod tests {
                 let is_ours = conditions.contains("Tag/wucluster:cluster\":\"gibbon\"")
                     || conditions.contains("ec2:CreateAction");
                 // What others lend: images, networks, snapshots to begin with.
-                let lends = ["MakeInstancesWith", "BeginWithSnapshots"];
+                let lends = ["MakeInstancesWith", "BeginWithSnapshots", "MakeItsNetworkIn"];
                 let sid = statement["Sid"].as_str().unwrap();
                 assert_eq!(changes, is_ours || lends.contains(&sid), "{statement}");
                 let is_of_all = statement["Resource"].to_string().contains("\"*\"");
@@ -473,6 +555,35 @@ mod tests {
             named(&policy, "NameWhatIsMade")["Condition"]["StringEquals"]["ec2:CreateAction"],
             "CreateSnapshot"
         );
+    }
+
+    #[test]
+    fn a_network_of_its_own_is_made_used_and_deleted_and_no_other() {
+        let all = policy(&managed(""), ALL);
+        let made = named(&all, "MakeItsNetwork");
+        assert_eq!(made["Condition"]["StringEquals"]["aws:RequestTag/wucluster:cluster"], "gibbon");
+        let used = named(&all, "MakeInstancesInIts");
+        assert_eq!(
+            used["Condition"]["StringEquals"]["aws:ResourceTag/wucluster:cluster"],
+            "gibbon"
+        );
+        assert!(used["Resource"].to_string().contains("key-pair/wucluster-gibbon"), "{used}");
+        let with = named(&all, "MakeInstancesWith").to_string();
+        assert!(!with.contains("security-group") && !with.contains("key-pair"), "{with}");
+        assert!(all.to_string().len() < POLICY_LENGTH_MAX, "{}", all.to_string().len());
+        // Who puts away lets himself in, to unmount, and makes nothing.
+        let away = policy(&managed(""), PolicyScope { is_for_away: true, ..ALL });
+        let may = actions(&away);
+        for needed in ["AuthorizeSecurityGroupIngress", "DeleteSecurityGroup", "DeleteKeyPair"] {
+            assert!(may.contains(&format!("ec2:{needed}")), "{needed}");
+        }
+        assert!(!may.contains("ec2:CreateSecurityGroup") && !may.contains("ec2:ImportKeyPair"));
+        // What nodes name themselves is not made.
+        let own = policy(&managed("security-groups = \"sg-1\"\nkey = \"ann\""), ALL);
+        assert_eq!(actions(&own), actions(&policy(&plain(), ALL)));
+        let key_only = actions(&policy(&managed("security-groups = \"sg-1\""), ALL));
+        assert!(key_only.contains("ec2:ImportKeyPair"));
+        assert!(!key_only.contains("ec2:CreateSecurityGroup"));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use wucluster_core::definition::{
-    ClusterDefinition, FilesystemKind, HOOK_TIMEOUT_DEFAULT, Provider, Size, decode, template,
+    ClusterDefinition, FilesystemKind, HOOK_TIMEOUT_DEFAULT, ManagedNetwork, Provider, PublicKey,
+    Size, decode, template,
 };
 use wucluster_core::ids::{ClusterName, MountKey, MountName, NodeName, SnapshotId};
 
@@ -242,7 +243,37 @@ fn each_key_of_ec2_changes_the_digest_and_its_absence_does_not() {
         let line = line.replace("throughput = 3000", "throughput = 300");
         assert!(digests.insert(parse(&text("", "", &line)).digest()), "{line}");
     }
-    assert!(digests.insert(parse(&text("region = \"r\"", "", "")).digest()));
+    for line in [
+        "region = \"r\"",
+        "network = \"managed\"",
+        "network = \"managed\"\nssh-from = \"203.0.113.7\"",
+        "network = \"managed\"\npublic-key = \"~/k.pub\"",
+    ] {
+        assert!(digests.insert(parse(&text(line, "", "")).digest()), "{line}");
+    }
+}
+
+#[test]
+fn a_managed_network_says_from_where_and_for_whom() {
+    let network =
+        |lines: &str| parse(&format!("[cluster]\nname = \"c\"\n{lines}\n[node.n]\n")).network;
+    assert_eq!(network(""), None);
+    let plain = ManagedNetwork::default();
+    assert_eq!(network("network = \"managed\""), Some(plain.clone()));
+    assert_eq!(network("network = \"managed\"\nssh-from = \"auto\""), Some(plain));
+    let ssh_from = |lines: &str| {
+        let blocks = network(&format!("network = \"managed\"\n{lines}")).unwrap().ssh_from;
+        blocks.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(ssh_from("ssh-from = \"203.0.113.7\""), ["203.0.113.7/32"]);
+    let list = "ssh-from = [\"2001:db8::/32\", \"10.0.0.0/8\", \"10.0.0.0/8\"]";
+    assert_eq!(ssh_from(list), ["10.0.0.0/8", "2001:db8::/32"]);
+    let key = |text: &str| {
+        network(&format!("network = \"managed\"\npublic-key = \"{text}\"")).unwrap().public_key
+    };
+    assert_eq!(key("~/.ssh/k.pub"), Some(PublicKey::File("~/.ssh/k.pub".to_owned())));
+    let text = "ssh-rsa AAAA ann@mill";
+    assert_eq!(key(text), Some(PublicKey::Text(text.to_owned())));
 }
 
 #[test]

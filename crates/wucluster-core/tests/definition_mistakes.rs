@@ -343,6 +343,27 @@ fn topics() -> Vec<(&'static str, Vec<String>)> {
             ),
         ),
         (
+            "network",
+            with(
+                cluster,
+                &[
+                    "network = \"manged\"",
+                    "network = \"vpc-1\"",
+                    "network = true",
+                    "ssh-from = \"auto\"",
+                    "ssh_from = \"auto\"",
+                    "public-key = \"~/.ssh/id_ed25519.pub\"",
+                    "network = \"managed\"\nssh-from = \"203.0.113.7/24\"",
+                    "network = \"managed\"\nssh-from = [\"203.0.113.7\", \"2001:db8::/129\", \"auto\", 7]",
+                    "network = \"managed\"\nssh-from = []",
+                    "network = \"managed\"\nssh-from = [\"0.0.0.0/0\", \"::/0\"]",
+                    "network = \"managed\"\npublic-key = \"~/.ssh/id_ed25519\"",
+                    "network = \"managed\"\npublic-key = \"ecdsa-sha2-nistp256 AAAA\"",
+                    "network = \"managed\"\npublic-key = \"-----BEGIN OPENSSH PRIVATE KEY-----\"",
+                ],
+            ),
+        ),
+        (
             "former_names",
             [
                 with(

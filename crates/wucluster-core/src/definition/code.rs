@@ -140,6 +140,12 @@ codes! {
     ChoiceTwice = "E0150",
     /// A node has a subnet, which lies in one zone, and the cluster may be in several.
     SubnetZones = "E0151",
+    /// A network that wucluster does not make.
+    UnknownNetwork = "E0152",
+    /// What ssh is let in from is no block of addresses.
+    AddressForm = "E0153",
+    /// A public key is neither a file nor a key that EC2 takes.
+    PublicKeyForm = "E0154",
     /// A group has no nodes now.
     GroupWithoutNodes = "W0201",
     /// The cluster has no nodes.
@@ -150,6 +156,10 @@ codes! {
     OptionTwice = "W0204",
     /// A mount hides the home directories of the image.
     HidesHomes = "W0205",
+    /// A key of a managed network has no effect, as there is none.
+    KeyWithoutNetwork = "W0208",
+    /// Ssh is let in from everywhere.
+    SshFromEverywhere = "W0209",
 }
 
 impl Code {

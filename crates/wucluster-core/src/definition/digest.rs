@@ -6,7 +6,9 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use sha2::{Digest as _, Sha256};
 
-use super::{ClusterDefinition, EbsVolume, Ec2Machine, Hook, MountDefinition, NodeDefinition};
+use super::{
+    ClusterDefinition, EbsVolume, Ec2Machine, Hook, ManagedNetwork, MountDefinition, NodeDefinition,
+};
 use crate::ids::{NodeName, SnapshotId};
 
 impl ClusterDefinition {
@@ -25,6 +27,7 @@ impl ClusterDefinition {
         for zone in &self.other_zones {
             form.text("other-zone", zone);
         }
+        form.network(self.network.as_ref());
         form.duration("recent", self.recent);
         for node in sorted(&self.nodes) {
             form.node(node);
@@ -67,6 +70,15 @@ impl CanonicalForm {
 
     fn duration(&mut self, key: &str, value: Option<Duration>) {
         self.optional(key, value.map(|value| value.as_millis().to_string()).as_deref());
+    }
+
+    fn network(&mut self, network: Option<&ManagedNetwork>) {
+        let Some(ManagedNetwork { ssh_from, public_key }) = network else { return };
+        self.text("network", "managed");
+        for block in ssh_from {
+            self.text("ssh-from", &block.to_string());
+        }
+        self.set("public-key", public_key.as_ref().map(ToString::to_string).as_deref());
     }
 
     fn node(&mut self, node: &NodeDefinition) {

@@ -7,6 +7,7 @@ pub mod duration;
 pub mod ec2;
 pub mod memory_size;
 pub mod mount_point;
+pub mod network;
 mod parse;
 pub mod prices;
 pub mod quantity;
@@ -24,6 +25,7 @@ pub use diagnostic::{Diagnostic, Label, Patch, Severity, line_and_column, line_n
 pub use duration::parse_duration;
 pub use ec2::{EbsVolume, Ec2Machine, is_image_owner};
 pub use mount_point::check_mount_point;
+pub use network::{AddressBlock, ManagedNetwork, PublicKey};
 pub use parse::decode;
 pub use prices::{Price, Prices, PricesByType};
 pub use size::Size;
@@ -45,6 +47,9 @@ pub struct ClusterDefinition {
     pub zone: Option<String>,
     /// The zones that are tried after it, in their order, where it has no capacity.
     pub other_zones: Vec<String>,
+    /// The security group and the key pair that wucluster makes for it. `None`: none, as the nodes name those that are
+    /// there; for providers with networks.
+    pub network: Option<ManagedNetwork>,
     /// Where leases and journals are: `s3://BUCKET/PREFIX`, `file:///PATH` or a path. `None`: in this machine's folder of
     /// the cluster.
     pub store: Option<String>,

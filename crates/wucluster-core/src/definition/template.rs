@@ -6,7 +6,7 @@ use crate::ids::ClusterName;
 /// Writes a definition of a small cluster, with comments, that parses without warnings.
 ///
 /// It has one `chief` with a mount `home` and two workers with a mount `scratch` each. For AWS the
-/// zone, the key and the security group are to be filled in by its reader; comments say so.
+/// zone is to be filled in by its reader; a comment says so.
 #[must_use]
 pub fn template(name: &ClusterName, provider: Provider) -> String {
     let (cluster, machine) = match provider {
@@ -30,13 +30,12 @@ cpus = 1";
 
 const AWS_CLUSTER: &str = "\
 provider = \"aws\"          # EC2 and EBS
-zone = \"us-east-1a\"       # FILL IN: where nodes and volumes live; or a list, tried in its order";
+zone = \"us-east-1a\"       # FILL IN: where nodes and volumes live; or a list, tried in its order
+network = \"managed\"       # a security group for ssh from where you are, and your key; gone with the cluster";
 
 const AWS_MACHINE: &str = "\
 image = \"136693071363/debian-12-amd64-*\"   # the newest of Debian's; or `ami-…`
-type = \"m7i.large\"        # or a list: [\"m7i.large\", \"m6i.large\"]
-key = \"my-key\"            # FILL IN: a key pair of the region, whose private key your ssh has
-security-groups = [\"sg-0123456789abcdef0\"]   # FILL IN: one that lets ssh in from where you are";
+type = \"m7i.large\"        # or a list: [\"m7i.large\", \"m6i.large\"]";
 
 const SIM_CLUSTER: &str = "\
 provider = \"sim\"          # the simulator: nothing is real, nothing costs";

@@ -8,14 +8,15 @@ use toml::de::{DeTable, DeValue};
 use super::group::{self, GroupDraft, GroupSettings};
 use super::key::{self, Kind};
 use super::mount::{self, MountSettings};
+use super::network;
 use super::prices;
 use super::section::{Section, Sink};
 use super::source::Source;
 use super::value::{self, Choice};
-use crate::definition::Provider;
 use crate::definition::code::Code;
 use crate::definition::diagnostic::Diagnostic;
 use crate::definition::prices::Prices;
+use crate::definition::{ManagedNetwork, Provider};
 use crate::ids::ClusterName;
 
 /// Longest age at which a snapshot counts as recent. Unit: seconds.
@@ -34,6 +35,8 @@ pub(super) struct ClusterDraft {
     pub(super) zones: Option<Choice>,
     /// Where they stand.
     pub(super) zones_span: Option<Range<usize>>,
+    /// The network that wucluster makes for it.
+    pub(super) network: Option<ManagedNetwork>,
     /// Where leases and journals are.
     pub(super) store: Option<String>,
     /// What things cost.
@@ -147,6 +150,7 @@ fn read_cluster(
     let zones = section.field("zone");
     draft.zones_span = zones.as_ref().map(|field| field.span.clone());
     draft.zones = zones.and_then(|field| value::choice(&field, sink));
+    draft.network = network::read(section, sink);
     draft.recent =
         section.field("recent").and_then(|field| value::duration(&field, 1, RECENT_MAX, sink));
 }

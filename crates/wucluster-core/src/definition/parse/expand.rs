@@ -32,6 +32,7 @@ pub(super) fn expand(draft: &ClusterDraft, sink: &mut Sink) -> Option<ClusterDef
         region: draft.region.clone(),
         zone: draft.zones.as_ref().map(|zones| zones.first.clone()),
         other_zones: draft.zones.as_ref().map(|zones| zones.others.clone()).unwrap_or_default(),
+        network: draft.network.clone(),
         store: draft.store.clone(),
         prices: draft.prices.clone(),
         recent: draft.recent,

@@ -51,7 +51,16 @@ impl Kind {
         match self {
             Self::Root => &["cluster", "store", "prices", "defaults", "node"],
             Self::Store => &["url"],
-            Self::Cluster => &["name", "provider", "region", "zone", "recent"],
+            Self::Cluster => &[
+                "name",
+                "provider",
+                "region",
+                "zone",
+                "network",
+                "ssh-from",
+                "public-key",
+                "recent",
+            ],
             Self::Defaults => &[
                 "image",
                 "type",
@@ -161,6 +170,10 @@ impl Kind {
                 ("az", "zone"),
                 ("availability-zone", "zone"),
                 ("availability_zone", "zone"),
+                ("ssh_from", "ssh-from"),
+                ("allow-ssh", "ssh-from"),
+                ("public_key", "public-key"),
+                ("ssh-key", "public-key"),
             ],
             Self::Defaults | Self::Group => &[
                 ("ami", "image"),

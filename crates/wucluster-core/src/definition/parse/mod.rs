@@ -11,6 +11,7 @@ mod group;
 mod hook;
 mod key;
 mod mount;
+mod network;
 mod option;
 mod prices;
 mod section;
