@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::canned::{Answer, Asked, Canned, answer, nothing, refusal};
 use support::moto::{Moto, options};
@@ -91,6 +92,7 @@ async fn moto_has_what_a_definition_names_or_not() {
 
 /// A cluster with an instance, a volume and a snapshot, on a server that heeds dry runs and says `tried` to them.
 async fn with_dry_runs(tried: fn(&str) -> Answer) -> Canned {
+    let is_made = AtomicBool::new(false);
     Canned::begin(move |_, asked| {
         let name = asked["Action"].as_str();
         match (name, asked.get("DryRun").map(String::as_str)) {
@@ -115,6 +117,38 @@ async fn with_dry_runs(tried: fn(&str) -> Answer) -> Canned {
                 "<snapshotSet><item><snapshotId>snap-1</snapshotId><volumeId>vol-1</volumeId><volumeSize>4</volumeSize>\
                  <status>completed</status></item></snapshotSet>",
             ),
+            ("DescribeSubnets", _) => answer(
+                name,
+                "<subnetSet><item><subnetId>subnet-1</subnetId><vpcId>vpc-1</vpcId></item></subnetSet>",
+            ),
+            // A group of the cluster's own, that lets in from somewhere else.
+            ("DescribeSecurityGroups", _)
+                if asked["Filter.1.Name"] == "group-name" && is_made.load(Ordering::SeqCst) =>
+            {
+                answer(
+                    name,
+                    "<securityGroupInfo><item><groupId>sg-7</groupId><vpcId>vpc-1</vpcId><ipPermissions><item>\
+                     <ipProtocol>tcp</ipProtocol><fromPort>22</fromPort><toPort>22</toPort><ipRanges><item>\
+                     <cidrIp>198.51.100.1/32</cidrIp><description>wucluster: ssh</description></item></ipRanges></item>\
+                     </ipPermissions><tagSet><item><key>wucluster:cluster</key><value>gibbon</value></item></tagSet>\
+                     </item></securityGroupInfo>",
+                )
+            }
+            ("CreateSecurityGroup", _) => {
+                is_made.store(true, Ordering::SeqCst);
+                answer(name, "<groupId>sg-7</groupId>")
+            }
+            ("DescribeKeyPairs", _)
+                if asked["Filter.1.Name"] == "key-name"
+                    && asked["Filter.1.Value.1"] == "wucluster-gibbon"
+                    && is_made.load(Ordering::SeqCst) =>
+            {
+                answer(
+                    name,
+                    "<keySet><item><keyName>wucluster-gibbon</keyName><tagSet><item><key>wucluster:cluster</key>\
+                     <value>gibbon</value></item></tagSet></item></keySet>",
+                )
+            }
             (name, _) => nothing(name),
         }
     })
@@ -206,11 +240,15 @@ async fn a_parameter_tells_an_image() {
 /// Makes each call of the list, so that the policy holds none that nobody makes.
 #[tokio::test]
 async fn each_call_of_the_list_is_made() {
-    let definition = definition(
-        "ami-1",
-        "m7i.large",
-        "subnet = \"subnet-1\"\nsecurity-groups = [\"sg-1\"]\nkey = \"ann\"",
+    let worker = "[node.worker]\nimage = \"ami-1\"\ntype = \"m7i.large\"";
+    let of_chief = "subnet = \"subnet-1\"\nsecurity-groups = [\"sg-1\"]\nkey = \"ann\"";
+    let mut definition = definition("ami-1", "m7i.large", of_chief);
+    let managed = format!(
+        "[cluster]\nname = \"gibbon\"\nprovider = \"aws\"\nzone = \"eu-central-1a\"\nnetwork = \"managed\"\n{worker}"
     );
+    let managed = ClusterDefinition::parse(&managed).unwrap();
+    definition.network = managed.network;
+    definition.nodes.extend(managed.nodes);
     let server = with_dry_runs(|name| match name {
         "DeleteVolume" => {
             refusal(403, "UnauthorizedOperation", "No. Encoded authorization failure message: abc")
@@ -220,6 +258,11 @@ async fn each_call_of_the_list_is_made() {
     .await;
     let cloud = cloud(&server, &definition);
     cloud.survey(&definition).await.unwrap();
+    // A network of its own: made, followed, and deleted.
+    let here = ["203.0.113.7".parse().unwrap()];
+    cloud.make_network(&here, &["ssh-ed25519 AAAA".to_owned()]).await.unwrap();
+    cloud.let_in(&definition.name, &here).await.unwrap();
+    cloud.remove_network(&definition.name).await.unwrap();
     // The server answers in XML, which is no parameter's value.
     assert!(cloud.find_image("ssm:/a").await.is_err());
     let view = cloud.observe(&definition.name).await.unwrap();

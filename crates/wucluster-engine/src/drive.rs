@@ -271,6 +271,9 @@ impl<'a, 'e> Drive<'a, 'e> {
                 break outcome;
             }
         };
+        if outcome == Outcome::Reached {
+            self.last_act(deadline).await;
+        }
         let requests = self.requests;
         self.tell(EventKind::Finished { outcome: outcome.word().to_owned(), requests });
         self.give_back(outcome.word()).await;

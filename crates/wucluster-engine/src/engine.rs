@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use wucluster_core::action::NodeAddress;
 use wucluster_core::definition::ClusterDefinition;
@@ -86,9 +87,18 @@ pub struct Ending {
     pub requests: u64,
 }
 
+/// What is still to be done once a demand holds, before the right to drive is given back.
+#[async_trait]
+pub trait LastAct: Send + Sync {
+    /// Does it, once. It is dropped in the middle when a person interrupts, or when the right to drive is lost; what it leaves
+    /// it must be able to do another time.
+    async fn perform(&self);
+}
+
 /// Drives clusters to demanded states, over the ports.
 #[derive(Clone, Copy)]
 pub struct Engine<'a> {
+    pub(crate) last_act: Option<&'a dyn LastAct>,
     pub(crate) cloud: &'a dyn Cloud,
     pub(crate) shell: &'a dyn NodeShell,
     pub(crate) clock: &'a dyn Clock,
@@ -98,7 +108,13 @@ impl<'a> Engine<'a> {
     /// Makes an engine over a cloud, a way to speak to nodes, and a clock.
     #[must_use]
     pub fn new(cloud: &'a dyn Cloud, shell: &'a dyn NodeShell, clock: &'a dyn Clock) -> Self {
-        Self { cloud, shell, clock }
+        Self { cloud, shell, clock, last_act: None }
+    }
+
+    /// Has something done at the end of each drive that reaches its demand.
+    #[must_use]
+    pub fn and_last(self, act: &'a dyn LastAct) -> Self {
+        Self { last_act: Some(act), ..self }
     }
 
     /// Drives the cluster until the demand holds, is held, runs out of time, or is interrupted.

@@ -75,7 +75,7 @@ pub mod store;
 pub use adopt::{AdoptError, Adopted, Adoption};
 pub use checkpoint::{CheckpointError, Checkpointed, Checkpointing, Taken};
 pub use clock::SystemClock;
-pub use engine::{Ending, Engine, Outcome, Pursuit};
+pub use engine::{Ending, Engine, LastAct, Outcome, Pursuit};
 pub use event::{EngineEvent, EventKind, Progress};
 pub use prune::{PruneError, Pruned, Pruning};
 pub use records::{Fact, Record, Records};

@@ -11,15 +11,17 @@ use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::OnceCell;
-use wucluster_aws::{Account, AwsCloud, AwsOptions, ImageName};
+use wucluster_aws::{Account, AwsCloud, AwsOptions, ImageName, LetIn, NetworkSeen};
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{ClusterName, InstanceId};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{CloudView, Found, InstanceSeen};
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, ErrorClass, Receipt, RequestBudget};
+use wucluster_engine::LastAct;
 use wucluster_engine::store::objects::{Created, Objects, create};
 
+use crate::aws_network::OwnNetwork;
 use crate::fault::{Fault, with_sources};
 
 /// Where the store keeps which account the cluster lives in. Made once, never changed.
@@ -43,6 +45,8 @@ const CONSOLES_AT_ONCE: usize = 16;
 /// request goes to another one: there the cluster would seem to be away, and would be made a second time.
 pub(crate) struct PinnedCloud {
     cloud: AwsCloud,
+    /// The network that is the cluster's own, if it is to have one.
+    network: Option<OwnNetwork>,
     objects: Arc<dyn Objects>,
     /// Whether a look was found to go where the cluster lives.
     is_read: OnceCell<()>,
@@ -71,6 +75,7 @@ pub(crate) fn open(
 ) -> PinnedCloud {
     PinnedCloud {
         cloud: AwsCloud::new(AwsOptions::of(definition)),
+        network: OwnNetwork::of(definition),
         objects: Arc::clone(objects),
         is_read: OnceCell::new(),
         is_pinned: OnceCell::new(),
@@ -150,6 +155,41 @@ impl PinnedCloud {
             }
             self.cloud.settle_image(&name, found);
         }
+    }
+
+    /// Makes what is missing of the cluster's own network, before anything else is asked for that costs.
+    ///
+    /// # Errors
+    /// Why it is not there.
+    pub(crate) async fn make_network(&self) -> Result<(), CloudError> {
+        let Some(network) = &self.network else { return Ok(()) };
+        self.is_pinned.get_or_try_init(|| self.pin()).await?;
+        network.settle(&self.cloud).await
+    }
+
+    /// Has the cluster's own network let us in, where it is there: the nodes are spoken to by ssh.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub(crate) async fn let_in(&self) -> Result<LetIn, CloudError> {
+        let Some(network) = &self.network else { return Ok(LetIn::default()) };
+        self.is_pinned.get_or_try_init(|| self.pin()).await?;
+        network.let_in(&self.cloud).await
+    }
+
+    /// Finds what of the cluster's own network is there.
+    ///
+    /// # Errors
+    /// Why it cannot be told.
+    pub(crate) async fn network_seen(&self) -> Result<NetworkSeen, CloudError> {
+        let Some(network) = &self.network else { return Ok(NetworkSeen::default()) };
+        self.is_read.get_or_try_init(|| self.check()).await?;
+        network.seen(&self.cloud).await
+    }
+
+    /// Tells what came of putting the network away, if that was done since it was last asked.
+    pub(crate) fn network_end(&self) -> Option<Result<NetworkSeen, CloudError>> {
+        self.network.as_ref()?.end()
     }
 
     fn told(&self) -> std::sync::MutexGuard<'_, BTreeMap<InstanceId, Told>> {
@@ -263,7 +303,23 @@ impl Cloud for PinnedCloud {
         match self.is_pinned.get_or_try_init(|| self.pin()).await {
             Ok(()) => {
                 self.settle_images(actions).await;
-                self.cloud.issue(actions).await
+                let runs = |action: &Cleared<CloudAction>| {
+                    matches!(action.action(), CloudAction::RunInstance { .. })
+                };
+                let network = self.network.as_ref().filter(|_| actions.iter().any(runs));
+                if let Some(network) = network {
+                    // Why it is not there, each instance is answered that cannot be run without it.
+                    let _ = network.settle(&self.cloud).await;
+                }
+                let answers = self.cloud.issue(actions).await;
+                let is_gone = |answer: &Result<Receipt, CloudError>| {
+                    let code = answer.as_ref().err().map(|error| error.code.as_str());
+                    matches!(code, Some("InvalidGroup.NotFound" | "InvalidKeyPair.NotFound"))
+                };
+                if let (Some(network), true) = (network, answers.iter().any(is_gone)) {
+                    network.is_gone();
+                }
+                answers
             }
             Err(error) => actions.iter().map(|_| Err(error.clone())).collect(),
         }
@@ -275,6 +331,18 @@ impl Cloud for PinnedCloud {
 
     fn budget(&self, request: &str) -> Option<RequestBudget> {
         self.cloud.budget(request)
+    }
+}
+
+/// The network is put away once nothing else of the cluster is left.
+#[async_trait]
+impl LastAct for PinnedCloud {
+    async fn perform(&self) {
+        let Some(network) = &self.network else { return };
+        // Whoever may not know whose account it is deletes nothing.
+        if self.is_pinned.get_or_try_init(|| self.pin()).await.is_ok() {
+            network.put_away(&self.cloud).await;
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 mod args;
 #[cfg(feature = "aws")]
 mod aws_cloud;
+#[cfg(feature = "aws")]
+mod aws_network;
 mod commands;
 mod deletions;
 mod dirs;

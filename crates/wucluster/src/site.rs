@@ -40,7 +40,10 @@ const SPEED: &str = "WUCLUSTER_SIM_SPEED";
 
 /// A cluster's cloud and folder, opened.
 pub(crate) struct Site {
-    cloud: Box<dyn Cloud>,
+    cloud: Arc<dyn Cloud>,
+    /// The same, where it is AWS.
+    #[cfg(feature = "aws")]
+    pub(crate) aws: Option<Arc<crate::aws_cloud::PinnedCloud>>,
     /// How nodes are spoken to.
     pub(crate) nodes: Nodes,
     /// The cluster's place in the store.
@@ -112,7 +115,9 @@ impl Site {
                 .map_err(|error| Fault::failed(with_sources(&error)))?;
             let store = ClusterStore::open(definition, dirs, url);
             return Ok(Self {
-                cloud: Box::new(account.clone()),
+                cloud: Arc::new(account.clone()),
+                #[cfg(feature = "aws")]
+                aws: None,
                 clock: Box::new(account.clone()),
                 nodes: Nodes::Sim(account),
                 store,
@@ -123,14 +128,32 @@ impl Site {
             return Err(no_cloud(definition.provider));
         }
         let store = ClusterStore::open(definition, dirs, url);
-        let cloud = cloud_of(definition, dirs, &store)?;
+        #[cfg(feature = "aws")]
+        let aws = (definition.provider == Provider::Aws).then(|| {
+            let keys = host_keys_of(&store);
+            Arc::new(crate::aws_cloud::open(definition, store.objects(), &keys))
+        });
+        #[cfg(feature = "aws")]
+        let cloud = match &aws {
+            Some(aws) => Arc::clone(aws) as Arc<dyn Cloud>,
+            None => cloud_of(definition.provider, dirs)?,
+        };
+        #[cfg(not(feature = "aws"))]
+        let cloud = cloud_of(definition.provider, dirs)?;
         let mut options =
             SshOptions::new(definition.name.clone(), dirs.runtime.clone(), host_keys_of(&store));
         // A machine of EC2 whose console tells no host key: the first one is pinned to its id, and none after it.
         options.accept_new = definition.provider == Provider::Aws;
         let shell = SshShell::new(options, Arc::new(SystemClock))
             .map_err(|error| Fault::failed(with_sources(&error)))?;
-        Ok(Self { cloud, nodes: Nodes::Ssh(shell), store, clock: Box::new(SystemClock) })
+        Ok(Self {
+            cloud,
+            #[cfg(feature = "aws")]
+            aws,
+            nodes: Nodes::Ssh(shell),
+            store,
+            clock: Box::new(SystemClock),
+        })
     }
 
     /// Returns the cloud.
@@ -228,27 +251,19 @@ impl Site {
 }
 
 /// Returns where the pinned host keys of a cluster are.
-fn host_keys_of(store: &ClusterStore) -> PathBuf {
+pub(crate) fn host_keys_of(store: &ClusterStore) -> PathBuf {
     store.folder().join("host-keys")
 }
 
-/// Opens a cloud, or says that this build does not have it.
+/// Opens a cloud of this host, or says that this build does not have it.
 #[cfg_attr(
-    not(all(feature = "local", feature = "aws")),
-    expect(unused_variables, reason = "not every cloud needs everything")
+    not(feature = "local"),
+    expect(unused_variables, reason = "nothing of this host is needed then")
 )]
-fn cloud_of(
-    definition: &ClusterDefinition,
-    dirs: &Dirs,
-    store: &ClusterStore,
-) -> Result<Box<dyn Cloud>, Fault> {
-    match definition.provider {
+fn cloud_of(provider: Provider, dirs: &Dirs) -> Result<Arc<dyn Cloud>, Fault> {
+    match provider {
         #[cfg(feature = "local")]
-        Provider::Local => Ok(Box::new(crate::local_cloud::open(dirs)?)),
-        #[cfg(feature = "aws")]
-        Provider::Aws => {
-            Ok(Box::new(crate::aws_cloud::open(definition, store.objects(), &host_keys_of(store))))
-        }
+        Provider::Local => Ok(Arc::new(crate::local_cloud::open(dirs)?)),
         other => Err(no_cloud(other)),
     }
 }

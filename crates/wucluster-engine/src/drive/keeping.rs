@@ -9,11 +9,12 @@ use wucluster_core::action::Action;
 use wucluster_core::ids::VolumeId;
 use wucluster_core::phases::{Phase, PhaseEntry, entry_before};
 use wucluster_core::ports::{CloudError, ErrorClass, ShellError};
+use wucluster_core::time::Timestamp;
 
 use super::{Done, Drive};
 use crate::event::{EngineEvent, EventKind};
 use crate::store::Dismissed;
-use crate::store::lease::LeaseEnd;
+use crate::store::lease::{BEAT, LeaseEnd};
 
 /// How long it may take to write down what is about to be asked.
 ///
@@ -152,6 +153,46 @@ impl<'a> Drive<'a, '_> {
     pub(super) fn keep(&mut self, result: Result<(), Dismissed>) {
         if let Err(dismissed) = result {
             self.dismissed.get_or_insert(dismissed);
+        }
+    }
+
+    /// Does what is still to be done once the demand holds, while the right to drive is ours and is renewed.
+    ///
+    /// The demand holds whatever comes of it.
+    pub(super) async fn last_act(&mut self, deadline: Option<Timestamp>) {
+        let Some(act) = self.engine.last_act else { return };
+        let (clock, tenure) = (self.engine.clock, self.pursuit.tenure.clone());
+        if let Some(tenure) = &tenure
+            && tenure.permit().await.is_err()
+        {
+            return;
+        }
+        let left = deadline.map(|deadline| deadline.since(clock.now()));
+        let too_late = async {
+            match left {
+                Some(left) => clock.sleep(left).await,
+                None => std::future::pending().await,
+            }
+        };
+        let work = act.perform();
+        tokio::pin!(work, too_late);
+        loop {
+            let due = match &tenure {
+                Some(tenure) => tenure.beat_due(),
+                None => BEAT,
+            };
+            tokio::select! {
+                () = &mut work => return,
+                () = self.stop.wished() => return,
+                () = &mut too_late => return,
+                () = clock.sleep(due) => {
+                    if let Some(tenure) = &tenure
+                        && tenure.beat(clock.now()).await.is_err()
+                    {
+                        return;
+                    }
+                }
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use wucluster_core::planner::Ask;
 use wucluster_engine::store::identity;
 use wucluster_engine::store::lease::{self, Newest};
 
-use super::{Session, adopt, confirm, drive};
+use super::{Session, adopt, confirm, drive, network};
 use crate::args::{DoctorArgs, DriveArgs};
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -141,6 +141,7 @@ async fn examine(
                 ));
             }
             findings.extend(left);
+            findings.extend(network::finding(site, &observation).await);
         }
         Err(fault) => {
             is_denied = fault.exit == Exit::Denied;

@@ -16,7 +16,7 @@ use wucluster_engine::store::Dismissed;
 use wucluster_engine::store::lease::Purpose;
 use wucluster_engine::{Ending, EngineEvent, EventKind, Outcome, Pursuit, Stop, Stopper};
 
-use super::{Session, admission, confirm, generation, lock, part, plan, removed, renamed};
+use super::{Session, admission, confirm, generation, lock, network, part, plan, removed, renamed};
 use crate::args::{DriveArgs, PlanArgs, ProgressKind, UpArgs};
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -74,7 +74,10 @@ pub(crate) async fn drive_on(
     if demand == Demand::Away {
         let observation = site.look_at_cloud(definition).await?;
         let verdict = demand.verdict_in(&scope, definition, &observation, site.now());
-        if verdict.is_met() && !records.expect_more(site.now(), &site.cloud().limits()) {
+        if verdict.is_met()
+            && !records.expect_more(site.now(), &site.cloud().limits())
+            && !network::is_left(site, &scope).await
+        {
             return Ok(already_away(session, definition, &scope, &observation));
         }
         consent = confirm::confirm(session, &definition.name, &scope, &observation, site.now())?;
@@ -114,6 +117,7 @@ pub(crate) async fn drive_on(
     let mut interrupts = Interrupts::listen()?;
     if demand.is_upward() {
         get_ready(site, definition, dirs, output, &mut interrupts).await?;
+        network::notes(session, site, definition);
     }
     let is_silent = output.is_quiet
         || output.is_json
@@ -126,6 +130,10 @@ pub(crate) async fn drive_on(
     let run = taken.run();
     let mut has_asked = false;
     let (tenure, mut records) = lock::begin(site, taken).await?;
+    if let Err(fault) = network::before(session, site, demand).await {
+        lock::end(site, &tenure, "held", 0).await;
+        return Err(fault);
+    }
     if has_renames {
         let engine = site.engine();
         match renamed::rename(session, engine, definition, &scope, &tenure, records).await {
@@ -179,6 +187,7 @@ pub(crate) async fn drive_on(
         took: site.now().since(begun),
     };
     let exit = finished.tell(site, &ending, &record)?;
+    network::after(session, site, is_silent);
     if let (Some(observation), false, false) = (&ending.observation, asks_about_removed, is_silent)
     {
         let removed = removed::of(demand, &scope, observation);
@@ -224,7 +233,7 @@ async fn pursue(
         let record = Arc::clone(record);
         move |event: &EngineEvent| lock_of(&record).take(event)
     };
-    let engine = site.engine();
+    let engine = network::engine(site, &pursuit);
     let drive = engine.pursue(pursuit, stop, &mut emit);
     tokio::pin!(drive);
     let mut frames = interval(FRAME);

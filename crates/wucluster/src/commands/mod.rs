@@ -22,6 +22,7 @@ mod local;
 mod lock;
 mod log;
 mod man;
+mod network;
 #[cfg(feature = "aws")]
 mod online;
 pub(crate) mod part;

@@ -5,6 +5,7 @@ use wucluster_aws::{AwsCloud, AwsOptions, Verdict};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ports::CloudError;
 
+use crate::aws_network::OwnNetwork;
 use crate::exit::Exit;
 use crate::fault::{Fault, exit_of};
 use crate::output::Output;
@@ -29,7 +30,8 @@ impl Online {
         let cloud = AwsCloud::new(AwsOptions::of(definition));
         let (account, findings) =
             cloud.survey(definition).await.map_err(|error| unasked(&error))?;
-        let findings = findings.into_iter().map(ours).collect();
+        let mut findings: Vec<Finding> = findings.into_iter().map(ours).collect();
+        findings.extend(of_network(&cloud, definition).await);
         Ok(Self { account: account.id, region: account.region, findings })
     }
 
@@ -66,6 +68,31 @@ impl Online {
             table(&self.findings, "WHAT AWS SAYS", look)
         )
     }
+}
+
+/// Finds out what stands in the way of the network that is the cluster's own.
+async fn of_network(cloud: &AwsCloud, definition: &ClusterDefinition) -> Vec<Finding> {
+    let Some(network) = OwnNetwork::of(definition) else { return Vec::new() };
+    let mut findings = Vec::new();
+    findings.push(match network.from().await {
+        Ok(from) => {
+            let from: Vec<String> = from.iter().map(ToString::to_string).collect();
+            Finding::ok("ssh", format!("it would be let in from {}", from.join(", ")))
+        }
+        Err(error) => Finding::new(Standing::Unknown, "ssh", error.to_string()),
+    });
+    let keys = match network.keys().await {
+        Ok(keys) => keys,
+        Err(error) => {
+            findings.push(Finding::wrong("public key", error.message));
+            return findings;
+        }
+    };
+    match cloud.survey_network(&keys).await {
+        Ok(found) => findings.extend(found.into_iter().map(ours)),
+        Err(error) => findings.push(Finding::new(Standing::Unknown, "network", error.to_string())),
+    }
+    findings
 }
 
 /// Asks AWS what is permitted, with dry runs.
