@@ -17,7 +17,8 @@ use crate::calls::Call;
 use crate::cloud::AwsCloud;
 use crate::connect::Clients;
 use crate::instances::{self, tag};
-use crate::survey::{Finding, named};
+use crate::policy::{self, PolicyScope};
+use crate::survey::{Finding, Verdict, named};
 use crate::{errors, volumes};
 
 /// What EC2 says of a dry run that it would have carried out.
@@ -56,13 +57,33 @@ impl AwsCloud {
         Ok(self.dry_runs(self.clients().await?, definition).await)
     }
 
-    /// Tries whether the calls of a launch, a parking, a put-away and a pruning are permitted: those that make something as the
-    /// definition has it, the others on one instance, one volume and one snapshot of the cluster, if there are any.
+    /// Does what [`Self::try_all`] does, and says of what is not permitted which statements of the policy allow it.
     pub(crate) async fn dry_runs(
         &self,
         clients: &Clients,
         definition: &ClusterDefinition,
     ) -> Vec<Finding> {
+        let mut findings = self.try_all(clients, definition).await;
+        for finding in findings.iter_mut().filter(|one| one.verdict == Verdict::Forbidden) {
+            let permission = finding.about.split(' ').next().unwrap_or_default();
+            let call = Call::ALL.iter().find(|call| call.permission() == permission);
+            let all = PolicyScope { is_for_away: false, is_for_prune: false, is_for_adopt: false };
+            let statements =
+                call.map(|call| policy::statements_of(definition, all, *call)).unwrap_or_default();
+            if !statements.is_empty() {
+                finding.fix = Some(format!(
+                    "have it allowed: `wucluster iam-policy`, {} {}",
+                    if statements.len() == 1 { "statement" } else { "statements" },
+                    statements.join(", ")
+                ));
+            }
+        }
+        findings
+    }
+
+    /// Tries whether the calls of a launch, a parking, a put-away and a pruning are permitted: those that make something as the
+    /// definition has it, the others on one instance, one volume and one snapshot of the cluster, if there are any.
+    async fn try_all(&self, clients: &Clients, definition: &ClusterDefinition) -> Vec<Finding> {
         // Who carries out what was only to be tried is asked for nothing more.
         let look = clients.looks.describe_instances().dry_run(true).send().await;
         match self.verdict("DescribeInstances", look.map(drop)).await {

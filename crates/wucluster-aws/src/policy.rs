@@ -42,11 +42,7 @@ struct Statement {
 /// Writes the policy of a cluster as a JSON document. The same definition gives the same text.
 #[must_use]
 pub fn policy(definition: &ClusterDefinition, scope: PolicyScope) -> Value {
-    let mut policy = Policy { place: Place::of(definition), statements: BTreeMap::new() };
-    for call in Call::ALL {
-        policy.allow(*call, definition, scope);
-    }
-    policy.allow_what_calls_imply(definition, scope);
+    let policy = Policy::of(definition, scope);
     let statements = policy.statements.into_iter().map(|(sid, statement)| {
         let mut written = json!({
             "Sid": sid,
@@ -69,6 +65,17 @@ pub fn policy(definition: &ClusterDefinition, scope: PolicyScope) -> Value {
         written
     });
     json!({ "Version": LANGUAGE, "Statement": statements.collect::<Vec<_>>() })
+}
+
+/// Names the statements of a cluster's policy that allow a call, by their `Sid`.
+pub(crate) fn statements_of(
+    definition: &ClusterDefinition,
+    scope: PolicyScope,
+    call: Call,
+) -> Vec<&'static str> {
+    let action = call.permission();
+    let statements = Policy::of(definition, scope).statements.into_iter();
+    statements.filter(|(_, one)| one.actions.contains(&action)).map(|(sid, _)| sid).collect()
 }
 
 /// Where the cluster lives, as far as the definition says.
@@ -126,6 +133,15 @@ struct Policy {
 }
 
 impl Policy {
+    fn of(definition: &ClusterDefinition, scope: PolicyScope) -> Self {
+        let mut policy = Self { place: Place::of(definition), statements: BTreeMap::new() };
+        for call in Call::ALL {
+            policy.allow(*call, definition, scope);
+        }
+        policy.allow_what_calls_imply(definition, scope);
+        policy
+    }
+
     /// Gives a call what it needs. Each call must be thought of here.
     fn allow(&mut self, call: Call, definition: &ClusterDefinition, scope: PolicyScope) {
         if scope.is_for_prune && call.changes() && call != Call::DeleteSnapshot {
@@ -609,6 +625,20 @@ mod tests {
         let condition = &named(&policy, "AdoptWhatIsNobodys")["Condition"];
         assert_eq!(condition["Null"]["aws:ResourceTag/wucluster:cluster"], "true");
         assert_eq!(condition["StringEquals"]["aws:RequestTag/wucluster:cluster"], "gibbon");
+    }
+
+    #[test]
+    fn the_statements_of_each_call_are_named() {
+        let of = |call| statements_of(&managed(""), ALL, call);
+        assert_eq!(of(Call::DeleteVolume), ["DeleteItsVolumes"]);
+        let of_run = ["MakeInstancesInIts", "MakeInstancesWith", "MakeItsInstances"];
+        assert_eq!(of(Call::RunInstances), of_run);
+        assert_eq!(of(Call::CreateTags), ["NameWhatIsMade", "RecordOnIt"]);
+        // Each call that may be forbidden is allowed by something.
+        let free = [Call::GetCallerIdentity, Call::GetParameter, Call::DeleteSnapshot];
+        for call in Call::ALL.iter().filter(|call| !free.contains(call)) {
+            assert!(!of(*call).is_empty(), "{call:?}");
+        }
     }
 
     #[test]

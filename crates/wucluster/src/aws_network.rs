@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep, timeout};
-use wucluster_aws::{ADDRESS_PAGE, AwsCloud, LetIn, NetworkSeen, own_address};
+use wucluster_aws::{ADDRESS_PAGE, AwsCloud, LetIn, NetworkPlan, NetworkSeen, own_address};
 use wucluster_core::definition::{
     AddressBlock, ClusterDefinition, ManagedNetwork, Provider, PublicKey,
 };
@@ -34,6 +34,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub(crate) struct OwnNetwork {
     cluster: ClusterName,
     wish: ManagedNetwork,
+    /// What of it the nodes do not name themselves.
+    plan: NetworkPlan,
     /// From where ssh is to be let in, once it is known.
     from: OnceCell<Vec<AddressBlock>>,
     /// Whether it was made, or found.
@@ -51,6 +53,7 @@ impl OwnNetwork {
         Some(Self {
             cluster: definition.name.clone(),
             wish: definition.network.clone()?,
+            plan: NetworkPlan::of(definition)?,
             from: OnceCell::new(),
             is_settled: Mutex::default(),
             end: Mutex::default(),
@@ -105,8 +108,9 @@ impl OwnNetwork {
             return Ok(());
         }
         let made = async {
-            let keys = self.keys().await?;
-            cloud.make_network(self.from().await?, &keys).await
+            let keys = if self.plan.needs_key() { self.keys().await? } else { Vec::new() };
+            let from = if self.plan.needs_group() { self.from().await? } else { &[] };
+            cloud.make_network(from, &keys).await
         };
         let made = made.await;
         *lock(&self.is_settled) = made.is_ok();
@@ -126,6 +130,11 @@ impl OwnNetwork {
             return Ok(LetIn::default());
         }
         cloud.let_in(&self.cluster, self.from().await?).await
+    }
+
+    /// Returns what of it the nodes do not name themselves.
+    pub(crate) const fn plan(&self) -> &NetworkPlan {
+        &self.plan
     }
 
     /// Finds what of it is there.

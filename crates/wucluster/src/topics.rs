@@ -518,7 +518,8 @@ What wucluster reads and keeps on this machine:
         else ~/.cache/wucluster
 
 WUCLUSTER_SSH names the ssh program, WUCLUSTER_SIM_SPEED how fast simulated
-time passes. NO_COLOR and TERM=dumb switch colour off.
+time passes, WUCLUSTER_ADDRESS_PAGE a page that answers with your address, where
+a network on AWS is to let you in. NO_COLOR and TERM=dumb switch colour off.
 
 What exists is told by the tags of machines, volumes and snapshots themselves.
 Losing STATE/clusters costs the history, the guard against a mount whose

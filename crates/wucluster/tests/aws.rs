@@ -236,9 +236,9 @@ fn groups(moto: &Server) -> Vec<(String, Vec<String>)> {
     let ids = all(&answer, "<groupId>", "</groupId>");
     // Rules between groups would name groups, too.
     assert!(ids.len() <= 1, "{answer}");
-    let ingress = answer.split("<ipPermissionsEgress>").next().unwrap_or_default();
-    let blocks =
-        all(ingress, "<cidrIp>", "</cidrIp>").into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let ingress = all(&answer, "<ipPermissions>", "</ipPermissions>").concat();
+    let blocks: Vec<String> =
+        all(&ingress, "<cidrIp>", "</cidrIp>").into_iter().map(str::to_owned).collect();
     ids.into_iter().map(|id| (id.to_owned(), blocks.clone())).collect()
 }
 

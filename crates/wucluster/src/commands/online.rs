@@ -74,15 +74,18 @@ impl Online {
 async fn of_network(cloud: &AwsCloud, definition: &ClusterDefinition) -> Vec<Finding> {
     let Some(network) = OwnNetwork::of(definition) else { return Vec::new() };
     let mut findings = Vec::new();
-    findings.push(match network.from().await {
-        Ok(from) => {
-            let from: Vec<String> = from.iter().map(ToString::to_string).collect();
-            Finding::ok("ssh", format!("it would be let in from {}", from.join(", ")))
-        }
-        Err(error) => Finding::new(Standing::Unknown, "ssh", error.to_string()),
-    });
+    if network.plan().needs_group() {
+        findings.push(match network.from().await {
+            Ok(from) => {
+                let from: Vec<String> = from.iter().map(ToString::to_string).collect();
+                Finding::ok("ssh", format!("it would be let in from {}", from.join(", ")))
+            }
+            Err(error) => Finding::new(Standing::Unknown, "ssh", error.to_string()),
+        });
+    }
     let keys = match network.keys().await {
         Ok(keys) => keys,
+        Err(_) if !network.plan().needs_key() => Vec::new(),
         Err(error) => {
             findings.push(Finding::wrong("public key", error.message));
             return findings;
