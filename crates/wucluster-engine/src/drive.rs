@@ -123,6 +123,8 @@ pub(crate) struct Drive<'a, 'e> {
     busy_nodes: BTreeSet<NodeName>,
     asking: usize,
     next_look_at: Timestamp,
+    /// Since when it is considered what is to be done now: what has fallen due since then is still to be considered.
+    turn_at: Timestamp,
     next_probe_at: BTreeMap<NodeName, Timestamp>,
     /// How often in a row a node did not answer, or had nothing new.
     idle_probes: BTreeMap<NodeName, u32>,
@@ -210,6 +212,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             busy_nodes: BTreeSet::new(),
             asking: 0,
             next_look_at: Timestamp::default(),
+            turn_at: Timestamp::default(),
             next_probe_at: BTreeMap::new(),
             idle_probes: BTreeMap::new(),
             quiet_looks: 0,
@@ -249,6 +252,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         }
         self.beat_when_due();
         let outcome = loop {
+            self.turn_at = self.now();
             if let Some(dismissed) = self.dismissed.clone() {
                 self.drain().await;
                 break Outcome::Dismissed(dismissed);

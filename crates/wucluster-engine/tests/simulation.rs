@@ -4,16 +4,22 @@
 mod world;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use world::{Operator, PAIR, TRIO, key, node, world as quiet, world_with};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::Subject;
 use wucluster_core::observation::InstanceState;
 use wucluster_core::policy::Consent;
+use wucluster_core::ports::Clock;
 use wucluster_core::scope::Scope;
-use wucluster_engine::Outcome;
-use wucluster_sim::{Answer, Fault, Faults, HarmKind, HookScript, Human, Lie, Limits, World};
+use wucluster_core::time::Timestamp;
+use wucluster_engine::{Engine, Outcome, Pursuit, Stop};
+use wucluster_sim::{
+    Answer, Fault, Faults, HarmKind, HookScript, Human, Lie, Limits, Sim, SimClock, World,
+};
 
 /// Writes a line into every mount and lets it reach the disks.
 fn write_everywhere(world: &mut World, operator: &Operator) {
@@ -45,6 +51,49 @@ fn launch_put_away_launch_keeps_every_byte() {
         }
         world = operator.drive(world, Demand::Launched).reached();
         assert_data(&world, &operator);
+    }
+}
+
+/// The operator's clock, which goes on by some milliseconds whenever it is read, as time does while plans are made.
+struct Busy {
+    clock: SimClock,
+    reads: AtomicU64,
+    step: Duration,
+}
+
+#[async_trait]
+impl Clock for Busy {
+    fn now(&self) -> Timestamp {
+        let reads = self.reads.fetch_add(1, Ordering::Relaxed);
+        self.clock.now().after(self.step * u32::try_from(reads).unwrap())
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.clock.sleep(span).await;
+    }
+}
+
+#[test]
+fn what_falls_due_while_a_plan_is_made_is_not_passed_over() {
+    let operator = Operator::new(PAIR);
+    for (seed, step) in (1..=20).flat_map(|seed| [1, 5, 20, 60].map(|step| (seed, step))) {
+        let sim = Sim::new(quiet(seed));
+        let (cloud, shell) = (sim.cloud(), sim.shell());
+        let step = Duration::from_millis(step);
+        let clock = Busy { clock: sim.clock(), reads: AtomicU64::new(0), step };
+        let pursuit = Pursuit {
+            definition: operator.definition.clone(),
+            demand: Demand::Launched,
+            policy: operator.policy.clone(),
+            timeout: operator.timeout,
+            wait: operator.wait,
+            records: operator.records.clone(),
+            tenure: None,
+        };
+        let ending = wucluster_sim::run(async {
+            Engine::new(&cloud, &shell, &clock).pursue(pursuit, Stop::never(), &mut |_| {}).await
+        });
+        assert_eq!(ending.outcome, Outcome::Reached, "seed {seed}, {step:?}");
     }
 }
 

@@ -196,12 +196,13 @@ impl Drive<'_, '_> {
                 times.extend(self.memory.subjects.values().filter_map(|memory| memory.not_before));
             }
         }
-        let now = self.now();
+        // Time goes on while plans are made: what has fallen due meanwhile is due at once, and not passed over for what comes
+        // last.
         times
             .into_iter()
-            .filter(|time| *time > now)
+            .filter(|time| *time > self.turn_at)
             .min()
-            .unwrap_or_else(|| now.after(self.engine.cloud.limits().look_interval_max))
+            .unwrap_or_else(|| self.now().after(self.engine.cloud.limits().look_interval_max))
     }
 
     pub(super) fn took_look(&mut self, asked_at: Timestamp, result: Result<CloudView, CloudError>) {
