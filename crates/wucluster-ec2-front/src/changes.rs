@@ -116,6 +116,7 @@ impl Desk {
         if self.issue_one(action).await? == Receipt::AlreadyDone {
             return Err(not_found("Volume", id.as_str()));
         }
+        self.kept().delete(id);
         Ok(done())
     }
 

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -34,6 +35,9 @@ pub struct FrontOptions {
     pub images: BTreeMap<String, String>,
     /// Most things on one page of a listing, however many are asked for.
     pub page_max: usize,
+    /// How long a volume is listed as being deleted, at least. A cloud that deletes at once has no such state, and EC2 always
+    /// does.
+    pub deleting_for: Duration,
     /// Which machine is asked of the cloud for the one that was asked for here.
     pub machine: fn(MachineDefinition) -> MachineDefinition,
     /// Which public address is shown of a machine that is reached like that: EC2 shows no port.
@@ -46,6 +50,7 @@ impl Default for FrontOptions {
         Self {
             images: BTreeMap::from([(image.0.to_owned(), image.1.to_owned())]),
             page_max: 1000,
+            deleting_for: Duration::ZERO,
             machine: |machine| machine,
             address: |ssh| ssh.host.clone(),
         }
@@ -185,10 +190,7 @@ impl Desk {
             let request = format!("req-{}", self.requests.fetch_add(1, Ordering::Relaxed));
             let mut form = Form::read(&body);
             let action = form.take("Action").unwrap_or_default();
-            let mut record = self.record();
-            *record.requests.entry(action.clone()).or_default() += 1;
-            record.further_pages += u64::from(form.has("NextToken"));
-            drop(record);
+            self.note_request(&action, &form);
             match self.answer(&action, form).await {
                 Ok(xml) => {
                     let body = whole(&action, &request, &xml);
@@ -205,6 +207,12 @@ impl Desk {
             }
         }
         Ok(())
+    }
+
+    fn note_request(&self, action: &str, form: &Form) {
+        let mut record = self.record();
+        *record.requests.entry(action.to_owned()).or_default() += 1;
+        record.further_pages += u64::from(form.has("NextToken"));
     }
 
     fn note(&self, action: &str, refusal: &Refusal) {

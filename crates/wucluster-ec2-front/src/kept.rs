@@ -1,9 +1,10 @@
 //! What the port does not tell, and EC2 would: kept from the requests themselves.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use wucluster_core::ids::{InstanceId, MountKey, MountName, NodeName, Subject, VolumeId};
-use wucluster_core::observation::{AttachmentState, CloudView};
+use wucluster_core::observation::{AttachmentState, CloudView, VolumeSeen, VolumeState};
 use wucluster_core::tags::{KEY_MOUNT, KEY_NODE, Tags};
 use wucluster_core::time::Timestamp;
 
@@ -15,6 +16,10 @@ pub(crate) struct Kept {
     pub(crate) machines: BTreeMap<InstanceId, Machine>,
     pub(crate) disks: BTreeMap<VolumeId, Disk>,
     places: BTreeMap<VolumeId, Place>,
+    /// Volumes as the newest look showed them.
+    volumes: BTreeMap<VolumeId, VolumeSeen>,
+    /// Since when volumes are being deleted.
+    deleted: BTreeMap<VolumeId, Instant>,
     /// When the newest look was asked for: what is asked of the cloud rests on it.
     pub(crate) seen_at: Timestamp,
 }
@@ -55,12 +60,30 @@ impl Kept {
             self.subjects.insert(id.to_owned(), subject(id, tags));
         }
         for seen in &view.volumes {
+            self.volumes.insert(seen.id.clone(), seen.clone());
             let Some(place) = self.places.get_mut(&seen.id) else { continue };
             let is_here = seen.open_attachments().any(|one| one.instance == place.instance);
             if place.was_shown && !is_here {
                 self.places.remove(&seen.id);
             } else {
                 place.was_shown |= is_here;
+            }
+        }
+    }
+
+    /// Takes down that a volume was deleted.
+    pub(crate) fn delete(&mut self, volume: VolumeId) {
+        self.deleted.entry(volume).or_insert_with(Instant::now);
+    }
+
+    /// Shows what was deleted within that time, and is not listed any more, as being deleted.
+    pub(crate) fn linger(&mut self, view: &mut CloudView, time: Duration) {
+        self.deleted.retain(|_, since| since.elapsed() < time);
+        for id in self.deleted.keys() {
+            let Some(last) = self.volumes.get(id) else { continue };
+            if view.volumes.iter().all(|seen| seen.id != *id) {
+                let state = VolumeState::Deleting;
+                view.volumes.push(VolumeSeen { state, attachments: Vec::new(), ..last.clone() });
             }
         }
     }

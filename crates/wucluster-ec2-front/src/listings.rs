@@ -58,8 +58,10 @@ impl Desk {
 
     /// Looks at a cluster, and keeps what there is to be kept of it.
     async fn look(&self, cluster: &ClusterName) -> Result<CloudView, Failure> {
-        let view = self.cloud.observe(cluster).await?;
-        self.kept().look(&view);
+        let mut view = self.cloud.observe(cluster).await?;
+        let mut kept = self.kept();
+        kept.linger(&mut view, self.options.deleting_for);
+        kept.look(&view);
         Ok(view)
     }
 

@@ -101,6 +101,12 @@ impl Operator {
             self.site.sim.now().since(from).as_secs_f64(),
             began.elapsed().as_secs_f64()
         );
+        if ending.outcome != Outcome::Reached {
+            for event in events.iter().rev().take(12).rev() {
+                let text = format!("{event:?}");
+                println!("   {}", text.chars().take(300).collect::<String>());
+            }
+        }
         self.is_unharmed();
         ending.outcome
     }

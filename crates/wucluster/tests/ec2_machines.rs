@@ -94,7 +94,10 @@ impl User {
         let script = folder.path().join("ssh");
         fs::write(&script, ssh_script(&cloud.client_key())).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        let options = FrontOptions { machine, address, ..FrontOptions::default() };
+        // Longer than the program lets pass between two looks: else it would have to wait until it may take for gone what it
+        // never saw being deleted.
+        let deleting_for = Duration::from_secs(5);
+        let options = FrontOptions { machine, address, deleting_for, ..FrontOptions::default() };
         let front = Front::begin(Arc::new(cloud), options).unwrap();
         Self { folder, front }
     }
