@@ -65,7 +65,9 @@ struct Busy {
 impl Clock for Busy {
     fn now(&self) -> Timestamp {
         let reads = self.reads.fetch_add(1, Ordering::Relaxed);
-        self.clock.now().after(self.step * u32::try_from(reads).unwrap())
+        self.clock
+            .now()
+            .after(self.step * u32::try_from(reads).expect("it is read a few thousand times"))
     }
 
     async fn sleep(&self, span: Duration) {
