@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wucluster_core::action::CloudAction;
-use wucluster_core::definition::{Ec2Machine, MachineDefinition, Size};
+use wucluster_core::definition::{EbsVolume, Ec2Machine, MachineDefinition, Size};
 use wucluster_core::ids::{SnapshotId, Subject, VolumeId};
 use wucluster_core::observation::InstanceState;
 use wucluster_core::ports::Receipt;
@@ -94,15 +94,21 @@ impl Desk {
         let zone = form.need("AvailabilityZone")?;
         let size = size(&mut form)?;
         let from = form.take("SnapshotId").map(SnapshotId::new);
-        let disk = Disk {
+        let ebs = EbsVolume {
             kind: form.take("VolumeType"),
             iops: form.read_as("Iops")?,
             throughput: form.read_as("Throughput")?,
-            is_encrypted: form.read_as("Encrypted")?.unwrap_or_default(),
+            initialization_rate: form.read_as("VolumeInitializationRate")?,
+            encrypted: form.read_as("Encrypted")?,
+            kms_key: form.take("KmsKeyId"),
         };
-        let _: Option<String> = form.take("KmsKeyId");
-        let rate: Option<u32> = form.read_as("VolumeInitializationRate")?;
-        if rate.is_some() && from.is_none() {
+        let disk = Disk {
+            kind: ebs.kind.clone(),
+            iops: ebs.iops,
+            throughput: ebs.throughput,
+            is_encrypted: ebs.encrypted.unwrap_or_default(),
+        };
+        if ebs.initialization_rate.is_some() && from.is_none() {
             let why = "a blank volume has nothing to be fetched at a rate";
             return Err(misunderstood("InvalidParameterCombination", why));
         }
@@ -113,6 +119,7 @@ impl Desk {
             size,
             from: from.clone(),
             zone: Some(zone.clone()),
+            ebs,
             tags: tags.clone(),
             token,
         };
