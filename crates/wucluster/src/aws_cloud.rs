@@ -291,6 +291,9 @@ impl Cloud for PinnedCloud {
         self.is_read.get_or_try_init(|| self.check()).await?;
         let mut view = self.cloud.observe(cluster).await?;
         self.vouch(&mut view).await;
+        if let Some(network) = &self.network {
+            view.instances.iter_mut().for_each(|seen| network.identify(seen));
+        }
         Ok(view)
     }
 

@@ -1,5 +1,6 @@
 //! The network that is a cluster's own on AWS: whom it lets in, with which key, and when it is put away.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,9 @@ use wucluster_core::definition::{
     AddressBlock, ClusterDefinition, ManagedNetwork, Provider, PublicKey,
 };
 use wucluster_core::ids::ClusterName;
+use wucluster_core::observation::InstanceSeen;
 use wucluster_core::ports::{CloudError, ErrorClass};
+use wucluster_core::tags::KEY_NODE;
 
 /// Names the page that tells under which address we are seen, where it is not AWS's.
 const PAGE: &str = "WUCLUSTER_ADDRESS_PAGE";
@@ -36,6 +39,10 @@ pub(crate) struct OwnNetwork {
     wish: ManagedNetwork,
     /// What of it the nodes do not name themselves.
     plan: NetworkPlan,
+    /// The nodes that let in by its key.
+    nodes: BTreeSet<String>,
+    /// The file of the key that the definition names: ssh may not try it by itself.
+    identity: Option<String>,
     /// From where ssh is to be let in, once it is known.
     from: OnceCell<Vec<AddressBlock>>,
     /// Whether it was made, or found.
@@ -50,9 +57,16 @@ impl OwnNetwork {
         if definition.provider != Provider::Aws {
             return None;
         }
+        let wish = definition.network.clone()?;
+        let nodes = definition.nodes.values().filter(|node| node.machine.ec2.key.is_none());
         Some(Self {
             cluster: definition.name.clone(),
-            wish: definition.network.clone()?,
+            nodes: nodes.map(|node| node.name.to_string()).collect(),
+            identity: match &wish.public_key {
+                Some(PublicKey::File(file)) => Some(identity_of(&at_home(file))),
+                Some(PublicKey::Text(_)) | None => None,
+            },
+            wish,
             plan: NetworkPlan::of(definition)?,
             from: OnceCell::new(),
             is_settled: Mutex::default(),
@@ -78,21 +92,17 @@ impl OwnNetwork {
     /// # Errors
     /// When the definition names a file that holds none.
     pub(crate) async fn keys(&self) -> Result<Vec<String>, CloudError> {
-        let home = std::env::var_os("HOME").map(PathBuf::from);
         match &self.wish.public_key {
             Some(PublicKey::Text(text)) => Ok(vec![text.clone()]),
             Some(PublicKey::File(file)) => {
-                let path = match (file.strip_prefix("~/"), &home) {
-                    (Some(rest), Some(home)) => home.join(rest),
-                    _ => PathBuf::from(file),
-                };
-                let text = std::fs::read_to_string(&path).map_err(|error| unread(file, &error))?;
+                let text =
+                    std::fs::read_to_string(at_home(file)).map_err(|error| unread(file, &error))?;
                 first_key(&text).map(|key| vec![key]).ok_or_else(|| {
                     unread(file, &"its first line is no public key of ed25519 or RSA")
                 })
             }
             None => {
-                let mut keys = home.as_deref().map(usual_keys).unwrap_or_default();
+                let mut keys = home().as_deref().map(usual_keys).unwrap_or_default();
                 keys.extend(agent_keys().await);
                 Ok(keys)
             }
@@ -130,6 +140,14 @@ impl OwnNetwork {
             return Ok(LetIn::default());
         }
         cloud.let_in(&self.cluster, self.from().await?).await
+    }
+
+    /// Has ssh use the key that the definition names, on the machines that were run with it.
+    pub(crate) fn identify(&self, seen: &mut InstanceSeen) {
+        let is_its = seen.tags.get(KEY_NODE).is_some_and(|node| self.nodes.contains(node));
+        if let (Some(ssh), Some(file), true) = (&mut seen.ssh, &self.identity, is_its) {
+            ssh.identity_file = Some(file.clone());
+        }
     }
 
     /// Returns what of it the nodes do not name themselves.
@@ -182,6 +200,27 @@ async fn patiently<T, F: Future<Output = Result<T, CloudError>>>(
             done => return done,
         }
     }
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from)
+}
+
+/// Writes `~/` out.
+fn at_home(file: &str) -> PathBuf {
+    match (file.strip_prefix("~/"), home()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(file),
+    }
+}
+
+/// Returns what ssh is to be told of a public key: its private one beside it, else itself, so that the agent's is taken.
+///
+/// Source: `ssh_config(5)`, `IdentityFile`: a public key there stands for the private one of the agent.
+fn identity_of(public: &Path) -> String {
+    let private = public.with_extension("");
+    let file = if private.is_file() { private.as_path() } else { public };
+    file.to_string_lossy().into_owned()
 }
 
 fn unread(file: &str, why: &dyn std::fmt::Display) -> CloudError {
@@ -301,6 +340,26 @@ mod tests {
             std::fs::write(home.path().join(".ssh").join(file), text).unwrap();
         }
         assert_eq!(usual_keys(home.path()), ["ssh-ed25519 A", "ssh-rsa B"]);
+    }
+
+    #[test]
+    fn ssh_is_told_of_a_key_that_it_may_not_try_by_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let public = folder.path().join("team.pub");
+        let seen = |node: &str| {
+            let text = format!(
+                "[cluster]\nname = \"a\"\nprovider = \"aws\"\nnetwork = \"managed\"\npublic-key = \"{}\"\n[node.n]\n[node.m]\nkey = \"k\"\n",
+                public.display()
+            );
+            let definition = ClusterDefinition::parse(&text).unwrap();
+            let mut seen = crate::testing::instance(&definition, node, '1');
+            OwnNetwork::of(&definition).unwrap().identify(&mut seen);
+            seen.ssh.unwrap().identity_file
+        };
+        assert_eq!(seen("n").as_deref(), public.to_str(), "for the agent's");
+        std::fs::write(folder.path().join("team"), "").unwrap();
+        assert_eq!(seen("n"), Some(folder.path().join("team").to_string_lossy().into_owned()));
+        assert_eq!(seen("m"), None, "it has a key of its own");
     }
 
     #[test]

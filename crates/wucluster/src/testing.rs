@@ -54,7 +54,7 @@ fn key(text: &str) -> MountKey {
     MountKey::try_from(text.to_owned()).unwrap()
 }
 
-fn instance(cluster: &ClusterDefinition, node: &str, digit: char) -> InstanceSeen {
+pub(crate) fn instance(cluster: &ClusterDefinition, node: &str, digit: char) -> InstanceSeen {
     InstanceSeen {
         id: InstanceId::new(format!("i-{}", digit.to_string().repeat(17))),
         state: InstanceState::Running,

@@ -86,9 +86,7 @@ mod of_aws {
     /// Says whether a cluster that is away has a network still. What cannot be told is not.
     pub(crate) async fn is_left(site: &Site, scope: &Scope) -> bool {
         match &site.aws {
-            Some(aws) if scope.is_whole() => {
-                aws.network_seen().await.is_ok_and(|seen| !seen.is_empty())
-            }
+            Some(_) if scope.is_whole() => left(site).await.is_some(),
             _ => false,
         }
     }
@@ -103,6 +101,12 @@ mod of_aws {
                 "its security group or key pair stays, which costs nothing: {error}; the next put-away tries again"
             )),
         }
+    }
+
+    /// Names what is left of the network of a cluster that is away. What cannot be told is not.
+    pub(crate) async fn left(site: &Site) -> Option<String> {
+        let seen = site.aws.as_ref()?.network_seen().await.ok()?;
+        (!seen.is_empty()).then(|| format!("{seen} is left of it; the next put-away deletes it"))
     }
 
     /// Tells of a network that is there.
@@ -136,7 +140,7 @@ mod of_aws {
 }
 
 #[cfg(feature = "aws")]
-pub(crate) use of_aws::{after, before, engine, finding, is_left, notes};
+pub(crate) use of_aws::{after, before, engine, finding, is_left, left, notes};
 
 #[cfg(not(feature = "aws"))]
 mod of_none {
@@ -156,6 +160,10 @@ mod of_none {
 
     pub(crate) fn after(_: &Session, _: &Site, _: bool) {}
 
+    pub(crate) async fn left(_: &Site) -> Option<String> {
+        None
+    }
+
     pub(crate) async fn finding(_: &Site, _: &Observation) -> Option<Finding> {
         None
     }
@@ -164,4 +172,4 @@ mod of_none {
 }
 
 #[cfg(not(feature = "aws"))]
-pub(crate) use of_none::{after, before, engine, finding, is_left, notes};
+pub(crate) use of_none::{after, before, engine, finding, is_left, left, notes};

@@ -9,7 +9,7 @@ use wucluster_core::planner::Ask;
 use wucluster_core::scope::Scope;
 
 use super::wait::{Answer, missing};
-use super::{Session, part, removed};
+use super::{Session, network, part, removed};
 use crate::args::StatusArgs;
 use crate::dirs::Dirs;
 use crate::exit::Exit;
@@ -50,6 +50,13 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit,
         output.next(&next(&seen).iter().map(String::as_str).collect::<Vec<_>>());
     } else {
         output.result(&screen::tabs(&seen, args.failing, site.now()));
+    }
+    let is_away = scope.is_whole() && seen.holds.contains(&Demand::Away);
+    if is_away
+        && !output.is_json
+        && let Some(left) = network::left(&site).await
+    {
+        output.warn(left);
     }
     Ok(Exit::Done)
 }
