@@ -14,7 +14,7 @@ use wucluster_core::ports::{CloudError, ErrorClass};
 
 /// A page of AWS's own that answers with the caller's address and nothing else.
 ///
-/// Source: AWS Toolkit and EC2 user guide, "Rules to connect to instances from your computer".
+/// Source: EC2 user guide, on security group rules for ssh, which names this page for the address of one's own computer.
 pub const ADDRESS_PAGE: &str = "https://checkip.amazonaws.com/";
 /// How long the page may take: a person waits.
 const LIMIT: Duration = Duration::from_secs(10);

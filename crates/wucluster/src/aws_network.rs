@@ -28,7 +28,7 @@ const KEY_KINDS: [&str; 2] = ["ssh-ed25519 ", "ssh-rsa "];
 const AGENT_LIMIT: Duration = Duration::from_secs(5);
 /// How long a group is tried to be deleted that something uses still.
 ///
-/// A terminated instance lets go of its group within seconds of being shown as terminated; listings may be later.
+/// A terminated instance is expected to let go of its group when it is shown as terminated, or soon after; not measured on AWS.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long to wait between two tries.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -329,6 +329,20 @@ fn a_network_of_its_own_comes_and_goes_with_the_cluster() {
         "{text}"
     );
 
+    let (status, text) = user.run_from(&home, &["doctor", "--permissions", "--json", "-q"]);
+    assert_eq!(status, 0, "{text}");
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let findings = document["findings"].as_array().unwrap();
+    let verdict = |about: &str| {
+        let found = findings.iter().find(|one| one["about"] == about);
+        found.map(|found| found["verdict"].clone()).unwrap_or_default()
+    };
+    for about in
+        ["ec2:RunInstances for n", "ec2:ImportKeyPair", "ec2:RevokeSecurityGroupIngress", "network"]
+    {
+        assert_eq!(verdict(about), "ok", "{about}: {text}");
+    }
+
     // The machines go behind its back: what it has of its own is left, and told, and goes with the next put-away.
     let ids = all(&instances, "<instanceId>", "</instanceId>");
     by_hand(&moto, &format!("Action=TerminateInstances&InstanceId.1={}", ids[0]));

@@ -1,26 +1,21 @@
 //! What commands do for the network that is a cluster's own. Only clusters on AWS have one.
 
-use wucluster_core::definition::ClusterDefinition;
-use wucluster_core::demand::Demand;
-use wucluster_core::observation::Observation;
-use wucluster_core::scope::Scope;
-use wucluster_engine::{Engine, Pursuit};
-
-use super::Session;
-use crate::fault::Fault;
-use crate::render::findings::Finding;
-use crate::site::Site;
-
 #[cfg(feature = "aws")]
 mod of_aws {
     use std::fs;
 
-    use wucluster_core::definition::AddressBlock;
+    use wucluster_core::definition::{AddressBlock, ClusterDefinition};
+    use wucluster_core::demand::Demand;
+    use wucluster_core::observation::Observation;
     use wucluster_core::ports::ErrorClass;
+    use wucluster_core::scope::Scope;
+    use wucluster_engine::{Engine, Pursuit};
 
-    use super::*;
     use crate::aws_network::what_keeps_ssh_out;
-    use crate::fault::exit_of;
+    use crate::commands::Session;
+    use crate::fault::{Fault, exit_of};
+    use crate::render::findings::Finding;
+    use crate::site::Site;
 
     /// Has a network that is there let us in, and makes one where machines are to be run.
     ///
@@ -144,7 +139,16 @@ pub(crate) use of_aws::{after, before, engine, finding, is_left, left, notes};
 
 #[cfg(not(feature = "aws"))]
 mod of_none {
-    use super::*;
+    use wucluster_core::definition::ClusterDefinition;
+    use wucluster_core::demand::Demand;
+    use wucluster_core::observation::Observation;
+    use wucluster_core::scope::Scope;
+    use wucluster_engine::{Engine, Pursuit};
+
+    use crate::commands::Session;
+    use crate::fault::Fault;
+    use crate::render::findings::Finding;
+    use crate::site::Site;
 
     pub(crate) async fn before(_: &Session, _: &Site, _: Demand) -> Result<(), Fault> {
         Ok(())
