@@ -208,7 +208,10 @@ fn volumes_wait_for_the_zone_in_which_their_node_runs() {
     let world = World::new(CHOICE);
     assert!(volumes(&world).is_empty());
     let told = world.told(Demand::Launched);
-    assert!(told.contains("wait  chief/home: its zone is that of chief"), "{told}");
+    assert!(
+        told.contains("wait  chief/home: it is made in the zone in which its node comes to run"),
+        "{told}"
+    );
     let pending = at(World::new(CHOICE).instance("chief", "pending"), "z-b");
     assert!(volumes(&pending).is_empty(), "the launch may still fail for want of capacity");
     let running = at(World::new(CHOICE).instance("chief", "running"), "z-b");

@@ -126,7 +126,7 @@ pub(super) fn zone_of_volume(ctx: &Context<'_>, key: &MountKey) -> Result<Option
         None => Err(Refusal::wait(
             Subject::Mount(key.clone()),
             WaitOn::Others,
-            format!("its zone is that of {}, which has none before it runs", key.node),
+            "it is made in the zone in which its node comes to run",
         )),
     }
 }

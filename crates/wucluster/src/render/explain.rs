@@ -3,6 +3,7 @@
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{MountKey, NodeName, Subject};
 use wucluster_core::interlock::Hold;
+use wucluster_core::memory::Candidate;
 use wucluster_core::observation::{
     FilesystemState, Holder, MountObservation, NodeObservation, Observation, Observed, VolumeSeen,
 };
@@ -101,6 +102,14 @@ fn cloud_of_node(seen: &NodeObservation, about: &Subjects<'_>, page: &mut Page<'
         page.fact("cloud", format!("{} is {} (read {read})", instance.id, instance.state));
         if let Some(reason) = &instance.state_reason {
             page.fact("", format!("because: {reason}"));
+        }
+        // Which of those that were tried it came to be.
+        if about.definition.leaves_choice(&seen.name) {
+            let candidate = Candidate {
+                zone: instance.zone.clone(),
+                instance_type: instance.instance_type.clone(),
+            };
+            page.fact("runs as", candidate.to_string());
         }
         if let Some(at) = instance.launched_at {
             page.fact("launched", format!("{}, {}", date(at, page.look), ago(at, about.now)));

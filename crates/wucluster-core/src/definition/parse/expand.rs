@@ -64,7 +64,8 @@ fn check_subnets(draft: &ClusterDraft, sink: &mut Sink) {
     let Some(group) = draft.groups.iter().find(|group| group.has_subnet(&draft.defaults)) else {
         return;
     };
-    let message = format!("a subnet lies in one zone, and `zone` names {}", zones.others.len() + 1);
+    let message =
+        format!("a subnet lies in one zone, and `zone` names {} of them", zones.others.len() + 1);
     let mut diagnostic = Diagnostic::new(Code::SubnetZones, message)
         .at(group.key.clone(), "this group has a `subnet`")
         .help("leave `subnet` out for each zone's own, or name the subnet's zone alone");
