@@ -24,7 +24,7 @@ use crate::devices::Devices;
 use crate::images::{self, Images};
 use crate::late::{self, SENT_WITHIN, SIGNED_FOR};
 use crate::listing;
-use crate::network::{Network, NetworkPlan};
+use crate::network_plan::{Network, NetworkPlan};
 use crate::rates::{self, Rates};
 use crate::seen::{self, Mappings};
 

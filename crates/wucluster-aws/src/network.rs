@@ -16,7 +16,7 @@ use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, Ipv6Range, KeyPairInfo, Reservation, ResourceType,
     SecurityGroup, Tag,
 };
-use wucluster_core::definition::{AddressBlock, ClusterDefinition, Ec2Machine};
+use wucluster_core::definition::{AddressBlock, Ec2Machine};
 use wucluster_core::ids::ClusterName;
 use wucluster_core::ports::{CloudError, ErrorClass};
 use wucluster_core::tags::{KEY_CLUSTER, KEY_NAME, KEY_SCHEMA, SCHEMA, Tags};
@@ -24,6 +24,8 @@ use wucluster_core::tags::{KEY_CLUSTER, KEY_NAME, KEY_SCHEMA, SCHEMA, Tags};
 use crate::cloud::AwsCloud;
 use crate::connect::Clients;
 use crate::instances::tagged;
+use crate::network_plan::{LetIn, Network, NetworkPlan, NetworkSeen, name_of};
+use crate::public_keys::{check_key, judge_key, no_key};
 use crate::{errors, late};
 
 /// What the group is for. EC2 wants a description, and never lets it be changed.
@@ -32,112 +34,6 @@ const DESCRIPTION: &str = "ssh to the nodes of a cluster of wucluster";
 const RULE: &str = "wucluster: ssh";
 /// The port of ssh.
 const SSH: i32 = 22;
-/// The kinds of public keys that EC2 takes. Source: EC2 user guide, "Amazon EC2 key pairs and Linux instances".
-const KEY_KINDS: [&str; 2] = ["ssh-ed25519", "ssh-rsa"];
-
-/// What a definition asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetworkPlan {
-    cluster: ClusterName,
-    zone: Option<String>,
-    /// The subnets of nodes that name no groups.
-    subnets: BTreeSet<String>,
-    /// Whether such a node names no subnet.
-    is_in_default: bool,
-    /// Whether there are such nodes.
-    needs_group: bool,
-    /// Whether there are nodes that name no key.
-    needs_key: bool,
-}
-
-impl NetworkPlan {
-    /// Reads off a definition what its nodes do not name themselves. `None`: it wants no managed network.
-    #[must_use]
-    pub fn of(definition: &ClusterDefinition) -> Option<Self> {
-        definition.network.as_ref()?;
-        let machines = || definition.nodes.values().map(|node| &node.machine.ec2);
-        let without = || machines().filter(|machine| machine.security_groups.is_empty());
-        Some(Self {
-            cluster: definition.name.clone(),
-            zone: definition.zone.clone(),
-            subnets: without().filter_map(|machine| machine.subnet.clone()).collect(),
-            is_in_default: without().any(|machine| machine.subnet.is_none()),
-            needs_group: without().next().is_some(),
-            needs_key: machines().any(|machine| machine.key.is_none()),
-        })
-    }
-
-    /// Says whether a security group is wanted.
-    #[must_use]
-    pub const fn needs_group(&self) -> bool {
-        self.needs_group
-    }
-
-    /// Says whether a key pair is wanted.
-    #[must_use]
-    pub const fn needs_key(&self) -> bool {
-        self.needs_key
-    }
-
-    /// Returns the cluster.
-    pub(crate) const fn cluster(&self) -> &ClusterName {
-        &self.cluster
-    }
-
-    /// Returns the name of both.
-    pub(crate) fn name(&self) -> String {
-        name_of(&self.cluster)
-    }
-}
-
-/// Returns the name of what is made for a cluster.
-pub(crate) fn name_of(cluster: &ClusterName) -> String {
-    format!("wucluster-{cluster}")
-}
-
-/// What of it is there.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Network {
-    /// The id of the security group.
-    pub group: Option<String>,
-    /// The name of the key pair.
-    pub key: Option<String>,
-}
-
-/// What changed about who is let in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LetIn {
-    /// From where ssh is let in now, and was not before.
-    pub opened: Vec<AddressBlock>,
-    /// From where it was let in by wucluster, and is no more.
-    pub closed: Vec<AddressBlock>,
-}
-
-/// What is there that is the cluster's own.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NetworkSeen {
-    /// Ids of security groups.
-    pub groups: Vec<String>,
-    /// Names of key pairs.
-    pub keys: Vec<String>,
-}
-
-impl NetworkSeen {
-    /// Says whether nothing is there.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.keys.is_empty()
-    }
-}
-
-impl std::fmt::Display for NetworkSeen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let groups = self.groups.iter().map(|id| format!("security group {id}"));
-        let keys = self.keys.iter().map(|name| format!("key pair {name}"));
-        f.pad(&groups.chain(keys).collect::<Vec<_>>().join(", "))
-    }
-}
-
 /// Whose something of that name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
@@ -183,11 +79,11 @@ impl AwsCloud {
         let Some(plan) = &self.options.network else { return Ok(Network::default()) };
         let clients = self.clients().await?;
         let made = late::since(SystemTime::now(), async {
-            let group = match plan.needs_group {
+            let group = match plan.needs_group() {
                 true => Some(self.group(clients, plan, from).await?),
                 false => None,
             };
-            let key = match plan.needs_key {
+            let key = match plan.needs_key() {
                 true => Some(self.key(clients, plan, keys).await?),
                 false => None,
             };
@@ -525,31 +421,6 @@ pub(crate) fn upload(ec2: &Client, plan: &NetworkPlan, key: &str) -> ImportKeyPa
         .set_tag_specifications(tags.map(|tags| vec![tags]))
 }
 
-/// Passes a key pair whose public key is one of the caller's.
-pub(crate) fn judge_key(
-    name: &str,
-    there: &KeyPairInfo,
-    keys: &[String],
-    cluster: &ClusterName,
-) -> Result<(), CloudError> {
-    let is_known = |there: &str| keys.iter().any(|key| is_same_key(key, there));
-    match there.public_key() {
-        Some(public) if !keys.is_empty() && !is_known(public) => {
-            Err(other_key(name, there, cluster))
-        }
-        // Whoever shows no key here may have one that only his ssh knows of.
-        Some(_) | None => Ok(()),
-    }
-}
-
-pub(crate) fn no_key() -> CloudError {
-    errors::unaskable(
-        "NoPublicKey",
-        "no public key of yours was found, so that ssh would not get in: make one with `ssh-keygen -t ed25519`, or name one \
-         as `public-key` in `[cluster]`",
-    )
-}
-
 /// Translates what a call came to.
 pub(crate) fn translated<T, E>(call: &str, answer: Result<T, SdkError<E>>) -> Result<T, CloudError>
 where
@@ -599,85 +470,10 @@ pub(crate) fn rule(block: &AddressBlock) -> IpPermission {
     }
 }
 
-/// Says whether two lines hold the same public key, whatever they say about whose it is.
-fn is_same_key(one: &str, other: &str) -> bool {
-    let key = |line: &str| {
-        let mut words = line.split_whitespace().map(str::to_owned);
-        Some((words.next()?, words.next()?))
-    };
-    key(one).is_some_and(|one| key(other) == Some(one))
-}
-
-/// Passes a key that EC2 takes.
-pub(crate) fn check_key(key: &str) -> Result<(), CloudError> {
-    let kind = key.split_whitespace().next().unwrap_or_default();
-    if KEY_KINDS.contains(&kind) {
-        return Ok(());
-    }
-    let why = format!(
-        "EC2 takes public keys of the kinds {}, and this is `{}`: make one with `ssh-keygen -t ed25519`",
-        KEY_KINDS.join(" and "),
-        kind.escape_debug()
-    );
-    Err(errors::unaskable("InvalidKey.Format", why))
-}
-
 pub(crate) fn foreign_group(name: &str, id: &str, cluster: &ClusterName) -> CloudError {
     let why = format!(
         "security group {id} is called {name} and lacks the tag {KEY_CLUSTER}={cluster}: it is somebody else's, and is not \
          touched; delete or rename it, or name it as `security-groups` if you mean it"
     );
     errors::unaskable("ForeignSecurityGroup", why)
-}
-
-fn other_key(name: &str, there: &KeyPairInfo, cluster: &ClusterName) -> CloudError {
-    let print = there.key_fingerprint().unwrap_or("?");
-    let mend = match Whose::of(there.tags(), cluster) {
-        Whose::Ours => {
-            "name that one as `public-key`, or put the cluster away: the next launch uploads yours"
-        }
-        Whose::Others => {
-            "it was not made by wucluster and is not touched: delete it, or name a key pair as `key` of the nodes"
-        }
-    };
-    let why = format!(
-        "key pair {name} holds another public key (fingerprint {print}) than yours, so that ssh would not get in; {mend}"
-    );
-    CloudError { class: ErrorClass::Permanent, code: "OtherKeyPair".to_owned(), message: why }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_the_same_whatever_they_are_called() {
-        let key = "ssh-ed25519 AAAAC3Nz ann@mill";
-        assert!(is_same_key(key, "ssh-ed25519 AAAAC3Nz wucluster-gibbon"));
-        assert!(is_same_key(key, "ssh-ed25519  AAAAC3Nz\n"));
-        assert!(!is_same_key(key, "ssh-ed25519 AAAAC3NA ann@mill"));
-        assert!(!is_same_key("", ""), "no key is nobody's");
-    }
-
-    #[test]
-    fn only_what_nodes_do_not_name_is_wanted() {
-        let plan = |cluster: &str, node: &str| {
-            let text = format!(
-                "[cluster]\nname = \"gibbon\"\nprovider = \"aws\"\n{cluster}\n[node.n]\n{node}\n[node.m]\nkey = \"k\"\nsecurity-groups = \"sg-1\"\n"
-            );
-            NetworkPlan::of(&ClusterDefinition::parse(&text).unwrap())
-        };
-        assert_eq!(plan("", ""), None);
-        let wants = |node: &str| {
-            let plan = plan("network = \"managed\"", node).unwrap();
-            (plan.needs_group, plan.needs_key, plan.is_in_default, plan.subnets.len())
-        };
-        assert_eq!(wants(""), (true, true, true, 0));
-        assert_eq!(wants("subnet = \"subnet-1\""), (true, true, false, 1));
-        assert_eq!(wants("key = \"k\""), (true, false, true, 0));
-        assert_eq!(
-            wants("security-groups = \"sg-2\"\nsubnet = \"subnet-1\""),
-            (false, true, false, 0)
-        );
-    }
 }

@@ -8,7 +8,9 @@ use crate::calls::Call;
 use crate::cloud::AwsCloud;
 use crate::connect::Clients;
 use crate::dry_runs::{Tried, about_what_is_there, made};
-use crate::network::{self, Network, NetworkPlan, Whose};
+use crate::network::{self, Whose};
+use crate::network_plan::{Network, NetworkPlan};
+use crate::public_keys;
 use crate::survey::Finding;
 
 /// A public key for an upload that is only asked about: 32 zeros.
@@ -192,13 +194,13 @@ fn key_finding(
 ) -> Finding {
     let best = keys.first();
     let Some(there) = there else {
-        return match best.map(|key| network::check_key(key)) {
+        return match best.map(|key| public_keys::check_key(key)) {
             Some(Ok(())) => Finding::fine(about, "a launch uploads your public key"),
             Some(Err(error)) => refused(about, error),
-            None => refused(about, network::no_key()),
+            None => refused(about, public_keys::no_key()),
         };
     };
-    match network::judge_key(&plan.name(), there, keys, plan.cluster()) {
+    match public_keys::judge_key(&plan.name(), there, keys, plan.cluster()) {
         Ok(()) => {
             let print = there.key_fingerprint().unwrap_or("?");
             Finding::fine(about, format!("it is there, with fingerprint {print}"))

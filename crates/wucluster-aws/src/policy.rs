@@ -11,7 +11,7 @@ use wucluster_core::tags::{KEY_CLUSTER, KEY_NAME};
 
 use crate::calls::Call;
 use crate::image_names::ImageName;
-use crate::network::NetworkPlan;
+use crate::network_plan::NetworkPlan;
 
 /// The version of the policy language. Source: IAM user guide, "Version".
 const LANGUAGE: &str = "2012-10-17";
