@@ -366,6 +366,25 @@ fn a_network_of_its_own_comes_and_goes_with_the_cluster() {
 }
 
 #[test]
+fn the_put_away_that_ends_the_last_machine_deletes_its_network() {
+    let moto = Server::begin_ec2();
+    let user = User::managed(&moto);
+    let office = page("203.0.113.7");
+    let (status, text) = user.run_from(&office, &["become", "instantiated"]);
+    assert_eq!(status, 0, "{text}");
+    // On a machine that is stopped nothing is mounted, so that nobody need speak to it.
+    let instances = by_hand(&moto, "Action=DescribeInstances");
+    let ids = all(&instances, "<instanceId>", "</instanceId>");
+    by_hand(&moto, &format!("Action=StopInstances&InstanceId.1={}", ids[0]));
+    let (status, text) = user.run_from(&office, &["put-away", "--yes"]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("deleted with it: security group sg-"), "{text}");
+    assert!(groups(&moto).is_empty() && keys(&moto).is_empty(), "{text}");
+    let instances = by_hand(&moto, "Action=DescribeInstances");
+    assert!(instances.contains("<name>terminated</name>"), "{instances}");
+}
+
+#[test]
 fn what_somebody_else_made_under_its_name_is_neither_used_nor_deleted() {
     let moto = Server::begin_ec2();
     let user = User::managed(&moto);
