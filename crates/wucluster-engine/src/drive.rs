@@ -128,7 +128,10 @@ pub(crate) struct Drive<'a, 'e> {
     next_probe_at: BTreeMap<NodeName, Timestamp>,
     /// How often in a row a node did not answer, or had nothing new.
     idle_probes: BTreeMap<NodeName, u32>,
-    quiet_looks: u32,
+    /// When a look showed something new last, or a request was answered.
+    news_at: Timestamp,
+    /// How many looks in a row failed.
+    failed_looks: u32,
     blind_since: Option<Timestamp>,
     blindness: Option<CloudError>,
     held_since: Option<Timestamp>,
@@ -215,7 +218,8 @@ impl<'a, 'e> Drive<'a, 'e> {
             turn_at: Timestamp::default(),
             next_probe_at: BTreeMap::new(),
             idle_probes: BTreeMap::new(),
-            quiet_looks: 0,
+            news_at: Timestamp::default(),
+            failed_looks: 0,
             blind_since: None,
             blindness: None,
             held_since: None,
@@ -679,7 +683,7 @@ impl<'a, 'e> Drive<'a, 'e> {
                 for (action, result) in actions.into_iter().zip(results) {
                     self.took_cloud(&action, result);
                 }
-                self.quiet_looks = 0;
+                self.news_at = self.now();
                 self.next_look_at = self.now().after(pace::FIRST_LOOK);
             }
             Done::Shell { actions, results } => {

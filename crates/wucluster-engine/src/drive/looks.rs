@@ -7,8 +7,8 @@ use wucluster_core::action::{CloudAction, NodeAddress};
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, NodeName};
 use wucluster_core::observation::{
-    AttachmentState, CloudView, Gap, InstanceState, NodeProbe, NodeView, Observation, SnapshotSeen,
-    SnapshotState,
+    AttachmentSeen, AttachmentState, CloudView, Gap, InstanceState, NodeProbe, NodeView,
+    Observation, SnapshotSeen, SnapshotState, VolumeState,
 };
 use wucluster_core::plan::WaitOn;
 use wucluster_core::planner::{Ask, probe_request};
@@ -214,7 +214,10 @@ impl Drive<'_, '_> {
                 self.bury(&mut view);
                 self.requests += u64::from(view.requests);
                 let is_same = self.view.as_ref().is_some_and(|before| same_things(before, &view));
-                self.quiet_looks = if is_same { self.quiet_looks + 1 } else { 0 };
+                self.failed_looks = 0;
+                if !is_same {
+                    self.news_at = self.now();
+                }
                 self.blind_since = None;
                 self.view = Some(view);
                 self.is_assembled = false;
@@ -223,31 +226,32 @@ impl Drive<'_, '_> {
                     .subjects
                     .values()
                     .any(|memory| memory.cloud_settled_at >= Some(asked_at));
-                let pause = if is_stale {
-                    pace::FIRST_LOOK
-                } else {
-                    let is_awaited = self.waits_for_cloud();
-                    let pause = pace::look_again(&limits, self.quiet_looks, is_awaited);
-                    match self.view.as_ref().and_then(|view| next_whole(view, self.now())) {
-                        Some(left) if is_awaited => pause.min(pace::look_at_end(&limits, left)),
-                        Some(_) | None => pause,
-                    }
-                };
+                let pause = if is_stale { pace::FIRST_LOOK } else { self.pause() };
                 self.next_look_at = self.now().after(pause);
             }
             Err(error) => {
                 let now = self.now();
                 self.blind_since.get_or_insert(now);
-                self.quiet_looks += 1;
-                self.next_look_at = now.after(
-                    pace::look_again(&limits, self.quiet_looks, true).max(Duration::from_secs(1)),
-                );
+                self.failed_looks += 1;
+                self.next_look_at = now.after(pace::after_failed_look(&limits, self.failed_looks));
                 if matches!(error.class, ErrorClass::Permission | ErrorClass::Permanent) {
                     self.blind_since = Some(Timestamp::from_millis(0));
                 }
                 self.tell(EventKind::LookFailed { error: error.to_string() });
                 self.last_blindness(error);
             }
+        }
+    }
+
+    /// The pause before the next look, as far as it is not wanted at once.
+    fn pause(&self) -> Duration {
+        let (now, limits) = (self.now(), self.engine.cloud.limits());
+        if !self.waits_for_cloud() {
+            return limits.look_interval_max;
+        }
+        match self.view.as_ref().and_then(|view| next_whole(view, now)) {
+            Some((so_far, left)) => pace::look_at_end(&limits, so_far, left),
+            None => pace::look_again(&limits, now.since(self.news_at)),
         }
     }
 
@@ -349,9 +353,12 @@ impl Drive<'_, '_> {
     }
 }
 
-/// Says whether two looks show the same. How far snapshots have come is not news: it is known that they come.
+/// Says whether two looks show the same, in whatever order they list it. How far snapshots have come is not news: it is known
+/// that they come.
+///
+/// Source for the order: EC2 API reference, `DescribeInstances` and the like: things come in no particular order.
 fn same_things(before: &CloudView, after: &CloudView) -> bool {
-    let is_same = |(before, after): (&SnapshotSeen, &SnapshotSeen)| {
+    let is_same = |before: &SnapshotSeen, after: &SnapshotSeen| {
         let SnapshotSeen {
             id,
             state,
@@ -365,21 +372,119 @@ fn same_things(before: &CloudView, after: &CloudView) -> bool {
         (id, state, volume, size) == (&after.id, &after.state, &after.volume, &after.size)
             && (tags, started_at, message) == (&after.tags, &after.started_at, &after.message)
     };
-    before.instances == after.instances
-        && before.volumes == after.volumes
-        && before.snapshots.len() == after.snapshots.len()
-        && before.snapshots.iter().zip(&after.snapshots).all(is_same)
+    alike(&before.instances, &after.instances, |one| &one.id, PartialEq::eq)
+        && alike(&before.volumes, &after.volumes, |one| &one.id, PartialEq::eq)
+        && alike(&before.snapshots, &after.snapshots, |one| &one.id, is_same)
 }
 
-/// Returns in how long the next snapshot is whole, if each goes on as it went so far. `None`: none is under way that has
-/// come anywhere.
-fn next_whole(view: &CloudView, now: Timestamp) -> Option<Duration> {
-    let pending = view.snapshots.iter().filter(|seen| seen.state == SnapshotState::Pending);
-    let left = pending.filter_map(|seen| {
+/// Says whether two listings hold the same things.
+fn alike<T, K: Ord>(
+    before: &[T],
+    after: &[T],
+    id: impl Fn(&T) -> &K,
+    is_same: impl Fn(&T, &T) -> bool,
+) -> bool {
+    let sorted = |all: &[T]| -> Vec<usize> {
+        let mut order: Vec<usize> = (0..all.len()).collect();
+        order.sort_by(|one, other| id(&all[*one]).cmp(id(&all[*other])));
+        order
+    };
+    let pairs = || sorted(before).into_iter().zip(sorted(after));
+    before.len() == after.len() && pairs().all(|(old, new)| is_same(&before[old], &after[new]))
+}
+
+/// Returns since when the snapshot is under way that is whole next, and in how long it is, if each goes on as it went so far.
+/// `None`: something else is under way, or nobody can tell.
+fn next_whole(view: &CloudView, now: Timestamp) -> Option<(Duration, Duration)> {
+    if moves(view) {
+        return None;
+    }
+    let expected = |seen: &SnapshotSeen| {
         let percent = seen.progress_percent.filter(|percent| (1..=100).contains(percent))?;
-        let so_far = view.asked_at.since(seen.started_at?);
-        let whole_after = so_far.saturating_mul(100) / u32::from(percent);
-        Some(whole_after.saturating_sub(now.since(seen.started_at?)))
+        let started_at = seen.started_at?;
+        let whole_after = view.asked_at.since(started_at).saturating_mul(100) / u32::from(percent);
+        let so_far = now.since(started_at);
+        Some((so_far, whole_after.saturating_sub(so_far)))
+    };
+    let pending = view.snapshots.iter().filter(|seen| seen.state == SnapshotState::Pending);
+    let all: Option<Vec<_>> = pending.map(expected).collect();
+    all?.into_iter().min_by_key(|(_, left)| *left)
+}
+
+/// Says whether an instance, a volume or an attachment is on its way to another state.
+fn moves(view: &CloudView) -> bool {
+    let instances = view.instances.iter().any(|one| match one.state {
+        InstanceState::Pending | InstanceState::Stopping | InstanceState::ShuttingDown => true,
+        InstanceState::Running
+        | InstanceState::Stopped
+        | InstanceState::Terminated
+        | InstanceState::Unrecognized(_) => false,
     });
-    left.min()
+    let volumes = view.volumes.iter().any(|one| match one.state {
+        VolumeState::Creating | VolumeState::Deleting => true,
+        VolumeState::Available
+        | VolumeState::InUse
+        | VolumeState::Deleted
+        | VolumeState::Error
+        | VolumeState::Unrecognized(_) => false,
+    });
+    let is_settled = |one: &AttachmentSeen| {
+        matches!(one.state, AttachmentState::Attached | AttachmentState::Detached)
+    };
+    let mut attachments = view.volumes.iter().flat_map(|volume| &volume.attachments);
+    instances || volumes || !attachments.all(is_settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use wucluster_core::definition::Size;
+    use wucluster_core::ids::{SnapshotId, VolumeId};
+    use wucluster_core::tags::Tags;
+
+    use super::*;
+
+    fn view(snapshots: &[(&str, SnapshotState, u8)]) -> CloudView {
+        let seen = |(id, state, percent): &(&str, SnapshotState, u8)| SnapshotSeen {
+            id: SnapshotId::new(*id),
+            state: state.clone(),
+            volume: VolumeId::new("vol-1"),
+            size: Size::from_gib(1),
+            tags: Tags::default(),
+            started_at: Some(Timestamp::from_millis(0)),
+            progress_percent: Some(*percent),
+            message: None,
+        };
+        let asked_at = Timestamp::from_millis(10_000);
+        CloudView {
+            asked_at,
+            snapshots: snapshots.iter().map(seen).collect(),
+            ..CloudView::default()
+        }
+    }
+
+    #[test]
+    fn neither_another_order_nor_a_snapshot_that_comes_on_is_news() {
+        use SnapshotState::{Completed, Pending};
+        let before = view(&[("snap-1", Pending, 10), ("snap-2", Pending, 20)]);
+        assert!(same_things(&before, &view(&[("snap-2", Pending, 30), ("snap-1", Pending, 10)])));
+        assert!(!same_things(
+            &before,
+            &view(&[("snap-2", Completed, 100), ("snap-1", Pending, 10)])
+        ));
+        assert!(!same_things(&before, &view(&[("snap-1", Pending, 10)])));
+        assert!(!same_things(&before, &view(&[("snap-1", Pending, 10), ("snap-3", Pending, 20)])));
+    }
+
+    #[test]
+    fn the_next_snapshot_is_whole_when_it_goes_on_as_it_went() {
+        use SnapshotState::{Completed, Pending};
+        let now = Timestamp::from_millis(12_000);
+        let next = |seen: &[(&str, SnapshotState, u8)]| next_whole(&view(seen), now);
+        let after = |left| Some((Duration::from_secs(12), Duration::from_secs(left)));
+        let slow_and_quick = [("snap-1", Pending, 10), ("snap-2", Pending, 50)];
+        assert_eq!(next(&slow_and_quick), after(8), "half of it in 10 s");
+        assert_eq!(next(&[("snap-1", Pending, 100), ("snap-2", Completed, 100)]), after(0));
+        assert_eq!(next(&[("snap-1", Pending, 0), ("snap-2", Pending, 50)]), None);
+        assert_eq!(next(&[("snap-1", Completed, 100)]), None);
+    }
 }
