@@ -317,3 +317,29 @@ async fn listings_of_several_pages_are_read_to_their_end() {
     // 12 volumes are 3 pages, 6 instances are 2, and there were dozens of looks.
     assert!(operator.site.front.further_pages() > 50, "{}", operator.site.front.further_pages());
 }
+
+/// How many calls that change something a launch and a put-away may take for each node of two mounts.
+///
+/// A launch: one `RunInstances`, two `CreateVolume`, two `AttachVolume`, and at most two `CreateTags` that put new file systems
+/// on record: volumes that come to it together share calls. A put-away: per mount a `DetachVolume`, a `CreateSnapshot` and
+/// a `DeleteVolume`, and some that are tried again, as EC2 takes a hundred snapshots at a time.
+const EACH: u64 = 7;
+/// Calls that are shared by nodes: seals and terminations. Some more for those that come to their turn later.
+const SHARED: u64 = 8;
+
+#[tokio::test]
+async fn a_cluster_takes_so_many_calls_per_node_and_no_more() {
+    for nodes in [5, 20, 100] {
+        let mut operator = Operator::new(10, nodes, Faults::none());
+        let most = EACH * nodes as u64 + SHARED;
+        let mut before = 0;
+        for demand in [Demand::Launched, Demand::Away] {
+            operator.reach(demand).await;
+            let calls = operator.site.aws.calls();
+            let made = calls.values().sum::<u64>() - before;
+            before += made;
+            println!("{nodes} nodes, {demand}: {made}; all so far: {calls:?}");
+            assert!(made <= most, "{nodes} nodes, {demand}: {made}, {calls:?}");
+        }
+    }
+}
