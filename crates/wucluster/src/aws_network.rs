@@ -271,12 +271,12 @@ pub(crate) fn what_keeps_ssh_out(definition: &ClusterDefinition) -> Vec<String> 
     let mut told = Vec::new();
     if let Some(groups) = groups(|machine| machine.key.is_none()) {
         told.push(format!(
-            "`{groups}` name no `key`: ssh will not get in, unless the image lets yours in by itself"
+            "no `key` in `{groups}`: ssh will not get in, unless the image lets yours in by itself"
         ));
     }
     if let Some(groups) = groups(|machine| machine.security_groups.is_empty()) {
         told.push(format!(
-            "`{groups}` name no `security-groups`: the network's default group lets nobody in from outside, unless you changed it"
+            "no `security-groups` in `{groups}`: the network's default group lets nobody in from outside, unless you changed it"
         ));
     }
     if !told.is_empty() {
@@ -372,7 +372,7 @@ mod tests {
         };
         let both = told("", "");
         assert_eq!(both.len(), 3, "{both:?}");
-        assert!(both[0].contains("`n` name no `key`") && both[1].contains("default group"));
+        assert!(both[0].contains("no `key` in `n`") && both[1].contains("default group"));
         assert_eq!(told("", "key = \"k\"").len(), 2);
         assert!(told("", "key = \"k\"\nsecurity-groups = \"sg-1\"").is_empty());
         assert!(told("network = \"managed\"", "").is_empty());

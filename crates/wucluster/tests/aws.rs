@@ -421,7 +421,7 @@ fn a_newcomer_is_told_what_keeps_ssh_out() {
     let user = User::new(&moto.url());
     let (status, text) = user.run(&["become", "instantiated"]);
     assert_eq!(status, 0, "{text}");
-    assert!(text.contains("`n` name no `key`: ssh will not get in"), "{text}");
+    assert!(text.contains("no `key` in `n`: ssh will not get in"), "{text}");
     assert!(text.contains("network = \"managed\""), "{text}");
     assert!(groups(&moto).is_empty() && keys(&moto).is_empty(), "nobody asked for any");
 }
