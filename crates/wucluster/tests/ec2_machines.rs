@@ -4,6 +4,9 @@
 #![cfg(all(feature = "aws", feature = "local"))]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
+#[path = "support/machines.rs"]
+mod on_host;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use on_host::{end_machines_below, image_cache, machines_below};
 use wucluster_core::definition::MachineDefinition;
 use wucluster_core::observation::SshEndpoint;
 use wucluster_ec2_front::{Front, FrontOptions};
@@ -72,10 +76,7 @@ struct User {
 
 impl Drop for User {
     fn drop(&mut self) {
-        for pid in self.machines() {
-            // Each has this folder's name on its command line, so it is ours.
-            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
-        }
+        end_machines_below(self.folder.path());
     }
 }
 
@@ -83,10 +84,7 @@ impl User {
     fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("wucluster-ec2-").tempdir().unwrap();
         fs::write(folder.path().join("apes.cluster.toml"), DEFINITION).unwrap();
-        let cache_dir = std::env::var_os("WUCLUSTER_CACHE").map_or_else(
-            || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("wucluster-cache"),
-            PathBuf::from,
-        );
+        let cache_dir = image_cache();
         let config = LocalConfig { state_dir: folder.path().join("machines"), cache_dir };
         let cloud = LocalCloud::open(&config).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -163,17 +161,7 @@ impl User {
 
     /// The process ids of the machines of this folder.
     fn machines(&self) -> Vec<u32> {
-        let ours = self.folder.path().to_string_lossy().into_owned();
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        processes
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-            .filter(|pid| {
-                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                let line = String::from_utf8_lossy(&line).into_owned();
-                let program = line.split('\0').next().unwrap_or_default();
-                program.contains("qemu-system") && line.contains(&ours)
-            })
-            .collect()
+        machines_below(self.folder.path())
     }
 }
 

@@ -4,11 +4,16 @@
 //! `WUCLUSTER_CACHE` or below the build folder.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test panics and prints")]
 
+#[path = "support/machines.rs"]
+mod on_host;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use on_host::{end_machines_below, image_cache, machines_below};
 
 /// Longest time that any one command may take here: many times what it does on two idle cores.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -21,10 +26,7 @@ struct Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
-        for pid in self.machines() {
-            // Each has this folder's name on its command line, so it is ours.
-            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
-        }
+        end_machines_below(self.folder.path());
     }
 }
 
@@ -32,10 +34,7 @@ impl Site {
     fn new(definition: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("wucluster-machines-").tempdir().unwrap();
         fs::write(folder.path().join("gibbon.cluster.toml"), definition).unwrap();
-        let cache = std::env::var_os("WUCLUSTER_CACHE").map_or_else(
-            || Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("wucluster-cache"),
-            PathBuf::from,
-        );
+        let cache = image_cache();
         let site = Self { folder, cache };
         site.run(&["local", "image"]).expect(0);
         site
@@ -164,17 +163,7 @@ impl Site {
 
     /// The process ids of the machines of this folder.
     fn machines(&self) -> Vec<u32> {
-        let ours = self.folder.path().to_string_lossy().into_owned();
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        processes
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
-            .filter(|pid| {
-                let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-                let line = String::from_utf8_lossy(&line).into_owned();
-                let program = line.split('\0').next().unwrap_or_default();
-                program.contains("qemu-system") && line.contains(&ours)
-            })
-            .collect()
+        machines_below(self.folder.path())
     }
 
     /// The disks of volumes that exist. One without a record is none: a process that was killed while
