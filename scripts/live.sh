@@ -57,10 +57,12 @@ mount.b = { at = "/mnt/b", size = "1 GiB", fs = "xfs" }
 END
 
 say() { printf '\n== %s\n' "$*"; }
-has_begun=''
+has_begun='' alarm=''
 clean_up() {
     local status=$?
     trap - EXIT INT TERM
+    # What puts away is not given up.
+    [ -z "$alarm" ] || kill "$alarm" 2>/dev/null || true
     if [ -n "$has_begun" ]; then
         say "putting away whatever there is"
         if "$program" put-away --yes --timeout 30m; then
@@ -115,7 +117,11 @@ fi
 
 has_begun=yes
 # Whatever is not done within 50 minutes is given up, and put away.
-( sleep 3000 && kill "$$" ) &
+(
+    sleep 3000 &
+    trap 'kill "$!"' TERM
+    wait "$!" && kill "$$"
+) &
 alarm=$!
 disown "$alarm"
 
@@ -139,4 +145,3 @@ for node in n-1 n-2; do
     [ "$(wc -l <"$node.after")" -eq 2 ]
 done
 say "launched and put away twice: what was written is what is read"
-kill "$alarm" 2>/dev/null || true
