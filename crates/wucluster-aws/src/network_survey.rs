@@ -114,6 +114,7 @@ impl AwsCloud {
         let mut findings = Vec::new();
         let mut later: Vec<Call> = Vec::new();
         if plan.needs_group() {
+            // Without one it is asked about EC2's own; why there is none, the finding about the group tells.
             let vpc = self.vpc_of(clients, plan).await.ok();
             let request = network::creation(ec2, plan, vpc.as_deref()).dry_run(true);
             let tried = self.verdict("CreateSecurityGroup", request.send().await.map(drop)).await;

@@ -76,7 +76,7 @@ fn a_blank_device_is_formatted_recorded_and_mounted() {
         .attached("i-chief", "attached")
         .device(|device| device.contents = Contents::Blank);
     let mut text = blank.told(Demand::Launched);
-    let uuid = wucluster_core::planner::filesystem_uuid(&blank.view.volumes[0]);
+    let uuid = blank.view.volumes[0].id.filesystem_uuid();
     let made = blank.clone().device(|device| {
         device.contents =
             Contents::Filesystem { kind: "ext4".to_owned(), uuid: Some(uuid.clone()) };

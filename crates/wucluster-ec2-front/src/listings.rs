@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wucluster_core::ids::ClusterName;
-use wucluster_core::observation::{CloudView, Found, InstanceSeen, SnapshotSeen, VolumeSeen};
+use wucluster_core::observation::{CloudView, Found, InstanceSeen, VolumeSeen};
 use wucluster_core::tags::{KEY_CLUSTER, Tags};
 use wucluster_core::time::Timestamp;
 
@@ -83,6 +83,20 @@ impl Desk {
         Ok(all)
     }
 
+    /// Lists the things of one kind that a listing is about, taken from a look or from what was found by ids.
+    async fn listed<T>(
+        &self,
+        about: &About,
+        kind: &str,
+        of_look: impl FnOnce(CloudView) -> Vec<T>,
+        of_found: impl Fn(Found) -> Option<T>,
+    ) -> Result<Vec<T>, Failure> {
+        match about {
+            About::Cluster(cluster) => Ok(of_look(self.look(cluster).await?)),
+            about => Ok(self.found(about, kind).await?.into_iter().filter_map(of_found).collect()),
+        }
+    }
+
     pub(crate) async fn describe_instances(&self, form: Form) -> Result<Xml, Failure> {
         let wish = self.wish(form, "InstanceId", "instance-id")?;
         let (mut all, volumes): (Vec<InstanceSeen>, Vec<VolumeSeen>) = match &wish.about {
@@ -127,17 +141,11 @@ impl Desk {
 
     pub(crate) async fn describe_volumes(&self, form: Form) -> Result<Xml, Failure> {
         let wish = self.wish(form, "VolumeId", "volume-id")?;
-        let mut all: Vec<VolumeSeen> = match &wish.about {
-            About::Cluster(cluster) => self.look(cluster).await?.volumes,
-            about => {
-                let found = self.found(about, "Volume").await?;
-                let seen = |one| match one {
-                    Found::Volume(seen) => Some(seen),
-                    Found::Instance(_) | Found::Snapshot(_) => None,
-                };
-                found.into_iter().filter_map(seen).collect()
-            }
+        let seen = |one| match one {
+            Found::Volume(seen) => Some(seen),
+            Found::Instance(_) | Found::Snapshot(_) => None,
         };
+        let mut all = self.listed(&wish.about, "Volume", |view| view.volumes, seen).await?;
         all.retain(|seen| wish.filters.fit(seen.id.as_str(), &seen.tags));
         let (all, next) = wish.page.of(all, |seen| seen.id.as_str());
         let mut xml = Xml::default();
@@ -153,17 +161,11 @@ impl Desk {
             return Err(misunderstood("InvalidParameterValue", why));
         }
         let wish = self.wish(form, "SnapshotId", "snapshot-id")?;
-        let mut all: Vec<SnapshotSeen> = match &wish.about {
-            About::Cluster(cluster) => self.look(cluster).await?.snapshots,
-            about => {
-                let found = self.found(about, "Snapshot").await?;
-                let seen = |one| match one {
-                    Found::Snapshot(seen) => Some(seen),
-                    Found::Instance(_) | Found::Volume(_) => None,
-                };
-                found.into_iter().filter_map(seen).collect()
-            }
+        let seen = |one| match one {
+            Found::Snapshot(seen) => Some(seen),
+            Found::Instance(_) | Found::Volume(_) => None,
         };
+        let mut all = self.listed(&wish.about, "Snapshot", |view| view.snapshots, seen).await?;
         all.retain(|seen| wish.filters.fit(seen.id.as_str(), &seen.tags));
         let (all, next) = wish.page.of(all, |seen| seen.id.as_str());
         let mut xml = Xml::default();

@@ -4,10 +4,13 @@
 
 #[path = "../../wucluster-store/tests/moto/server.rs"]
 mod server;
+#[path = "support/aws.rs"]
+mod user;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use server::Server;
@@ -39,24 +42,9 @@ impl User {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let path = |name: &str| self.home.path().join(name);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wucluster"));
-        command
-            .args(arguments)
-            .current_dir(self.home.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", path("home"))
-            .env("WUCLUSTER_STATE", path("state"))
-            .env("WUCLUSTER_CACHE", path("cache"))
-            .env("XDG_RUNTIME_DIR", path("run"))
-            // Moto's addresses are somebody's: nobody is spoken to.
-            .env("WUCLUSTER_SSH", "/bin/false")
-            .env("AWS_ENDPOINT_URL", &self.url)
-            .env("AWS_REGION", "eu-central-1")
-            .env("AWS_ACCESS_KEY_ID", "ann")
-            .env("AWS_SECRET_ACCESS_KEY", "a-secret")
-            .env("AWS_EC2_METADATA_DISABLED", "true");
+        // Moto's addresses are somebody's: nobody is spoken to.
+        let mut command = user::program(self.home.path(), &self.url, Path::new("/bin/false"));
+        command.args(arguments);
         command
     }
 

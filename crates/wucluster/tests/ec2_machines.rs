@@ -6,6 +6,8 @@
 
 #[path = "support/machines.rs"]
 mod on_host;
+#[path = "support/aws.rs"]
+mod user;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -103,23 +105,10 @@ impl User {
     /// Runs the program, which must end with that status; returns what it said.
     #[track_caller]
     fn run(&self, arguments: &[&str], status: i32) -> String {
-        let path = |name: &str| self.folder.path().join(name);
         let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_wucluster"))
+        let folder = self.folder.path();
+        let child = user::program(folder, &self.front.url(), &folder.join("ssh"))
             .args(arguments)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", path("home"))
-            .env("WUCLUSTER_STATE", path("state"))
-            .env("WUCLUSTER_CACHE", path("cache"))
-            .env("XDG_RUNTIME_DIR", path("run"))
-            .env("WUCLUSTER_SSH", path("ssh"))
-            .env("AWS_ENDPOINT_URL", self.front.url())
-            .env("AWS_REGION", "eu-central-1")
-            .env("AWS_ACCESS_KEY_ID", "ann")
-            .env("AWS_SECRET_ACCESS_KEY", "a-secret")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -713,7 +713,7 @@ pub(super) fn recorded_blank(
     let is_foreign = match contents {
         Contents::Other(_) => true,
         Contents::Filesystem { uuid, .. } => {
-            uuid.as_deref() != Some(crate::planner::filesystem_uuid(volume).as_str())
+            uuid.as_deref() != Some(volume.id.filesystem_uuid().as_str())
         }
         Contents::Blank | Contents::NotExamined | Contents::Unreadable(_) => false,
     };

@@ -6,7 +6,6 @@ use crate::action::CloudAction;
 use crate::ids::{Subject, hex};
 use crate::interlock::{Context, Refusal};
 use crate::memory::Unsure;
-use crate::observation::VolumeSeen;
 use crate::plan::WaitOn;
 use crate::policy::Guard;
 
@@ -66,11 +65,4 @@ pub(super) fn as_before(ctx: &Context<'_>, subject: &Subject, new: CloudAction) 
         _ => false,
     };
     if is_same { made.clone() } else { new }
-}
-
-/// Returns the UUID of the file system that is made on a volume: derived from its id, so that a
-/// repeated or interrupted `mkfs` is known as ours.
-#[must_use]
-pub fn filesystem_uuid(volume: &VolumeSeen) -> String {
-    volume.id.filesystem_uuid()
 }

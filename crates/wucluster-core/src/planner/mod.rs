@@ -15,7 +15,6 @@ mod probe;
 use std::collections::BTreeSet;
 
 pub use growth::{Difference, differences};
-pub use identity::filesystem_uuid;
 pub use probe::{Ask, probe_request};
 
 use crate::action::{Action, CloudAction};

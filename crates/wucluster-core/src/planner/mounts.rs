@@ -221,7 +221,7 @@ fn propose(
             mount: key.clone(),
             serial: id.serial(),
             fs: defined?.fs,
-            uuid: identity::filesystem_uuid(volume),
+            uuid: volume.id.filesystem_uuid(),
         }),
         Rung::Delete => return Some(deletion(ctx, mount, volume)),
     }))

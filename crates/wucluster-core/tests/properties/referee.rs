@@ -10,7 +10,6 @@ use wucluster_core::observation::{
     SnapshotSeen, SnapshotState, VolumeSeen, VolumeState,
 };
 use wucluster_core::phases::Phase;
-use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::tags::{ContentMark, Identity, KEY_EPOCH, KEY_FILESYSTEM, Tags};
 
 use crate::common::World;
@@ -262,7 +261,10 @@ impl<'a> Referee<'a> {
                 must(device.contents == Contents::Blank, "it is not seen to be blank")?;
                 must(volume.from_snapshot.is_none(), "it was made from a snapshot")?;
                 must(volume.tags.content() == Some(ContentMark::Blank), "it is not marked blank")?;
-                must(uuid == &filesystem_uuid(volume), "its UUID is not derived from the volume")?;
+                must(
+                    uuid == &volume.id.filesystem_uuid(),
+                    "its UUID is not derived from the volume",
+                )?;
                 let known = self.world.memory.data_epochs.get(mount);
                 let number = volume.tags.epoch().map(|epoch| epoch.number);
                 must(
@@ -375,11 +377,11 @@ impl<'a> Referee<'a> {
             return Err("no file system is seen on it".to_owned());
         };
         // `own` says that the UUID is the one that follows from the volume's id.
-        let is_own = uuid == &filesystem_uuid(seen);
+        let is_own = uuid == &seen.id.filesystem_uuid();
         let record = format!("{kind} {}", if is_own { "own" } else { uuid });
         must(tags.get(KEY_FILESYSTEM) == Some(&record), "the record is not what is seen")?;
         must(
-            seen.tags.content() != Some(ContentMark::Blank) || uuid == &filesystem_uuid(seen),
+            seen.tags.content() != Some(ContentMark::Blank) || uuid == &seen.id.filesystem_uuid(),
             "what is on a blank volume is not ours",
         )
     }
@@ -393,7 +395,7 @@ impl<'a> Referee<'a> {
         let is_foreign = match &device.contents {
             Contents::Other(_) => true,
             Contents::Filesystem { uuid, .. } => {
-                uuid.as_deref() != Some(filesystem_uuid(volume).as_str())
+                uuid.as_deref() != Some(volume.id.filesystem_uuid().as_str())
             }
             Contents::Blank | Contents::NotExamined | Contents::Unreadable(_) => false,
         };

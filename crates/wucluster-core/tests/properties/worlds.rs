@@ -8,7 +8,6 @@ use wucluster_core::ids::{InstanceId, SnapshotId, Subject, VolumeId};
 use wucluster_core::memory::{Awaited, AwaitedId, Failure, FailureError, SubjectMemory};
 use wucluster_core::observation::{AttachmentState, CheckResult, Contents, Gap, GapKind};
 use wucluster_core::phases::{Phase, PhaseEntry};
-use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::policy::Consent;
 use wucluster_core::ports::{CloudError, ErrorClass, ShellError};
 use wucluster_core::tags::StoreMark;
@@ -585,9 +584,10 @@ fn build(
         last.from_snapshot = volume.from.then(|| SnapshotId::new("snap-0ba5e"));
         let contents = match &volume.contents {
             AnyContents::Is(contents) => contents.clone(),
-            AnyContents::Ours => {
-                Contents::Filesystem { kind: "ext4".to_owned(), uuid: Some(filesystem_uuid(last)) }
-            }
+            AnyContents::Ours => Contents::Filesystem {
+                kind: "ext4".to_owned(),
+                uuid: Some(last.id.filesystem_uuid()),
+            },
         };
         let id = last.id.clone();
         let (state, count) = match volume.plausible {

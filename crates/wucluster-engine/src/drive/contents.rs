@@ -5,7 +5,6 @@ use wucluster_core::ids::{MountKey, NodeName, VolumeId};
 use wucluster_core::observation::{
     Contents, DeviceSeen, MountObservation, Observation, VolumeSeen,
 };
-use wucluster_core::planner::filesystem_uuid;
 use wucluster_core::tags::ContentMark;
 
 use super::Drive;
@@ -113,7 +112,7 @@ pub(super) fn is_foreign(
     let Some(device) = probe.and_then(|probe| probe.devices.get(&volume.id.serial())) else {
         return false;
     };
-    let is_ours = |uuid: &Option<String>| uuid.as_deref() == Some(&filesystem_uuid(volume));
+    let is_ours = |uuid: &Option<String>| uuid.as_deref() == Some(&volume.id.filesystem_uuid());
     volume.tags.content() == Some(ContentMark::Blank)
         && match &device.contents {
             Contents::Filesystem { uuid, .. } => !is_ours(uuid),

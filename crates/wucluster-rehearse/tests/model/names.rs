@@ -2,9 +2,6 @@
 
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
-use wucluster_core::observation::{VolumeSeen, VolumeState};
-use wucluster_core::planner::filesystem_uuid;
-use wucluster_core::tags::Tags;
 
 use super::cloud::{MOUNTS, NODES};
 
@@ -64,18 +61,7 @@ impl Names {
         let nodes: Vec<_> = definition.nodes.keys().cloned().collect();
         let mounts: Vec<_> = definition.mounts().map(|(key, _)| key).collect();
         assert!(nodes.len() <= NODES && mounts.len() <= MOUNTS);
-        let uuid = |mount: u8, number: u8| {
-            filesystem_uuid(&VolumeSeen {
-                id: Self::volume(mount, number),
-                state: VolumeState::Available,
-                size: wucluster_core::definition::Size::from_gib(1),
-                tags: Tags::default(),
-                attachments: Vec::new(),
-                from_snapshot: None,
-                zone: None,
-                created_at: None,
-            })
-        };
+        let uuid = |mount, number| Self::volume(mount, number).filesystem_uuid();
         let uuids = (0..MOUNTS as u8)
             .map(|mount| (0..=VOLUMES_MAX).map(|number| uuid(mount, number)).collect())
             .collect();
