@@ -205,8 +205,8 @@ impl AwsCloud {
 
     /// Returns whom to log in as on a machine: as the definition says, else as its image tells.
     fn user(&self, seen: &Instance) -> String {
-        let node = seen.tags().iter().find(|tag| tag.key() == Some(KEY_NODE));
-        let node = node.and_then(|tag| NodeName::new(tag.value()?).ok());
+        let tags = seen::tags_of(seen);
+        let node = tags.get(KEY_NODE).and_then(|node| NodeName::new(node).ok());
         let defined = node.and_then(|node| self.options.users.get(&node));
         match defined {
             Some(user) => user.clone(),
@@ -217,7 +217,7 @@ impl AwsCloud {
     /// Asks about images of which the user is not known, all at once, and about each only once.
     async fn learn_users(&self, clients: &Clients, instances: &[Instance]) -> u32 {
         let is_defined = |seen: &&Instance| {
-            let tags = seen::tags(seen.tags());
+            let tags = seen::tags_of(seen);
             let node = tags.get(KEY_NODE).and_then(|node| NodeName::new(node).ok());
             node.is_some_and(|node| self.options.users.contains_key(&node))
         };
@@ -234,6 +234,10 @@ impl AwsCloud {
         1
     }
 }
+
+/// Most instances of one call. Source: EC2 API reference, `RunInstances`: many are to be asked for in smaller batches, such as
+/// five calls for 100 each in place of one for 500.
+const LAUNCHES_TOGETHER_MAX: usize = 100;
 
 #[async_trait]
 impl Cloud for AwsCloud {
@@ -270,6 +274,7 @@ impl Cloud for AwsCloud {
                 .map_or(SENT_WITHIN + SIGNED_FOR, |lag| lag * 3),
             // Each type has its own: EC2 refuses what is too much.
             attachments_per_instance_max: None,
+            launches_together_max: LAUNCHES_TOGETHER_MAX,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Source: EC2 API reference, `DryRun`: the answer is `DryRunOperation` where it is permitted, `UnauthorizedOperation` where
 //! it is not.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
@@ -157,7 +158,8 @@ impl AwsCloud {
             let tags = Tags::for_node(&definition.name, &node.name);
             let instance_type = kind.map(str::to_owned);
             let machine = MachineDefinition { instance_type, ..node.machine.clone() };
-            let wish = instances::Wish { machine: &machine, zone, tags: &tags, token: "" };
+            let tags = Cow::Owned(tags);
+            let wish = instances::Wish { machine: &machine, zone, tags, token: "", many: 1 };
             let about = match (kind, zone) {
                 (Some(kind), Some(zone)) if definition.leaves_choice(&node.name) => {
                     format!("ec2:RunInstances for {}, {kind} in {zone}", node.group)

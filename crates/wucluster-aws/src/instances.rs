@@ -1,5 +1,6 @@
 //! Requests about instances.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
@@ -8,26 +9,46 @@ use aws_sdk_ec2::types::{
     InstanceMarketOptionsRequest, InstanceMetadataOptionsRequest, InstanceType, MarketType,
     Placement, Reservation, ResourceType, Tag, TagSpecification,
 };
+use wucluster_core::action::CloudAction;
 use wucluster_core::definition::{Ec2Machine, MachineDefinition};
 use wucluster_core::ids::{InstanceId, VolumeId};
-use wucluster_core::ports::{CloudError, Receipt};
+use wucluster_core::ports::CloudError;
 use wucluster_core::tags::Tags;
 
 use crate::cloud::AwsCloud;
 use crate::connect::Clients;
 use crate::errors;
 use crate::rates::Request;
+use crate::seen;
 
 /// Most hops that a token of the metadata service may go: no further than the machine itself.
 const METADATA_HOPS: i32 = 1;
 
 /// An instance to be run.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Wish<'a> {
     pub(crate) machine: &'a MachineDefinition,
     pub(crate) zone: Option<&'a str>,
-    pub(crate) tags: &'a Tags,
+    /// Those of the instance; of several that share the call, those that all of them have.
+    pub(crate) tags: Cow<'a, Tags>,
     pub(crate) token: &'a str,
+    /// How many.
+    pub(crate) many: usize,
+}
+
+impl<'a> Wish<'a> {
+    /// Reads it from a request to run an instance, alone or with others. `None`: it is another request.
+    pub(crate) fn of(action: &'a CloudAction) -> Option<Self> {
+        let CloudAction::RunInstance { machine, zone, tags, token, together, node: _ } = action
+        else {
+            return None;
+        };
+        let (tags, many) = match together {
+            None => (Cow::Borrowed(tags), 1),
+            Some(set) => (Cow::Owned(tags.of_set(set)), set.nodes().count()),
+        };
+        Some(Self { machine, zone: zone.as_deref(), tags, token, many })
+    }
 }
 
 /// Makes the tags of something that is being made.
@@ -48,22 +69,29 @@ pub(crate) fn tag(key: &str, value: &str) -> Tag {
 }
 
 impl AwsCloud {
-    /// Runs one instance. Each node has a token of its own: see `docs/aws.md` for why nodes share no call.
-    pub(crate) async fn run_instance(
+    /// Runs instances, all or none; returns them by their place in the call. See `docs/aws.md` for who shares one.
+    pub(crate) async fn run_instances(
         &self,
         clients: &Clients,
         wish: Wish<'_>,
-    ) -> Result<Receipt, CloudError> {
-        let machine = wish.machine;
+    ) -> Result<BTreeMap<usize, InstanceId>, CloudError> {
+        let (machine, many) = (wish.machine, wish.many);
         let request = self.run_request(clients, wish).await?;
         self.rates.turn(Request::RunInstances).await;
         let answer = request.send().await;
         let answer = self.heard(Request::RunInstances, answer).await;
         let answer = answer.map_err(|error| self.as_of_new_key(&machine.ec2, error))?;
-        match answer.instances().first().and_then(|made| made.instance_id()) {
-            Some(id) => Ok(Receipt::Instance(InstanceId::new(id))),
-            None => Err(errors::garbled("RunInstances", "the answer names no instance")),
+        let made: BTreeMap<usize, InstanceId> = answer
+            .instances()
+            .iter()
+            .filter_map(|made| Some((seen::place(made), InstanceId::new(made.instance_id()?))))
+            .collect();
+        if made.len() == many {
+            return Ok(made);
         }
+        let why =
+            format!("the answer tells {} instances apart, and {many} were asked for", made.len());
+        Err(errors::garbled("RunInstances", &why))
     }
 
     /// Writes the request for one instance; makes none.
@@ -72,7 +100,8 @@ impl AwsCloud {
         clients: &Clients,
         wish: Wish<'_>,
     ) -> Result<RunInstancesFluentBuilder, CloudError> {
-        let Wish { machine, zone, tags, token } = wish;
+        let Wish { machine, zone, tags, token, many } = wish;
+        let many = i32::try_from(many).unwrap_or(i32::MAX);
         let Ec2Machine {
             user: _,
             subnet,
@@ -102,10 +131,10 @@ impl AwsCloud {
             .run_instances()
             .image_id(image)
             .instance_type(InstanceType::from(kind.as_str()))
-            .min_count(1)
-            .max_count(1)
+            .min_count(many)
+            .max_count(many)
             .client_token(token)
-            .set_tag_specifications(tagged(ResourceType::Instance, tags, own).map(|one| vec![one]))
+            .set_tag_specifications(tagged(ResourceType::Instance, &tags, own).map(|one| vec![one]))
             .metadata_options(
                 InstanceMetadataOptionsRequest::builder()
                     .http_tokens(HttpTokensState::Required)

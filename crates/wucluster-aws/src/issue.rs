@@ -38,6 +38,8 @@ type Making<'a> = Pin<Box<dyn Future<Output = Answers> + Send + 'a>>;
 /// One call, with the places of what it is about among the requests.
 enum Call<'a> {
     One(usize, &'a CloudAction),
+    /// Requests that share it, under one token.
+    Run(&'a str, Vec<(usize, &'a CloudAction)>),
     Start(Vec<(usize, &'a InstanceId)>),
     Stop(Vec<(usize, &'a InstanceId)>),
     Terminate(Vec<(usize, &'a InstanceId)>),
@@ -104,7 +106,17 @@ fn sort<'a>(actions: impl IntoIterator<Item = &'a CloudAction>) -> Vec<Call<'a>>
                     None => calls.push(Call::Tag(tags, vec![(at, one)])),
                 }
             }
-            CloudAction::RunInstance { .. }
+            CloudAction::RunInstance { token, together: Some(_), .. } => {
+                let open = calls.iter_mut().find_map(|call| match call {
+                    Call::Run(same, fellows) if same == token => Some(fellows),
+                    _ => None,
+                });
+                match open {
+                    Some(fellows) => fellows.push((at, action)),
+                    None => calls.push(Call::Run(token, vec![(at, action)])),
+                }
+            }
+            CloudAction::RunInstance { together: None, .. }
             | CloudAction::CreateVolume { .. }
             | CloudAction::AttachVolume { .. }
             | CloudAction::DetachVolume { .. }
@@ -144,6 +156,9 @@ impl AwsCloud {
         match call {
             Call::One(at, action) => {
                 Box::pin(async move { vec![(at, self.one(clients, action).await)] })
+            }
+            Call::Run(_, fellows) => {
+                Box::pin(async move { self.run_together(clients, fellows).await })
             }
             Call::Start(ids) => Box::pin(async move {
                 self.together(ids, |ids| {
@@ -223,13 +238,39 @@ impl AwsCloud {
         answers
     }
 
+    /// Runs the instances of all that share a call, those included that are not asked for now: under their token they are
+    /// the same, made then or now.
+    async fn run_together(
+        &self,
+        clients: &Clients,
+        fellows: Vec<(usize, &CloudAction)>,
+    ) -> Answers {
+        let wish = fellows.first().and_then(|(_, action)| instances::Wish::of(action));
+        let made = match wish {
+            Some(wish) => self.run_instances(clients, wish).await,
+            None => Err(no_instance()),
+        };
+        let of_one = |action: &CloudAction| -> Answer {
+            let made = made.as_ref().map_err(Clone::clone)?;
+            let node = action.subject();
+            let place =
+                node.node().zip(action.shared()).and_then(|(node, (set, _))| set.place(node));
+            let id = place.and_then(|place| made.get(&place));
+            id.cloned().map(Receipt::Instance).ok_or_else(no_instance)
+        };
+        fellows.into_iter().map(|(at, action)| (at, of_one(action))).collect()
+    }
+
     /// Makes a request that has a call of its own.
     async fn one(&self, clients: &Clients, action: &CloudAction) -> Answer {
         match action {
-            CloudAction::RunInstance { machine, zone, tags, token, node: _ } => {
-                let wish = instances::Wish { machine, zone: zone.as_deref(), tags, token };
-                self.run_instance(clients, wish).await
-            }
+            CloudAction::RunInstance { .. } => match instances::Wish::of(action) {
+                Some(wish) => {
+                    let ids = self.run_instances(clients, wish).await?;
+                    ids.get(&0).cloned().map(Receipt::Instance).ok_or_else(no_instance)
+                }
+                None => Err(no_instance()),
+            },
             CloudAction::CreateVolume { mount, size, from, zone, ebs, tags, token } => {
                 let (from, zone) = (from.as_ref(), zone.as_deref());
                 let wish = volumes::Wish { mount, size: *size, from, zone, ebs, tags, token };
@@ -282,6 +323,10 @@ impl AwsCloud {
         }
         Err(self.explain(error).await)
     }
+}
+
+fn no_instance() -> CloudError {
+    errors::garbled("RunInstances", "the answer names no instance of it")
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ pub(crate) fn instance(seen: &Instance, user: Option<String>) -> Option<Instance
     Some(InstanceSeen {
         id: InstanceId::new(seen.instance_id()?),
         state,
-        tags: tags(seen.tags()),
+        tags: tags_of(seen),
         ssh,
         address: filled(seen.private_ip_address()).or(address),
         zone: seen.placement().and_then(|placement| filled(placement.availability_zone())),
@@ -212,6 +212,16 @@ pub(crate) fn tags(seen: &[Tag]) -> Tags {
         }
     }
     tags
+}
+
+/// Returns the place of an instance among those that its call made. One alone is the first.
+pub(crate) fn place(seen: &Instance) -> usize {
+    seen.ami_launch_index().and_then(|place| usize::try_from(place).ok()).unwrap_or_default()
+}
+
+/// Returns an instance's tags, with the name of its node: of those that share a call, its place tells which one it is.
+pub(crate) fn tags_of(seen: &Instance) -> Tags {
+    tags(seen.tags()).of_member(place(seen))
 }
 
 /// Translates a number of GiB; what is missing or makes no sense is nothing, which covers no volume.

@@ -44,6 +44,7 @@ fn run(definition: &ClusterDefinition) -> Cleared<CloudAction> {
         zone: definition.zone.clone(),
         tags: Tags::for_node(&definition.name, &node),
         token: "a-token".to_owned(),
+        together: None,
         node,
     })
 }

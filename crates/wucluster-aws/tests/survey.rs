@@ -319,6 +319,7 @@ async fn each_call_of_the_list_is_made() {
             zone: definition.zone.clone(),
             tags: Tags::for_node(&cluster, &node),
             token: "a".to_owned(),
+            together: None,
         },
         CloudAction::CreateVolume {
             mount,

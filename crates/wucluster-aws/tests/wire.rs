@@ -13,6 +13,7 @@ use wucluster_core::ids::{
     ClusterName, InstanceId, MountKey, MountName, NodeName, SnapshotId, VolumeId,
 };
 use wucluster_core::interlock::Cleared;
+use wucluster_core::node_set::NodeSet;
 use wucluster_core::observation::{AttachmentState, InstanceState, SnapshotState, VolumeState};
 use wucluster_core::ports::{Cloud as _, CloudError, ErrorClass, Receipt};
 use wucluster_core::tags::Tags;
@@ -63,6 +64,7 @@ fn run() -> CloudAction {
         zone: Some("eu-central-1a".to_owned()),
         tags: Tags::for_node(&cluster(), &node()),
         token: "a-token".to_owned(),
+        together: None,
     }
 }
 
@@ -123,6 +125,11 @@ fn end(instance: &str) -> CloudAction {
 
 async fn ask(cloud: &AwsCloud, action: CloudAction) -> Result<Receipt, CloudError> {
     cloud.issue(&[Cleared::unguarded(action)]).await.pop().unwrap()
+}
+
+async fn ask_all(cloud: &AwsCloud, actions: &[CloudAction]) -> Vec<Result<Receipt, CloudError>> {
+    let cleared: Vec<_> = actions.iter().cloned().map(Cleared::unguarded).collect();
+    cloud.issue(&cleared).await
 }
 
 /// The values of a list parameter such as `InstanceId.1`.
@@ -481,6 +488,90 @@ async fn an_instance_is_asked_for_as_the_definition_has_it() {
     assert_eq!(list(&asked, "SecurityGroupId"), ["sg-1", "sg-2"]);
     let of_disk = asked.keys().filter(|key| key.starts_with("TagSpecification.2.Tag.")).count();
     assert_eq!(of_disk, 2, "the system's disk is no mount: none of our tags is on it");
+}
+
+/// Requests of three nodes that share a call.
+fn runs_together() -> Vec<CloudAction> {
+    let names: Vec<NodeName> =
+        ["w-1", "w-2", "w-3"].iter().map(|name| NodeName::new(*name).unwrap()).collect();
+    let set = NodeSet::of(&names, 100).pop().unwrap();
+    let mut first = run();
+    if let CloudAction::RunInstance { together, .. } = &mut first {
+        *together = Some(set);
+    }
+    names.iter().map(|name| first.for_fellow(name)).collect()
+}
+
+/// The answer to a call for three, in another order than that of their places.
+fn three(places: &[u32]) -> Answer {
+    let item = |place: &u32| {
+        format!(
+            "<item><instanceId>i-{place}</instanceId><amiLaunchIndex>{place}</amiLaunchIndex></item>"
+        )
+    };
+    let items: String = places.iter().map(item).collect();
+    answer("RunInstances", &format!("<instancesSet>{items}</instancesSet>"))
+}
+
+#[tokio::test]
+async fn nodes_that_share_a_call_are_told_apart_by_their_place_in_it() {
+    let server = Canned::begin(|_, asked| match asked["Action"].as_str() {
+        "DescribeImages" => images(),
+        _ => three(&[2, 0, 1]),
+    })
+    .await;
+    let cloud = cloud(&server);
+    let all = runs_together();
+    let got = |id: &str| Ok(Receipt::Instance(InstanceId::new(id)));
+    assert_eq!(ask_all(&cloud, &all).await, [got("i-0"), got("i-1"), got("i-2")]);
+    // One of them alone is the same call.
+    assert_eq!(ask_all(&cloud, &all[1..2]).await, [got("i-1")]);
+    let asked: Vec<_> =
+        server.asked().into_iter().filter(|asked| asked["Action"] == "RunInstances").collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    let of = |asked: &Asked| {
+        let kept = asked.iter().filter(|(name, _)| !name.starts_with("X-Amz"));
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&asked[0]), of(&asked[1]));
+    assert_eq!((asked[0]["MinCount"].as_str(), asked[0]["MaxCount"].as_str()), ("3", "3"));
+    let tags = list_of_tags(&asked[0]);
+    assert!(tags.contains(&("wucluster:nodes".to_owned(), "w-1..3".to_owned())), "{tags:?}");
+    assert!(tags.iter().all(|(key, _)| key != "wucluster:node"), "{tags:?}");
+}
+
+fn list_of_tags(asked: &Asked) -> Vec<(String, String)> {
+    let value = |at: usize| asked.get(&format!("TagSpecification.1.Tag.{at}.Value")).cloned();
+    let key = |at: usize| asked.get(&format!("TagSpecification.1.Tag.{at}.Key")).cloned();
+    (1..).map_while(|at| Some((key(at)?, value(at)?))).collect()
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_tell_all_apart_is_no_answer() {
+    for places in [&[0_u32, 1][..], &[0, 1, 1]] {
+        let server = Canned::begin(move |_, asked| match asked["Action"].as_str() {
+            "DescribeImages" => images(),
+            _ => three(places),
+        })
+        .await;
+        for answer in ask_all(&cloud(&server), &runs_together()).await {
+            assert_eq!(answer.unwrap_err().class, ErrorClass::Ambiguous, "{places:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_shares_a_call_shares_its_refusal() {
+    let server = Canned::begin(|_, asked| match asked["Action"].as_str() {
+        "DescribeImages" => images(),
+        _ => refusal(500, "InsufficientInstanceCapacity", "There is none for three."),
+    })
+    .await;
+    let answers = ask_all(&cloud(&server), &runs_together()).await;
+    assert_eq!(answers.len(), 3);
+    for answer in answers {
+        assert_eq!(answer.unwrap_err().class, ErrorClass::Capacity);
+    }
 }
 
 #[tokio::test]

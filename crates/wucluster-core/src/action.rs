@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::definition::{EbsVolume, FilesystemKind, Hook, MachineDefinition, Size};
 use crate::ids::{InstanceId, MountKey, NodeName, SnapshotId, Subject, VolumeId};
 use crate::memory::AwaitedId;
+use crate::node_set::NodeSet;
 use crate::observation::SshEndpoint;
 use crate::tags::Tags;
 
@@ -78,6 +79,9 @@ impl fmt::Display for Action {
 #[serde(rename_all = "kebab-case", tag = "request")]
 pub enum CloudAction {
     /// Runs one instance for a node. Idempotent by `token`.
+    ///
+    /// Those that share a call differ in `node` and its tags alone. Whoever carries one of them out carries out all: the same
+    /// token stands for all of their instances, the first time and every time.
     RunInstance {
         /// The node.
         node: NodeName,
@@ -89,6 +93,9 @@ pub enum CloudAction {
         tags: Tags,
         /// Same token, same instance.
         token: String,
+        /// The nodes that share the call, this one among them. `None`: it is made for this one alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        together: Option<NodeSet>,
     },
     /// Starts a stopped instance.
     StartInstance {

@@ -13,6 +13,7 @@ pub mod demand;
 pub mod ids;
 pub mod interlock;
 pub mod memory;
+pub mod node_set;
 pub mod observation;
 pub mod phases;
 pub mod plan;

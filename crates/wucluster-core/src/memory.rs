@@ -127,6 +127,9 @@ pub struct SubjectMemory {
     pub made: Option<Made>,
     /// Grows each time that the provider calls a token used up; makes the next token another one.
     pub token_generation: u32,
+    /// Of a node: a call that it shared with others was refused, which says nothing of each of them. From then on, in this
+    /// drive, it has a call of its own.
+    pub goes_alone: bool,
 }
 
 impl SubjectMemory {

@@ -43,6 +43,9 @@ pub struct Policy {
     pub attachment_patience: Duration,
     /// How often a request that may clear by itself is tried before its refusal becomes a hold.
     pub tries_before_hold: u32,
+    /// Of how many like nodes at most the machines are asked for in one call. Default 1: each has a call of its own. A drive
+    /// takes what its provider carries: [`crate::ports::CloudLimits::launches_together_max`].
+    pub launches_together_max: usize,
     /// Interlocks that are switched off, to show what is lost without them.
     #[cfg(feature = "ablation")]
     pub ablated: BTreeSet<Interlock>,
@@ -176,6 +179,7 @@ impl Default for Policy {
             ready_patience: Duration::from_secs(300),
             attachment_patience: Duration::from_secs(90),
             tries_before_hold: 3,
+            launches_together_max: 1,
             #[cfg(feature = "ablation")]
             ablated: BTreeSet::new(),
             #[cfg(feature = "ablation")]

@@ -70,6 +70,8 @@ pub struct CloudLimits {
     pub late_effect_max: Duration,
     /// Most data volumes on one instance, where it is known.
     pub attachments_per_instance_max: Option<u32>,
+    /// Most instances that one call makes, all or none; 1: each has a call of its own.
+    pub launches_together_max: usize,
 }
 
 /// The provider's confirmation of a request.

@@ -21,6 +21,9 @@ pub const KEY_SCHEMA: &str = "wucluster:schema";
 pub const KEY_CLUSTER: &str = "wucluster:cluster";
 /// Tag key of the node's name.
 pub const KEY_NODE: &str = "wucluster:node";
+/// Tag key of the nodes that share a call, on each instance that it made in place of [`KEY_NODE`], such as `worker-1..40`. Which
+/// of them an instance is follows from its place in the answer, which the provider keeps.
+pub const KEY_NODES: &str = "wucluster:nodes";
 /// Tag key of the mount's name; instances have none.
 pub const KEY_MOUNT: &str = "wucluster:mount";
 /// Tag key of the write epoch, such as `3 live` or `3 sealed`.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::{EbsVolume, Ec2Machine, MachineDefinition, Size};
 use wucluster_core::ids::{SnapshotId, Subject, VolumeId};
+use wucluster_core::node_set::NodeSet;
 use wucluster_core::observation::InstanceState;
 use wucluster_core::ports::Receipt;
-use wucluster_core::tags::{KEY_CLUSTER, Tags};
+use wucluster_core::tags::{KEY_CLUSTER, KEY_NODES, Tags};
 
 use crate::form::Form;
 use crate::front::{ACCOUNT, Desk};
@@ -20,11 +21,15 @@ use crate::xml::Xml;
 const TOGETHER_MAX: usize = 1000;
 
 impl Desk {
-    /// Runs instances: as many requests of the port as are wanted, each with a token of its own that follows from the
-    /// request's.
+    /// Runs instances: as many requests of the port as are wanted. Where the tags tell whose they are, these share the call;
+    /// else each has a token of its own that follows from the request's.
     pub(crate) async fn run_instances(&self, mut form: Form) -> Result<Xml, Failure> {
         let token = form.need("ClientToken")?;
-        let kept = Machine { image: form.need("ImageId")?, kind: form.need("InstanceType")? };
+        let kept = Machine {
+            image: form.need("ImageId")?,
+            kind: form.need("InstanceType")?,
+            ..Machine::default()
+        };
         let zone = form.take("Placement.AvailabilityZone");
         let count = |form: &mut Form, name| -> Result<usize, Failure> {
             form.read_as(name)?.filter(|count| (1..=TOGETHER_MAX).contains(count)).ok_or_else(
@@ -55,24 +60,40 @@ impl Desk {
             return Err(refuse("InvalidAMIID.NotFound", why));
         }
         let tags = own.unwrap_or_default();
-        let node = match subject("", &tags) {
-            Subject::Node(node) => node,
-            Subject::Cluster | Subject::Mount(_) | Subject::Stranger(_) => nameless(),
+        let set = tags.get(KEY_NODES).map(|set| NodeSet::try_from(set.to_owned()));
+        let set = set
+            .transpose()
+            .map_err(|why| misunderstood("InvalidParameterValue", why.to_string()))?;
+        if let Some(set) = set.as_ref().filter(|set| set.nodes().count() != max) {
+            let why = format!("{max} instances are asked for, and the tags tell of {set}");
+            return Err(misunderstood("InvalidParameterValue", why));
+        }
+        let of_one = |at: usize| {
+            let tags = tags.clone().of_member(at);
+            let node = match subject("", &tags) {
+                Subject::Node(node) => node,
+                Subject::Cluster | Subject::Mount(_) | Subject::Stranger(_) => nameless(),
+            };
+            let is_first = at == 0 || set.is_some();
+            CloudAction::RunInstance {
+                node,
+                machine: machine.clone(),
+                zone: zone.clone(),
+                tags,
+                token: if is_first { token.clone() } else { format!("{token}+{at}") },
+                together: set.clone(),
+            }
         };
-        let actions = (0..max).map(|at| CloudAction::RunInstance {
-            node: node.clone(),
-            machine: machine.clone(),
-            zone: zone.clone(),
-            tags: tags.clone(),
-            token: if at == 0 { token.clone() } else { format!("{token}+{at}") },
-        });
+        let actions = (0..max).map(of_one);
         let receipts = self.issue(actions.collect()).await?;
         let mut ids = Vec::new();
-        for receipt in receipts {
+        for (at, receipt) in receipts.into_iter().enumerate() {
             let Receipt::Instance(id) = receipt else { return Err(odd(&receipt)) };
             let mut all = self.kept();
-            all.machines.insert(id.clone(), kept.clone());
-            all.subjects.insert(id.as_str().to_owned(), subject(id.as_str(), &tags));
+            all.machines
+                .insert(id.clone(), Machine { place: at, set: set.clone(), ..kept.clone() });
+            let own = tags.clone().of_member(at);
+            all.subjects.insert(id.as_str().to_owned(), subject(id.as_str(), &own));
             ids.push(id);
         }
         let mut xml = Xml::default();

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use wucluster_core::ids::{InstanceId, MountKey, MountName, NodeName, Subject, VolumeId};
+use wucluster_core::node_set::NodeSet;
 use wucluster_core::observation::{AttachmentState, CloudView, VolumeSeen, VolumeState};
-use wucluster_core::tags::{KEY_MOUNT, KEY_NODE, Tags};
+use wucluster_core::tags::{KEY_MOUNT, KEY_NODE, KEY_NODES, Tags};
 use wucluster_core::time::Timestamp;
 
 /// All that is kept.
@@ -29,6 +30,24 @@ pub(crate) struct Kept {
 pub(crate) struct Machine {
     pub(crate) image: String,
     pub(crate) kind: String,
+    /// Its place among those that the call made.
+    pub(crate) place: usize,
+    /// Whose those are, by their tags.
+    pub(crate) set: Option<NodeSet>,
+}
+
+impl Machine {
+    /// Returns the tags that it was made with, and those that it got since: the port gives each machine its own name.
+    pub(crate) fn tags(&self, seen: &Tags) -> Tags {
+        let Some(set) = &self.set else { return seen.clone() };
+        let own = set.nodes().nth(self.place);
+        if own.is_some_and(|own| seen.get(KEY_NODE) == Some(own.as_str())) {
+            return seen.of_set(set);
+        }
+        let mut tags = seen.clone();
+        tags.set(KEY_NODES, set.as_str());
+        tags
+    }
 }
 
 /// What a volume was made with.

@@ -91,7 +91,12 @@ pub(crate) fn instance(
             }
         }
     });
-    tags(xml, &seen.tags);
+    let machine = kept.machines.get(&seen.id);
+    xml.leaf_of("amiLaunchIndex", machine.map(|machine| machine.place));
+    match machine {
+        Some(machine) => tags(xml, &machine.tags(&seen.tags)),
+        None => tags(xml, &seen.tags),
+    }
 }
 
 /// Names the volume that is an instance's root disk: nobody's mount, and in no listing.

@@ -177,6 +177,7 @@ impl<'a, 'e> Drive<'a, 'e> {
         emit: &'e mut (dyn FnMut(&EngineEvent) + Send),
     ) -> Self {
         let limits = engine.cloud.limits();
+        pursuit.policy.launches_together_max = limits.launches_together_max;
         pursuit.records.begin(engine.clock);
         let mut memory = pursuit.records.memory(engine.clock.now(), &limits);
         memory.phases = pursuit.tenure.as_ref().map(|tenure| tenure.phases().clone());

@@ -100,6 +100,7 @@ mod tests {
         visibility_lag_max: Duration::ZERO,
         late_effect_max: Duration::ZERO,
         attachments_per_instance_max: None,
+        launches_together_max: 1,
     };
 
     /// Looks until something has taken its time; returns how many looks that were, and how late the last one was.

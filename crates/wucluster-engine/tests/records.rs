@@ -28,6 +28,7 @@ fn request() -> CloudAction {
         zone: None,
         tags: Tags::default(),
         token: "t".to_owned(),
+        together: None,
     }
 }
 

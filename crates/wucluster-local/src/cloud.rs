@@ -196,6 +196,7 @@ impl Cloud for LocalCloud {
             // What is asked for is in the records before it is answered, and seen in the next look.
             late_effect_max: Duration::ZERO,
             attachments_per_instance_max: Some(u32::from(SLOTS)),
+            launches_together_max: 1,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Making and starting instances.
 
+use std::borrow::Cow;
+
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::MachineDefinition;
 use wucluster_core::ids::{ClusterName, InstanceId, NodeName, VolumeId};
@@ -29,14 +31,19 @@ pub(crate) struct Wish<'a> {
     pub(crate) machine: &'a MachineDefinition,
     pub(crate) zone: Option<&'a String>,
     pub(crate) tags: &'a Tags,
-    pub(crate) token: &'a str,
+    pub(crate) token: Cow<'a, str>,
 }
 
 impl<'a> Wish<'a> {
     /// Reads it from a request to run an instance.
     pub(crate) fn of(action: &'a CloudAction) -> Option<Self> {
-        let CloudAction::RunInstance { node, machine, zone, tags, token } = action else {
+        let CloudAction::RunInstance { node, machine, zone, tags, token, together } = action else {
             return None;
+        };
+        // No call is shared here: each makes its own, under a token of its own.
+        let token = match together {
+            None => Cow::Borrowed(token.as_str()),
+            Some(_) => Cow::Owned(format!("{token} {node}")),
         };
         Some(Self { node, machine, zone: zone.as_ref(), tags, token })
     }
@@ -51,7 +58,7 @@ impl LocalCloud {
     ) -> Result<Receipt, CloudError> {
         let Wish { node, machine, zone, tags, token } = wish;
         let known = self.store.list::<InstanceRecord>(held)?;
-        if let Some(same) = known.iter().find(|record| record.token == token) {
+        if let Some(same) = known.iter().find(|record| record.token == *token) {
             if &same.node != node || &same.machine != machine {
                 let why = format!("token {token} was used for {} with other parameters", same.id);
                 return Err(refuse("IdempotentParameterMismatch", why));
@@ -89,7 +96,7 @@ impl LocalCloud {
             machine: machine.clone(),
             zone: zone.cloned(),
             tags: tags.clone(),
-            token: token.to_owned(),
+            token: token.into_owned(),
             image: image.recipe.clone(),
             ssh_port: 0,
             address: address.to_string(),

@@ -27,7 +27,7 @@ pub use faults::{
     Cut, Denial, Fault, FaultKind, Faults, Greeting, Grip, Leaves, Lie, Names, Room, Sickness,
     Striker, Tear, When,
 };
-pub use limits::{Bucket, LATE_EFFECT_MAX, Limits};
+pub use limits::{Bucket, LATE_EFFECT_MAX, LAUNCHES_TOGETHER_MAX, Limits};
 pub use rng::Rng;
 pub use world::{
     Answer, ApiCalls, EPOCH, EXAMINATION_MISSED, Harm, HarmKind, HookRun, HookScript, Human, Loss,

@@ -9,6 +9,12 @@ use wucluster_core::time::Timestamp;
 /// How late a request may take effect: the longest that any fault of ours holds one back.
 pub const LATE_EFFECT_MAX: Duration = Duration::from_secs(900);
 
+/// Most instances of one call.
+///
+/// Source: EC2 API reference, `RunInstances`: many are to be asked for in smaller batches, such as five calls for 100 each in
+/// place of one for 500.
+pub const LAUNCHES_TOGETHER_MAX: usize = 100;
+
 /// What the cloud permits.
 ///
 /// Source of the defaults: EC2's and EBS's documented quotas and request rates (2025).

@@ -410,7 +410,8 @@ fn twins_and_strangers_are_harm() {
     let CloudAction::RunInstance { node, machine, zone, tags, .. } = lab.run_action() else {
         unreachable!()
     };
-    let twin = CloudAction::RunInstance { node, machine, zone, tags, token: "another".to_owned() };
+    let token = "another".to_owned();
+    let twin = CloudAction::RunInstance { node, machine, zone, tags, token, together: None };
     lab.world.ask(&twin).unwrap();
     let stranger = lab.world.place_tagged_volume(Tags::default(), PlaceVolume::new());
     let delete =

@@ -132,7 +132,8 @@ pub(super) fn zone_of_volume(ctx: &Context<'_>, key: &MountKey) -> Result<Option
 }
 
 /// Returns the creation whose answer was lost, to be asked again as it was: see [`identity::unsure`]. One that was refused
-/// since, for want of capacity, leaves its candidate once nothing can come of it any more.
+/// since, for want of capacity, leaves its candidate once nothing can come of it any more; and one of a shared call leaves that,
+/// as its token may be forgotten while the others run.
 ///
 /// # Errors
 /// As [`identity::unsure`].
@@ -143,8 +144,9 @@ pub(super) fn unsure<'a>(
     let memory = ctx.memory.of(subject);
     let is_refused = memory.and_then(|memory| memory.failure.as_ref()).is_some_and(is_capacity);
     let is_over = |unsure: &Unsure| {
-        let CloudAction::RunInstance { node, .. } = &unsure.action else { return false };
-        ctx.definition.leaves_choice(node) && is_refused && unsure.until <= ctx.seen_at()
+        let CloudAction::RunInstance { node, together, .. } = &unsure.action else { return false };
+        let may_leave = (ctx.definition.leaves_choice(node) && is_refused) || together.is_some();
+        may_leave && unsure.until <= ctx.seen_at()
     };
     Ok(identity::unsure(ctx, subject)?.filter(|unsure| !is_over(unsure)))
 }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::action::CloudAction;
 use crate::ids::{Subject, hex};
 use crate::interlock::{Context, Refusal};
-use crate::memory::Unsure;
+use crate::memory::{Made, Unsure};
 use crate::plan::WaitOn;
 use crate::policy::Guard;
 
@@ -51,7 +51,10 @@ pub(super) fn unsure<'a>(
 /// for longer than any provider admits, and under its own token it is not made a second time.
 pub(super) fn as_before(ctx: &Context<'_>, subject: &Subject, new: CloudAction) -> CloudAction {
     let made = ctx.memory.of(subject).and_then(|memory| memory.made.as_ref());
-    let made = made.map(|made| &made.request);
+    // A shared call is not asked for again for what one of them lacks by now: if its token was forgotten, it would make a
+    // second machine for each of the others.
+    let is_own = |made: &&Made| made.request.shared().is_none();
+    let made = made.filter(is_own).map(|made| &made.request);
     let Some(made) = made.filter(|_| ctx.policy.guards(Guard::StableToken)) else { return new };
     let is_same = match (&new, made) {
         (

@@ -11,6 +11,7 @@ mod mounts;
 mod nodes;
 mod pace;
 mod probe;
+mod together;
 
 use std::collections::BTreeSet;
 
@@ -98,6 +99,7 @@ pub fn plan(ctx: &Context<'_>) -> Plan {
             }
         }
     }
+    together::share(ctx, &mut plan.actions);
     // A wait for others is no progress when the others are all held.
     if plan.actions.is_empty()
         && !plan.holds.is_empty()

@@ -110,6 +110,7 @@ fn run(ctx: &Context<'_>, node: &NodeObservation, subject: &Subject) -> Step {
         zone: candidate.zone,
         tags: Tags::for_node(&ctx.definition.name, &node.name).kept_in(ctx.memory.store.as_ref()),
         token,
+        together: None,
     };
     let action = identity::as_before(ctx, subject, action);
     pace::attempt(ctx, Action::Cloud(action)).unwrap_or_else(Step::from)

@@ -1,6 +1,6 @@
 //! What is asked for, and what comes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wucluster_core::action::{Action, CloudAction, NodeAddress, ShellAction};
 use wucluster_core::ids::{NodeName, Subject};
@@ -25,6 +25,7 @@ impl Drive<'_, '_> {
         let mut renewing = BTreeMap::new();
         let mut put_off = BTreeMap::new();
         self.room_at = None;
+        let mut rooms = BTreeMap::new();
         for cleared in actions {
             let subject = cleared.action().subject();
             let heeds_effect = self.pursuit.policy.guards(Guard::NoEffect);
@@ -56,7 +57,7 @@ impl Drive<'_, '_> {
                 cleared
             };
             if let Action::Cloud(action) = cleared.action()
-                && !self.has_room(action.name())
+                && !self.has_room_for(action, &mut rooms)
             {
                 // It was cleared twice already; when there is room it need only be cleared again.
                 put_off.extend(self.renewing.remove(&subject).map(|first| (subject, first)));
@@ -91,7 +92,7 @@ impl Drive<'_, '_> {
         let permit = self.permit();
         for requests in cloud.into_values() {
             self.asking += 1;
-            self.requests += requests.len() as u64;
+            self.requests += calls(&requests);
             let port = self.engine.cloud;
             let permit = permit.clone();
             self.tasks.push(Box::pin(async move {
@@ -126,6 +127,17 @@ impl Drive<'_, '_> {
                 Done::Shell { actions, results }
             }));
         }
+    }
+
+    /// Takes a request from its budget; of those that share a call, the first one does, and all go or none.
+    fn has_room_for(&mut self, action: &CloudAction, rooms: &mut BTreeMap<String, bool>) -> bool {
+        let Some((_, token)) = action.shared() else { return self.has_room(action.name()) };
+        if let Some(has_room) = rooms.get(token) {
+            return *has_room;
+        }
+        let has_room = self.has_room(action.name());
+        rooms.insert(token.clone(), has_room);
+        has_room
     }
 
     /// Takes a request from its budget. Where none is left, it is remembered when there will be.
@@ -308,6 +320,7 @@ impl Drive<'_, '_> {
                     self.note_refused(&subject, action);
                 }
                 let memory = self.memory.subjects.entry(subject.clone()).or_default();
+                let was_unsure = memory.unsure.is_some();
                 let spent = matches!(
                     error.code.as_str(),
                     "IdempotentInstanceTerminated" | "IdempotentParameterMismatch"
@@ -335,11 +348,45 @@ impl Drive<'_, '_> {
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);
                 }
+                let may_be_there = spent && was_unsure;
+                let may_be_about_one =
+                    matches!(error.class, ErrorClass::Capacity | ErrorClass::Permanent);
+                if action.shared().is_some() && (may_be_about_one || may_be_there) {
+                    self.was_refused_together(subject, name, error, may_be_there);
+                    return;
+                }
                 match Candidate::of(action).filter(|_| error.class == ErrorClass::Capacity) {
                     Some(candidate) => self.had_no_capacity(subject, name, &candidate, error),
                     None => self.failed(subject, name, FailureError::Cloud(error)),
                 }
             }
+        }
+    }
+
+    /// Takes the refusal of a call that several share: whom of them it is about it does not say, so that each is asked for
+    /// alone. What the token may have made before, unanswered, shows itself first.
+    fn was_refused_together(
+        &mut self,
+        subject: Subject,
+        name: &str,
+        error: CloudError,
+        may_be_there: bool,
+    ) {
+        let lag = self.engine.cloud.limits().visibility_lag_max;
+        let until = self.now().after(lag);
+        let memory = self.memory.subjects.entry(subject.clone()).or_default();
+        memory.goes_alone = true;
+        if memory.unsure.is_none() && !may_be_there {
+            let text = error.to_string();
+            self.tell(EventKind::Failed { subject, name: name.to_owned(), error: text, times: 1 });
+            return;
+        }
+        // It is not the last word: asked again as it was, or alone, another answer may come.
+        let error = CloudError { class: ErrorClass::Retry, ..error };
+        self.failed(subject.clone(), name, FailureError::Cloud(error));
+        if may_be_there {
+            let memory = self.memory.subjects.entry(subject).or_default();
+            memory.not_before = Some(until);
         }
     }
 
@@ -406,4 +453,14 @@ impl Drive<'_, '_> {
             Some(Failure { action: name.to_owned(), error, times, first_at, last_at: now });
         self.tell(EventKind::Failed { subject, name: name.to_owned(), error: text, times });
     }
+}
+
+/// Counts the calls that requests make.
+fn calls(requests: &[Cleared<CloudAction>]) -> u64 {
+    let shared: BTreeSet<&str> = requests
+        .iter()
+        .filter_map(|request| request.action().shared().map(|(_, token)| token.as_str()))
+        .collect();
+    let alone = requests.iter().filter(|request| request.action().shared().is_none()).count();
+    (alone + shared.len()) as u64
 }

@@ -106,6 +106,7 @@ impl Host {
             machine: MachineDefinition::default(),
             zone: None,
             token: token.to_owned(),
+            together: None,
         }
     }
 

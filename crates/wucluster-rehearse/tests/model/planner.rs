@@ -207,6 +207,7 @@ impl Planner {
                     zone: None,
                     tags: Tags::for_node(&self.names.definition.name, node),
                     token: format!("{token:08x}"),
+                    together: None,
                 })
             }
             Ask::Create { mount, from, marks, token } => {

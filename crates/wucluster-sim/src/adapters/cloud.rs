@@ -11,7 +11,7 @@ use wucluster_core::observation::{CloudView, Found};
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, Receipt, RequestBudget};
 
 use super::shared::Sim;
-use crate::limits::{Bucket, LATE_EFFECT_MAX};
+use crate::limits::{Bucket, LATE_EFFECT_MAX, LAUNCHES_TOGETHER_MAX};
 use crate::world::{World, no_answer};
 
 /// The simulated cloud. One for each operator: it remembers which cluster was looked at last, so
@@ -134,6 +134,7 @@ impl Cloud for SimCloud {
             visibility_lag_max: counted(lag),
             late_effect_max: counted(LATE_EFFECT_MAX),
             attachments_per_instance_max: u32::try_from(attachments).ok(),
+            launches_together_max: LAUNCHES_TOGETHER_MAX,
         }
     }
 

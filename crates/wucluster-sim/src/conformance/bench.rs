@@ -108,6 +108,7 @@ impl<'a> Bench<'a> {
             zone: self.harness.zone(),
             tags: Tags::for_node(self.harness.cluster(), &self.node),
             token: format!("{}-bench-instance", self.harness.cluster()),
+            together: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::MachineDefinition;
-use wucluster_core::ids::{InstanceId, NodeName};
+use wucluster_core::ids::{InstanceId, NodeName, Subject};
 use wucluster_core::observation::{InstanceSeen, InstanceState, SshEndpoint};
 use wucluster_core::ports::{CloudError, Receipt};
 use wucluster_core::tags::Tags;
@@ -20,6 +20,7 @@ use super::state::World;
 use crate::digest::Digest;
 use crate::error::refuse;
 use crate::faults::{Room, Upset};
+use crate::limits::LAUNCHES_TOGETHER_MAX;
 
 /// An instance in truth.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -131,6 +132,18 @@ pub(super) struct NewInstance {
     pub(super) hidden_for: Duration,
 }
 
+/// Lists for whom a call runs instances, each with its tags, in their order.
+fn fellows(by: &By<'_>, tags: &Tags) -> Vec<(Subject, Tags)> {
+    let Some((set, _)) = by.action.shared() else {
+        return vec![(by.subject.clone(), tags.clone())];
+    };
+    let of_one = |node: NodeName| match by.action.for_fellow(&node) {
+        CloudAction::RunInstance { node, tags, .. } => Some((Subject::Node(node), tags)),
+        _ => None,
+    };
+    set.nodes().filter_map(of_one).collect()
+}
+
 impl World {
     pub(super) fn run_instance(
         &mut self,
@@ -146,11 +159,14 @@ impl World {
         if self.is_to_be_burned(by.action, &zone, token, upset) {
             self.use_token_before(by, &zone, token, tags, upset);
         }
-        if let Some(id) = self.replay(by.action, &zone, token)? {
-            let id = InstanceId::new(id);
-            return match self.instances.get(&id) {
-                Some(found) if !found.is_terminated() => Ok(Receipt::Instance(id)),
-                Some(_) | None => Err(refuse(
+        if let Some(ids) = self.replay(by.action, &zone, token)? {
+            // Of several it is strictest, as EC2 does not say: one that is terminated makes the token a used one.
+            let ids: Vec<InstanceId> = ids.split(' ').map(InstanceId::new).collect();
+            let is_gone =
+                |id: &&InstanceId| self.instances.get(*id).is_none_or(Instance::is_terminated);
+            return match ids.iter().find(is_gone) {
+                None => Ok(Receipt::Instance(ids[0].clone())),
+                Some(id) => Err(refuse(
                     "IdempotentInstanceTerminated",
                     format!("the client token {token} belongs to {id}, which is terminated"),
                 )),
@@ -159,8 +175,12 @@ impl World {
         if machine.instance_type.as_deref().is_some_and(str::is_empty) {
             return Err(refuse("InvalidParameterValue", "the instance type is empty"));
         }
+        let fellows = fellows(by, tags);
+        if fellows.len() > LAUNCHES_TOGETHER_MAX {
+            return Err(refuse("InvalidParameterValue", "too many instances in one call"));
+        }
         let living = self.instances.values().filter(|instance| !instance.is_terminated()).count();
-        if living >= self.limits.instances_max {
+        if living + fellows.len() > self.limits.instances_max {
             return Err(refuse(
                 "InstanceLimitExceeded",
                 "you have reached your limit of instances",
@@ -176,29 +196,37 @@ impl World {
         }
         let kind = machine.instance_type.as_deref();
         let fails_late = self.check_full(&zone, kind)?;
-        self.judge_new_instance(by, tags);
-        let hidden_for = self.hidden_for(token, upset);
-        let new = NewInstance {
-            asked_by: token.to_owned(),
-            tags: tags.clone(),
-            zone: zone.clone(),
-            maker: Maker::Operator,
-            hidden_for,
-        };
-        let id = self.add_instance(new);
-        if let Some(instance) = self.instance_mut(&id) {
-            instance.instance_type.clone_from(&machine.instance_type);
+        let mut ids = Vec::with_capacity(fellows.len());
+        for (subject, tags) in fellows {
+            let by = By { subject, ..*by };
+            self.judge_new_instance(&by, &tags);
+            // Each shows itself by itself.
+            let asked_by =
+                if ids.is_empty() { token.to_owned() } else { format!("{token} {}", ids.len()) };
+            let hidden_for = self.hidden_for(&asked_by, upset);
+            let zone = zone.clone();
+            let new = NewInstance { asked_by, tags, zone, maker: Maker::Operator, hidden_for };
+            let id = self.add_instance(new);
+            if let Some(instance) = self.instance_mut(&id) {
+                instance.instance_type.clone_from(&machine.instance_type);
+            }
+            ids.push(id);
         }
-        self.burn(by.action, &zone, token, id.as_str());
-        let turn = self.instances[&id].turn;
-        if let Some((fault, ())) = upset.launch_fails() {
-            self.fired(fault);
-            let reason = "Server.InternalError: the instance could not be started";
-            self.launch(&id, Some(reason.to_owned()), turn);
-        } else {
-            self.launch(&id, fails_late, turn);
+        let all: Vec<&str> = ids.iter().map(InstanceId::as_str).collect();
+        self.burn(by.action, &zone, token, &all.join(" "));
+        for (place, id) in ids.iter().enumerate() {
+            let turn = self.instances[id].turn;
+            // Of several, one fails by itself.
+            let fails = match upset.launch_fails().filter(|_| place == 0) {
+                Some((fault, ())) => {
+                    self.fired(fault);
+                    Some("Server.InternalError: the instance could not be started".to_owned())
+                }
+                None => fails_late.clone(),
+            };
+            self.launch(id, fails, turn);
         }
-        Ok(Receipt::Instance(id))
+        Ok(Receipt::Instance(ids[0].clone()))
     }
 
     /// Lets a launch go on: to a running instance, or, for some reason, to a terminated one.

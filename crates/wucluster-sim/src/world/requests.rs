@@ -1,11 +1,13 @@
 //! Requests to the cloud: what is common to all of them.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::Size;
-use wucluster_core::ids::{ClusterName, Subject};
+use wucluster_core::ids::{ClusterName, InstanceId, Subject};
 use wucluster_core::memory::AwaitedId;
 use wucluster_core::ports::{CloudError, ErrorClass, Receipt};
 use wucluster_core::tags::Tags;
@@ -31,8 +33,15 @@ pub(super) struct By<'a> {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct TokenUse {
     action: CloudAction,
+    /// What it made; of several, with a blank between them.
     id: String,
     used_at: Timestamp,
+}
+
+impl TokenUse {
+    fn ids(&self) -> impl Iterator<Item = &str> {
+        self.id.split(' ')
+    }
 }
 
 /// Most tags on one resource, longest key and longest value. Source: EC2 user guide, "Tag your
@@ -45,11 +54,50 @@ const TAG_VALUE_MAX: usize = 256;
 const TOKEN_MAX: usize = 64;
 
 impl World {
-    /// Carries out a request, or refuses it as EC2 would, and judges its effect.
+    /// Carries out a request, or refuses it as EC2 would, and judges its effect. Of those that share a call and come at the
+    /// same time, the first one is the call, and all have its answer.
     ///
     /// # Errors
     /// EC2's code, with what to do next as its class.
     pub fn request(
+        &mut self,
+        cluster: Option<&ClusterName>,
+        action: &CloudAction,
+        seen_at: Timestamp,
+    ) -> Result<Receipt, CloudError> {
+        let Some((set, token)) = action.shared() else {
+            return self.call(cluster, action, seen_at);
+        };
+        let place = action.subject().node().and_then(|node| set.place(node));
+        let Some(place) = place else {
+            return Err(refuse("InvalidParameterValue", "it is none of those that share the call"));
+        };
+        if self.shared_at != self.now {
+            (self.shared_at, self.shared) = (self.now, BTreeMap::new());
+        }
+        let answer = match self.shared.get(token) {
+            Some(answer) => answer.clone(),
+            None => {
+                let lead = lead(action);
+                let answer = self.call(cluster, &lead, seen_at);
+                let answer = answer.map(|_| self.made_under(&lead, token));
+                self.shared.insert(token.clone(), answer.clone());
+                answer
+            }
+        };
+        let of_member = |ids: Vec<String>| ids.get(place).cloned().unwrap_or_default();
+        answer.map(|ids| Receipt::Instance(InstanceId::new(of_member(ids))))
+    }
+
+    /// Lists what was made under a token, in its order.
+    fn made_under(&self, action: &CloudAction, token: &str) -> Vec<String> {
+        let CloudAction::RunInstance { zone, .. } = action else { return Vec::new() };
+        let Ok(zone) = self.zone(zone.as_deref()) else { return Vec::new() };
+        let used = self.tokens.get(&token_key(action, &zone, token));
+        used.map(|used| used.ids().map(str::to_owned).collect()).unwrap_or_default()
+    }
+
+    fn call(
         &mut self,
         cluster: Option<&ClusterName>,
         action: &CloudAction,
@@ -85,7 +133,9 @@ impl World {
         self.is_torn = false;
         for (index, (action, seen_at)) in actions.iter().enumerate() {
             answers.push(self.request(cluster, action, *seen_at));
-            let has_more = index + 1 < actions.len();
+            let is_of_this =
+                |other: &CloudAction| other.shared().is_some() && other.shared() == action.shared();
+            let has_more = actions[index + 1..].iter().any(|(other, _)| !is_of_this(other));
             if std::mem::take(&mut self.is_torn) && has_more {
                 self.fired(Fault::TornBatch.name());
                 return actions.iter().map(|(action, _)| Err(no_answer(action.name()))).collect();
@@ -101,7 +151,11 @@ impl World {
         actions: &[(&CloudAction, Timestamp)],
         after: Duration,
     ) -> Vec<Result<Receipt, CloudError>> {
+        let mut under_way = BTreeSet::new();
         for (action, seen_at) in actions {
+            if action.shared().is_some_and(|(_, token)| !under_way.insert(token)) {
+                continue;
+            }
             self.count_asked(action.name());
             let parcel = Parcel {
                 cluster: cluster.cloned(),
@@ -214,9 +268,11 @@ impl World {
         seen_at: Timestamp,
         upset: &Upset,
     ) -> Result<Receipt, CloudError> {
+        let lead = lead(action);
+        let action = lead.as_ref();
         let by = By { cluster, action, subject: action.subject(), seen_at };
         match action {
-            CloudAction::RunInstance { node: _, machine, zone, tags, token } => {
+            CloudAction::RunInstance { node: _, machine, zone, tags, token, together: _ } => {
                 self.run_instance(&by, zone.as_deref(), machine, tags, token, upset)
             }
             CloudAction::StartInstance { node: _, instance } => self.start_instance(&by, instance),
@@ -395,9 +451,9 @@ impl World {
                         let size = Size::from_gib(size.gib() + 1);
                         CloudAction::CreateVolume { mount, size, from, zone, ebs, tags, token }
                     }
-                    CloudAction::RunInstance { node, machine, zone, token, .. } => {
+                    CloudAction::RunInstance { node, machine, zone, token, together, .. } => {
                         let tags = Tags::default();
-                        CloudAction::RunInstance { node, machine, zone, tags, token }
+                        CloudAction::RunInstance { node, machine, zone, tags, token, together }
                     }
                     other => other,
                 };
@@ -462,4 +518,15 @@ pub(crate) fn no_answer(name: &str) -> CloudError {
 /// Tokens count per request and zone. Source: EC2 developer guide, "Ensuring idempotency".
 fn token_key(action: &CloudAction, zone: &str, token: &str) -> (String, String) {
     (format!("{} {zone}", action.name()), token.to_owned())
+}
+
+/// Returns a request of several that share a call as it is for the first of them: all are the same call.
+pub(super) fn lead(action: &CloudAction) -> Cow<'_, CloudAction> {
+    let first = action.shared().and_then(|(set, _)| set.nodes().next());
+    match first {
+        Some(first) if action.subject() != Subject::Node(first.clone()) => {
+            Cow::Owned(action.for_fellow(&first))
+        }
+        Some(_) | None => Cow::Borrowed(action),
+    }
 }

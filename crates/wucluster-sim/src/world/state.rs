@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use wucluster_core::ids::{ClusterName, InstanceId, SnapshotId, VolumeId};
 use wucluster_core::observation::VolumeState;
+use wucluster_core::ports::CloudError;
 use wucluster_core::tags::{KEY_CLUSTER, Tags};
 use wucluster_core::time::Timestamp;
 
@@ -44,6 +45,11 @@ pub struct World {
     pub(super) snapshots: BTreeMap<SnapshotId, Snapshot>,
     #[serde(with = "crate::persist::pairs")]
     pub(super) tokens: BTreeMap<(String, String), TokenUse>,
+    /// What shared calls were answered that came at this moment, by token.
+    #[serde(skip)]
+    pub(super) shared: BTreeMap<String, Result<Vec<String>, CloudError>>,
+    #[serde(skip)]
+    pub(super) shared_at: Timestamp,
     #[serde(with = "crate::persist::pairs")]
     pub(super) events: BTreeMap<(Timestamp, u64), Event>,
     pub(super) next_event: u64,
@@ -100,6 +106,8 @@ impl World {
             volumes: BTreeMap::new(),
             snapshots: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            shared: BTreeMap::new(),
+            shared_at: Timestamp::default(),
             events: BTreeMap::new(),
             next_event: 0,
             next_id: 0,

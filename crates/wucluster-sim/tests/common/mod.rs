@@ -80,6 +80,7 @@ impl Lab {
             zone: None,
             tags: Tags::for_node(&self.cluster, &self.node),
             token: "run-head".to_owned(),
+            together: None,
         }
     }
 

@@ -17,7 +17,9 @@ use wucluster_core::ports::{
 };
 use wucluster_core::time::Timestamp;
 use wucluster_engine::SystemClock;
-use wucluster_sim::{Bucket, LATE_EFFECT_MAX, Limits, Sent, Sim, Span, World};
+use wucluster_sim::{
+    Bucket, LATE_EFFECT_MAX, LAUNCHES_TOGETHER_MAX, Limits, Sent, Sim, Span, World,
+};
 
 use super::file::{FileError, Lock, Version, WorldFile};
 use super::pace::Pace;
@@ -329,6 +331,7 @@ impl Cloud for SimAccount {
             visibility_lag_max: limits.visibility_lag_max,
             late_effect_max: LATE_EFFECT_MAX,
             attachments_per_instance_max: u32::try_from(limits.attachments_per_instance_max).ok(),
+            launches_together_max: LAUNCHES_TOGETHER_MAX,
         }
     }
 
