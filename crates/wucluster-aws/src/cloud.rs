@@ -23,7 +23,7 @@ use crate::connect::Clients;
 use crate::devices::Devices;
 use crate::images::{self, Images};
 use crate::late::{self, SENT_WITHIN, SIGNED_FOR};
-use crate::listing;
+use crate::listing::{self, of_cluster};
 use crate::network_plan::{Network, NetworkPlan};
 use crate::rates::{self, Rates};
 use crate::seen::{self, Mappings};
@@ -158,9 +158,9 @@ impl AwsCloud {
         let clients = self.clients().await?;
         let asked_at = now();
         // One after the other: a snapshot that was there when its volume went is then listed.
-        let instances = listing::instances(&clients.looks, cluster).await?;
-        let volumes = listing::volumes(&clients.looks, cluster).await?;
-        let snapshots = listing::snapshots(&clients.looks, cluster).await?;
+        let instances = listing::instances(&clients.looks, of_cluster(cluster)).await?;
+        let volumes = listing::volumes(&clients.looks, of_cluster(cluster)).await?;
+        let snapshots = listing::snapshots(&clients.looks, of_cluster(cluster)).await?;
         let asked = self.learn_users(clients, &instances.all).await;
         let mappings = Mappings::of(&instances.all);
         let view = CloudView {

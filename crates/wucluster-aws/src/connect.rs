@@ -35,6 +35,8 @@ pub(crate) struct Clients {
     pub(crate) changes: Client,
     /// For images that are named by a parameter.
     pub(crate) ssm: aws_sdk_ssm::Client,
+    /// For what the account may have at most.
+    pub(crate) quotas: aws_sdk_servicequotas::Client,
     /// For the account's number, and for refusals put into words.
     pub(crate) sts: aws_sdk_sts::Client,
     /// The region.
@@ -101,6 +103,11 @@ impl Clients {
             .timeout_config(limits(LOOK_LIMIT))
             .interceptor(gate.clone())
             .build();
+        let quotas = aws_sdk_servicequotas::config::Builder::from(&shared)
+            .retry_config(RetryConfig::standard().with_max_attempts(LOOK_TRIES))
+            .timeout_config(limits(LOOK_LIMIT))
+            .interceptor(gate.clone())
+            .build();
         let sts = aws_sdk_sts::config::Builder::from(&shared)
             .retry_config(RetryConfig::standard().with_max_attempts(LOOK_TRIES))
             .timeout_config(limits(LOOK_LIMIT))
@@ -110,6 +117,7 @@ impl Clients {
             looks: Client::from_conf(looks),
             changes: Client::from_conf(changes),
             ssm: aws_sdk_ssm::Client::from_conf(ssm),
+            quotas: aws_sdk_servicequotas::Client::from_conf(quotas),
             sts: aws_sdk_sts::Client::from_conf(sts),
             region,
             gate,

@@ -55,9 +55,10 @@ const KEY: &str = "wrong key, wrong account, or the region is not enabled for it
 const CLOCK: &str = "this computer's clock is off: synchronize it";
 const ACTIVATE: &str =
     "the account or region is not activated: finish its verification, or ask AWS's support";
-const QUOTA: &str = "a quota of the account is reached: raise it in Service Quotas, ask for less, or wait until what was just \
-                     ended no longer counts";
-const STORAGE: &str = "a quota for disks is reached in this region: raise it in Service Quotas, or delete what is not needed";
+const QUOTA: &str = "a quota of the account is reached: `wucluster check --online` tells which, and how to have it raised; else ask \
+                     for less, or wait until what was just ended no longer counts";
+const STORAGE: &str = "a quota for disks is reached in this region: `wucluster check --online` tells which, and how to have it \
+                       raised; else delete what is not needed";
 const GONE: &str = "it may only be hidden; the next look tells";
 const ELSEWHERE: &str = "choose another type or zone in the definition, or repeat later";
 const MEND: &str = "mend it in the definition";

@@ -26,6 +26,7 @@ mod network_plan;
 mod network_survey;
 mod policy;
 mod public_keys;
+mod quotas;
 mod rates;
 mod rights;
 mod seen;

@@ -1,4 +1,4 @@
-//! The listings of a look: by the cluster's tag, page by page, whole or not at all.
+//! The listings of a look: by a filter, such as the cluster's tag, page by page, whole or not at all.
 //!
 //! Not by the SDK's paginator, which ends without a word where a token comes twice: half a listing would pass for
 //! a whole one.
@@ -24,8 +24,9 @@ pub(crate) struct Listed<T> {
 }
 
 /// Makes the filter by the cluster's tag.
-fn of_cluster(cluster: &ClusterName) -> Filter {
-    Filter::builder().name(format!("tag:{KEY_CLUSTER}")).values(literal(cluster.as_str())).build()
+pub(crate) fn of_cluster(cluster: &ClusterName) -> Vec<Filter> {
+    let tag = Filter::builder().name(format!("tag:{KEY_CLUSTER}"));
+    vec![tag.values(literal(cluster.as_str())).build()]
 }
 
 /// Makes a filter's value that stands for itself only.
@@ -64,14 +65,14 @@ macro_rules! listing {
         /// As [`errors::translate`]; when any page cannot be had.
         pub(crate) async fn $name(
             client: &Client,
-            cluster: &ClusterName,
+            filters: Vec<Filter>,
         ) -> Result<Listed<$item>, CloudError> {
             let mut listed = Listed { all: Vec::new(), requests: 0 };
             let (mut token, mut before) = (None, BTreeSet::new());
             loop {
                 let page = client
                     .$call()
-                    .filters(of_cluster(cluster))
+                    .set_filters(Some(filters.clone()))
                     .max_results(PAGE)
                     $(.$more($value))*
                     .set_next_token(token)
@@ -90,7 +91,7 @@ macro_rules! listing {
 }
 
 listing!(
-    /// Lists the cluster's instances, terminated ones as long as they have their tags.
+    /// Lists instances, terminated ones as long as they have their tags.
     instances,
     "DescribeInstances",
     describe_instances,
@@ -104,7 +105,7 @@ listing!(
 );
 
 listing!(
-    /// Lists the cluster's volumes.
+    /// Lists volumes.
     volumes,
     "DescribeVolumes",
     describe_volumes,
@@ -115,7 +116,7 @@ listing!(
 );
 
 listing!(
-    /// Lists the cluster's snapshots, of this account only: without that all public ones are gone through.
+    /// Lists snapshots, of this account only: without that all public ones are gone through.
     snapshots,
     "DescribeSnapshots",
     describe_snapshots,

@@ -178,6 +178,10 @@ impl Policy {
                     self.add("ReadParameters", call, &[arn], &[]);
                 }
             }
+            // Only who launches needs them.
+            Call::GetServiceQuota | Call::GetAWSDefaultServiceQuota
+                if scope.is_for_away || scope.is_for_prune => {}
+            Call::GetServiceQuota | Call::GetAWSDefaultServiceQuota => self.look(call),
             Call::DecodeAuthorizationMessage => {
                 self.add("ReadRefusals", call, &["*".to_owned()], &[]);
             }
@@ -532,7 +536,9 @@ mod tests {
             for statement in statements(&policy) {
                 let changes = statement["Action"].as_array().unwrap().iter().any(|action| {
                     let action = action.as_str().unwrap();
-                    !action.contains(":Describe") && !action.contains(":Decode")
+                    !action.contains(":Describe")
+                        && !action.contains(":Decode")
+                        && !action.starts_with("servicequotas:")
                 });
                 let conditions =
                     statement.get("Condition").map(Value::to_string).unwrap_or_default();

@@ -56,7 +56,7 @@ impl Finding {
         Self { verdict: Verdict::Wrong, ..Self::fine(about, what) }
     }
 
-    fn fix(self, fix: impl Into<String>) -> Self {
+    pub(crate) fn fix(self, fix: impl Into<String>) -> Self {
         Self { fix: Some(fix.into()), ..self }
     }
 
@@ -72,10 +72,10 @@ impl Finding {
 
 /// What AWS says about what a definition names.
 #[derive(Debug, Default)]
-struct Facts {
+pub(crate) struct Facts {
     /// Per name of an image, what it stands for.
-    images: BTreeMap<String, Result<Option<Image>, CloudError>>,
-    types: Asked<InstanceTypeInfo>,
+    pub(crate) images: BTreeMap<String, Result<Option<Image>, CloudError>>,
+    pub(crate) types: Asked<InstanceTypeInfo>,
     /// Per type the zones in which it is offered.
     offers: Option<Result<BTreeMap<String, BTreeSet<String>>, CloudError>>,
     /// The zones of the region.
@@ -125,6 +125,7 @@ impl AwsCloud {
                 self.settle_image(name, Ok(id.to_owned()));
             }
         }
+        findings.extend(self.quotas(clients, definition, &facts, &account.region).await);
         findings.extend(self.dry_runs(clients, definition).await);
         Ok((account, findings))
     }
@@ -238,7 +239,7 @@ async fn when<T>(is_wanted: bool, asking: impl Future<Output = T>) -> Option<T> 
 }
 
 /// What was asked about several things at once, if it was.
-type Asked<T> = Option<Result<Vec<T>, CloudError>>;
+pub(crate) type Asked<T> = Option<Result<Vec<T>, CloudError>>;
 
 /// Finds one of the things that were asked about; else tells what is to be said of it, if anything.
 fn find<T>(

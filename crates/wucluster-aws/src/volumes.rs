@@ -16,7 +16,7 @@ use crate::instances::{tag, tagged};
 use crate::rates::Request;
 
 /// The type of volumes whose definition names none. EC2's own default is `gp2`, which is slower and costs more.
-const TYPE_DEFAULT: &str = "gp3";
+pub(crate) const TYPE_DEFAULT: &str = "gp3";
 
 /// A volume to be made.
 #[derive(Debug, Clone, Copy)]

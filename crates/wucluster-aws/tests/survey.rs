@@ -103,6 +103,13 @@ async fn with_dry_runs(tried: fn(&str) -> Answer) -> Canned {
                  </GetCallerIdentityResult></GetCallerIdentityResponse>"
                     .to_owned(),
             ),
+            ("GetServiceQuota", _) => Answer::Say(
+                400,
+                r#"{"__type":"NoSuchResourceException","Message":"It was never set."}"#.to_owned(),
+            ),
+            ("GetAWSDefaultServiceQuota", _) => {
+                Answer::Say(200, r#"{"Quota":{"QuotaCode":"L-0","Value":5.0}}"#.to_owned())
+            }
             // None of them uses the group of the cluster's own.
             ("DescribeInstances", _) if asked["Filter.1.Name"] == "instance.group-id" => nothing(name),
             ("DescribeInstances", _) => answer(
@@ -164,7 +171,8 @@ fn cloud(server: &Canned, definition: &ClusterDefinition) -> AwsCloud {
 
 fn changes(asked: &Asked) -> bool {
     let name = &asked["Action"];
-    !name.starts_with("Describe") && !name.starts_with("GetCaller") && !name.starts_with("Decode")
+    let looks = ["Describe", "GetCaller", "Decode", "GetServiceQuota", "GetAWSDefault"];
+    !looks.iter().any(|look| name.starts_with(look))
 }
 
 #[tokio::test]
@@ -222,6 +230,89 @@ async fn who_knows_no_dry_runs_is_asked_for_nothing_that_changes_anything() {
     assert!(told(&findings, "permissions").1.contains("no dry runs"), "{findings:#?}");
     let tried: Vec<Asked> = server.asked().into_iter().filter(changes).collect();
     assert!(tried.is_empty(), "{tried:#?}");
+}
+
+/// An account that says `limit` of the quota with that code, in which somebody else runs a machine of 2 vCPU beside node `chief`.
+async fn with_quota(limit: fn(&str) -> Answer) -> Canned {
+    Canned::begin(move |_, asked| {
+        let name = asked["Action"].as_str();
+        let machine = |tags: &str| {
+            format!(
+                "<item><instancesSet><item><instanceId>i-1</instanceId><instanceType>m7i.large</instanceType>\
+                 <instanceState><name>running</name></instanceState>{tags}</item></instancesSet></item>"
+            )
+        };
+        let tag = |key: &str, value: &str| {
+            format!("<item><key>wucluster:{key}</key><value>{value}</value></item>")
+        };
+        match name {
+            "GetCallerIdentity" => Answer::Say(
+                200,
+                "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>\
+                 </GetCallerIdentityResult></GetCallerIdentityResponse>"
+                    .to_owned(),
+            ),
+            "GetServiceQuota" => limit(&asked["Json"]),
+            "GetAWSDefaultServiceQuota" => {
+                Answer::Say(200, r#"{"Quota":{"Value":50.0}}"#.to_owned())
+            }
+            "DescribeInstanceTypes" => answer(
+                name,
+                "<instanceTypeSet><item><instanceType>m7i.large</instanceType><vCpuInfo><defaultVCpus>2</defaultVCpus>\
+                 </vCpuInfo></item></instanceTypeSet>",
+            ),
+            "DescribeInstances" => {
+                let ours = [tag("schema", "1"), tag("cluster", "gibbon"), tag("node", "chief")];
+                let ours = machine(&format!("<tagSet>{}</tagSet>", ours.concat()));
+                answer(name, &format!("<reservationSet>{ours}{}</reservationSet>", machine("")))
+            }
+            "DescribeVolumes" => answer(
+                name,
+                "<volumeSet><item><volumeId>vol-9</volumeId><size>1024</size><volumeType>gp3</volumeType></item></volumeSet>",
+            ),
+            name => nothing(name),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn quotas_are_compared_with_what_is_needed_and_used() {
+    let definition = definition("ami-1", "m7i.large", "");
+    let server = with_quota(|asked| match asked.contains("L-1216C47A") {
+        true => Answer::Say(200, r#"{"Quota":{"Value":3.0}}"#.to_owned()),
+        false => Answer::Say(400, r#"{"__type":"NoSuchResourceException"}"#.to_owned()),
+    })
+    .await;
+    let (_, findings) = cloud(&server, &definition).survey(&definition).await.unwrap();
+    // The node that runs already is needed, and not used by others too.
+    let (verdict, what) = told(&findings, "quota L-1216C47A");
+    assert_eq!(verdict, Verdict::Wrong, "{what}");
+    assert!(what.ends_with("2 vCPU needed, 2 vCPU used by others, of 3 vCPU"), "{what}");
+    // What the account never had set has AWS's default.
+    let (verdict, what) = told(&findings, "quota L-7A658B76");
+    assert_eq!(verdict, Verdict::Fine, "{what}");
+    assert!(what.ends_with("0.01 TiB needed, 1 TiB used by others, of 50 TiB"), "{what}");
+    let asked = server.names().iter().filter(|name| name.ends_with("Quota")).count();
+    assert_eq!(asked, 3, "no other quota is asked about: {:?}", server.names());
+}
+
+#[tokio::test]
+async fn who_may_not_ask_for_quotas_is_told_so_once_and_nothing_fails() {
+    let definition = definition("ami-1", "m7i.large", "");
+    let denied = |_: &str| {
+        let why = r#"{"__type":"AccessDeniedException","Message":"No."}"#;
+        Answer::Say(400, why.to_owned())
+    };
+    let server = with_quota(denied).await;
+    let (_, findings) = cloud(&server, &definition).survey(&definition).await.unwrap();
+    for code in ["L-1216C47A", "L-7A658B76"] {
+        let (verdict, what) = told(&findings, &format!("quota {code}"));
+        assert_eq!(verdict, Verdict::Unknown, "{what}");
+        assert!(what.contains("servicequotas:GetServiceQuota is not permitted"), "{what}");
+    }
+    let asked = server.names().iter().filter(|name| name.ends_with("Quota")).count();
+    assert_eq!(asked, 1, "{:?}", server.names());
 }
 
 #[tokio::test]

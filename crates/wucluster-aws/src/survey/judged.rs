@@ -184,10 +184,7 @@ fn shape(info: &InstanceTypeInfo, nodes: usize) -> String {
     let cpus = info.v_cpu_info().and_then(VCpuInfo::default_v_cpus).unwrap_or_default();
     let memory = info.memory_info().and_then(MemoryInfo::size_in_mib).unwrap_or_default();
     let all = i64::from(cpus) * i64::try_from(nodes).unwrap_or(i64::MAX);
-    format!(
-        "{cpus} vCPU, {} GiB each; {all} vCPU of the account's quota for {nodes} running",
-        memory / 1024
-    )
+    format!("{cpus} vCPU, {} GiB each; {all} vCPU for {nodes} running", memory / 1024)
 }
 
 /// Judges subnets and security groups: they must fit to the zone, to each other, and let ssh in.
