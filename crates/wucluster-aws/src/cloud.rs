@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::Instance;
 use tokio::sync::OnceCell;
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::ClusterDefinition;
-use wucluster_core::ids::{ClusterName, MountKey, NodeName, VolumeId};
+use wucluster_core::ids::{ClusterName, InstanceId, MountKey, NodeName, VolumeId};
 use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{CloudView, Found};
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, Receipt, RequestBudget};
@@ -22,6 +22,7 @@ use crate::calls::Call;
 use crate::connect::Clients;
 use crate::devices::Devices;
 use crate::images::{self, Images};
+use crate::labels::{self, DiskLabel};
 use crate::late::{self, SENT_WITHIN, SIGNED_FOR};
 use crate::listing::{self, of_cluster};
 use crate::network_plan::{Network, NetworkPlan};
@@ -103,6 +104,8 @@ pub struct AwsCloud {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     pub(crate) devices: Devices,
+    /// Under what names the cluster's instances show its volumes.
+    pub(crate) labels: BTreeMap<InstanceId, Vec<DiskLabel>>,
     pub(crate) images: Images,
     /// Which image a name of the definition stands for.
     pub(crate) named_images: BTreeMap<String, Result<String, CloudError>>,
@@ -138,6 +141,13 @@ impl AwsCloud {
     #[must_use]
     pub fn calls(&self) -> BTreeMap<&'static str, u64> {
         self.rates.made()
+    }
+
+    /// Tells under what names an instance shows the cluster's volumes, if it shows them without serial numbers; as of the last
+    /// look.
+    #[must_use]
+    pub fn disk_labels(&self, instance: &InstanceId) -> Vec<DiskLabel> {
+        self.memory().labels.get(instance).cloned().unwrap_or_default()
     }
 
     /// Lists the kinds of calls that were made.
@@ -176,6 +186,7 @@ impl AwsCloud {
         };
         let mut memory = self.memory();
         memory.devices.look(&instances.all);
+        memory.labels = labels::labels(&instances.all, &volumes.all);
         memory.volumes = view.volumes.iter().map(|seen| seen.id.clone()).collect();
         drop(memory);
         Ok(view)

@@ -78,10 +78,7 @@ mod tests {
                 .build()
         };
         let mappings = names.iter().map(mapping).collect();
-        Instance::builder()
-            .instance_id("i-1")
-            .set_block_device_mappings(Some(mappings))
-            .build()
+        Instance::builder().instance_id("i-1").set_block_device_mappings(Some(mappings)).build()
     }
 
     fn disk(id: &str, attached: &[(&str, &str, &str)]) -> Volume {
@@ -92,11 +89,7 @@ mod tests {
                 .state((*state).into())
                 .build()
         });
-        Volume::builder()
-            .volume_id(id)
-            .size(8)
-            .set_attachments(Some(attached.collect()))
-            .build()
+        Volume::builder().volume_id(id).size(8).set_attachments(Some(attached.collect())).build()
     }
 
     fn names(machine: &Instance, disks: &[Volume]) -> Vec<String> {
@@ -107,8 +100,10 @@ mod tests {
     #[test]
     fn what_both_tell_alike_has_a_name() {
         let machine = machine(&[("/dev/sdf", "vol-1"), ("xvdba", "vol-2")]);
-        let disks =
-            [disk("vol-1", &[("i-1", "/dev/sdf", "attached")]), disk("vol-2", &[("i-1", "/dev/xvdba", "attached")])];
+        let disks = [
+            disk("vol-1", &[("i-1", "/dev/sdf", "attached")]),
+            disk("vol-2", &[("i-1", "/dev/xvdba", "attached")]),
+        ];
         assert_eq!(names(&machine, &disks), ["xvdf", "xvdba"]);
     }
 
@@ -131,7 +126,16 @@ mod tests {
 
     #[test]
     fn systems_and_partitions_have_none() {
-        for device in ["/dev/sda1", "/dev/xvda", "/dev/sda", "/dev/sdf1", "/dev/nvme1n1", "sd", "/dev/sdaa", "/dev/xvdaaa"] {
+        for device in [
+            "/dev/sda1",
+            "/dev/xvda",
+            "/dev/sda",
+            "/dev/sdf1",
+            "/dev/nvme1n1",
+            "sd",
+            "/dev/sdaa",
+            "/dev/xvdaaa",
+        ] {
             assert_eq!(kernel_name(device), None, "{device}");
         }
         assert_eq!(kernel_name("/dev/xvdaa").as_deref(), Some("xvdaa"));

@@ -2,6 +2,7 @@
 //! cannot do without.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{CloudView, Found, InstanceSeen};
 use wucluster_core::ports::{Cloud, CloudError, CloudLimits, ErrorClass, Receipt, RequestBudget};
 use wucluster_engine::LastAct;
+use wucluster_engine::ssh::{DiskName, DiskNames};
 use wucluster_engine::store::objects::{Created, Objects, create};
 
 use crate::aws_network::OwnNetwork;
@@ -334,6 +336,27 @@ impl Cloud for PinnedCloud {
 
     fn budget(&self, request: &str) -> Option<RequestBudget> {
         self.cloud.budget(request)
+    }
+}
+
+/// What the cloud says of disks that show no serial number: those of Xen machines.
+pub(crate) struct Names(pub(crate) Arc<PinnedCloud>);
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names").finish_non_exhaustive()
+    }
+}
+
+impl DiskNames for Names {
+    fn of(&self, instance: &InstanceId) -> Vec<DiskName> {
+        let labels = self.0.cloud.disk_labels(instance).into_iter();
+        let name = |label: wucluster_aws::DiskLabel| DiskName {
+            serial: label.volume.serial(),
+            name: label.name,
+            size_bytes: label.size.bytes(),
+        };
+        labels.map(name).collect()
     }
 }
 

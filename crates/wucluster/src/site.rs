@@ -144,6 +144,10 @@ impl Site {
             SshOptions::new(definition.name.clone(), dirs.runtime.clone(), host_keys_of(&store));
         // A machine of EC2 whose console tells no host key: the first one is pinned to its id, and none after it.
         options.accept_new = definition.provider == Provider::Aws;
+        #[cfg(feature = "aws")]
+        if let Some(aws) = &aws {
+            options.disk_names = Some(Arc::new(crate::aws_cloud::Names(Arc::clone(aws))));
+        }
         let shell = SshShell::new(options, Arc::new(SystemClock))
             .map_err(|error| Fault::failed(with_sources(&error)))?;
         Ok(Self {

@@ -137,16 +137,6 @@ fn lacks_of_type(
         }
     }
     let ebs = info.ebs_info();
-    let has_serials =
-        ebs.and_then(|ebs| ebs.nvme_support()).is_none_or(|nvme| *nvme == EbsNvmeSupport::Required);
-    if !has_serials {
-        let what =
-            "it is no Nitro machine: its disks carry no serial number by which a mount is found";
-        return Some(
-            Finding::wrong(about(), what)
-                .fix("choose a type of a newer family, such as `m7i.large`"),
-        );
-    }
     let kinds =
         info.processor_info().map(ProcessorInfo::supported_architectures).unwrap_or_default();
     let kinds: BTreeSet<&str> = kinds.iter().map(ArchitectureType::as_str).collect();
@@ -184,7 +174,11 @@ fn shape(info: &InstanceTypeInfo, nodes: usize) -> String {
     let cpus = info.v_cpu_info().and_then(VCpuInfo::default_v_cpus).unwrap_or_default();
     let memory = info.memory_info().and_then(MemoryInfo::size_in_mib).unwrap_or_default();
     let all = i64::from(cpus) * i64::try_from(nodes).unwrap_or(i64::MAX);
-    format!("{cpus} vCPU, {} GiB each; {all} vCPU for {nodes} running", memory / 1024)
+    // Volumes are NVMe disks on Nitro machines, and on no others. Source: EC2 user guide, "Amazon EBS volumes and NVMe".
+    let nvme = info.ebs_info().and_then(EbsInfo::nvme_support);
+    let is_xen = nvme.is_some_and(|nvme| *nvme != EbsNvmeSupport::Required);
+    let xen = if is_xen { "; a Xen machine: mounts are found by name and size" } else { "" };
+    format!("{cpus} vCPU, {} GiB each; {all} vCPU for {nodes} running{xen}", memory / 1024)
 }
 
 /// Judges subnets and security groups: they must fit to the zone, to each other, and let ssh in.
@@ -463,6 +457,18 @@ key = "ann"
     }
 
     #[test]
+    fn a_xen_machine_is_told_to_be_one() {
+        let x86 = ArchitectureType::X8664;
+        for (nvme, is_xen) in [
+            (EbsNvmeSupport::Unsupported, true),
+            (EbsNvmeSupport::Supported, true),
+            (EbsNvmeSupport::Required, false),
+        ] {
+            assert_eq!(shape(&machine(nvme, 28, x86.clone()), 1).contains("Xen"), is_xen);
+        }
+    }
+
+    #[test]
     fn each_thing_that_a_launch_would_fail_on_is_told() {
         let elsewhere = || BTreeSet::from(["eu-central-1b".to_owned()]);
         let nitro = EbsNvmeSupport::Required;
@@ -485,17 +491,6 @@ key = "ann"
                 "type m7i.large: it is not offered in eu-central-1a",
                 Facts {
                     offers: Some(Ok(BTreeMap::from([("m7i.large".to_owned(), elsewhere())]))),
-                    ..facts()
-                },
-            ),
-            (
-                "type m7i.large: it is no Nitro",
-                Facts {
-                    types: Some(Ok(vec![machine(
-                        EbsNvmeSupport::Unsupported,
-                        28,
-                        ArchitectureType::X8664,
-                    )])),
                     ..facts()
                 },
             ),

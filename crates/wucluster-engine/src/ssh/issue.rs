@@ -15,6 +15,7 @@ use super::wire::{clean, clean_line, field, is_serial, lines, word};
 /// The text that runs on the node.
 pub(super) const SCRIPT: &str = concat!(
     include_str!("scripts/common.sh"),
+    include_str!("scripts/names.sh"),
     include_str!("scripts/mkfs.sh"),
     include_str!("scripts/mount.sh"),
     include_str!("scripts/unmount.sh"),

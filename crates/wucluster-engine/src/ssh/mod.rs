@@ -8,6 +8,7 @@ mod command;
 mod issue;
 mod known_hosts;
 mod mountinfo;
+mod names;
 mod options;
 mod probe;
 mod run;
@@ -15,5 +16,6 @@ mod shell;
 mod wire;
 
 pub use command::Session;
+pub use names::{DiskName, DiskNames};
 pub use options::{SshError, SshOptions};
 pub use shell::SshShell;

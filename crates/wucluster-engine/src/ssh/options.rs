@@ -4,9 +4,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use wucluster_core::ids::{ClusterName, InstanceId, NodeName};
+
+use super::names::DiskNames;
 
 /// Longest path of a control socket's directory and name, before ssh adds to it. Unit: bytes.
 ///
@@ -37,6 +40,8 @@ pub struct SshOptions {
     pub connection_keep: Duration,
     /// Longest time for one look at a node, beside what its checks may take. Default: 30 s.
     pub probe_time_limit: Duration,
+    /// Who tells under what names machines show disks without serial numbers. `None`: there are no such machines.
+    pub disk_names: Option<Arc<dyn DiskNames>>,
 }
 
 impl SshOptions {
@@ -58,6 +63,7 @@ impl SshOptions {
             connect_time_limit: Duration::from_secs(10),
             connection_keep: Duration::from_secs(60),
             probe_time_limit: Duration::from_secs(30),
+            disk_names: None,
         }
     }
 

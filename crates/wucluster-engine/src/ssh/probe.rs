@@ -12,8 +12,11 @@ use super::mountinfo::{self, MountLine};
 use super::wire::{clean, clean_line, field, is_serial, is_variable, lines, word};
 
 /// The text that runs on the node.
-pub(super) const SCRIPT: &str =
-    concat!(include_str!("scripts/common.sh"), include_str!("scripts/probe.sh"));
+pub(super) const SCRIPT: &str = concat!(
+    include_str!("scripts/common.sh"),
+    include_str!("scripts/names.sh"),
+    include_str!("scripts/probe.sh"),
+);
 
 /// Longest text of a node that is kept. Unit: characters.
 const TEXT_MAX: usize = 500;

@@ -16,7 +16,7 @@ use super::command::{self, Session, Trust, check_endpoint};
 use super::options::{SshError, SshOptions};
 use super::run::{Finished, RunError, run};
 use super::wire::{clean, clean_line};
-use super::{issue, known_hosts, probe};
+use super::{issue, known_hosts, names, probe};
 
 /// What the login user's shell is given: always this. It reads what is asked for as one line of data,
 /// and then the verb's text. The working directory is left, as it could lie on a mount of ours.
@@ -136,6 +136,12 @@ impl SshShell {
         let _ = fs::remove_file(&socket);
     }
 
+    /// Writes what the node's disks without serial numbers are called.
+    fn disk_names(&self, node: &NodeAddress) -> String {
+        let told = self.options.disk_names.as_ref();
+        told.map(|told| names::words(&told.of(&node.instance))).unwrap_or_default()
+    }
+
     fn variables<'a>(&'a self, node: &'a NodeAddress) -> [(&'static str, &'a str); 2] {
         [
             ("WUCLUSTER_CLUSTER", self.options.cluster.as_str()),
@@ -150,6 +156,7 @@ impl NodeShell for SshShell {
         let gap = |kind, why| Gap { kind, why, at: self.clock.now() };
         let line = probe::request(request, node.run, &self.variables(node))
             .map_err(|why| gap(GapKind::NoAnswer, why))?;
+        let line = self.disk_names(node) + &line;
         let checks = request.ready.iter().chain(&request.before_halt);
         let limit = checks.fold(self.options.probe_time_limit, |sum, hook| {
             sum.saturating_add(hook.timeout).saturating_add(CHECK_MARGIN)
@@ -169,6 +176,7 @@ impl NodeShell for SshShell {
         let plain: Vec<_> = actions.iter().map(|one| (one.action(), one.seen_at())).collect();
         let issue::Batch { line, sent, refused } =
             issue::batch(&plain, node.run, &self.variables(node));
+        let line = self.disk_names(node) + &line;
         let mut answers: Vec<issue::Answer> =
             vec![Err(ShellError::NoAnswer("nothing was sent".to_owned())); actions.len()];
         for (place, error) in refused {

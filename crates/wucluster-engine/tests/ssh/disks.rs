@@ -50,8 +50,10 @@ impl Disk {
         for file in ["dev", "size"] {
             fs::write(made_up.join(file), fs::read(own.join(file)).unwrap()).unwrap();
         }
-        // Without a newline, as virtio disks tell it.
-        fs::write(made_up.join("serial"), serial).unwrap();
+        // Without a newline, as virtio disks tell it. Disks of Xen have no such file.
+        if !serial.is_empty() {
+            fs::write(made_up.join("serial"), serial).unwrap();
+        }
         let number = fs::read_to_string(own.join("dev")).unwrap();
         let (major, minor) = number.trim().split_once(':').unwrap();
         let path = node.path("dev").join(name);

@@ -18,3 +18,4 @@ mod disks;
 mod growth;
 mod node;
 mod transport;
+mod xen;

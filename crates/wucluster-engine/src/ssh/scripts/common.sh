@@ -138,17 +138,18 @@ in_table() {
     return 1
 }
 
-# load_disk DIRECTORY: sets disk_*; fails unless it is a whole disk with a serial number.
+# load_disk DIRECTORY: sets disk_*; fails unless it is a whole disk with a serial number, its own or told by the cloud.
 load_disk() {
     disk_name=${1##*/}
-    disk_serial='' disk_no='' disk_sectors=0 disk_hidden=0 disk_on_top='' disk_nos=''
+    disk_serial='' disk_no='' disk_sectors=0 disk_hidden=0 disk_on_top='' disk_nos='' disk_doubt='' disk_unsure=''
     # An answer without a newline makes `read` fail after it has set the variable.
     { read -r disk_serial <"$1/device/serial" || read -r disk_serial <"$1/serial"; } 2>/dev/null
-    case $disk_serial in '' | *[!A-Za-z0-9._-]*) return 1 ;; esac
+    case $disk_serial in *[!A-Za-z0-9._-]*) return 1 ;; esac
     { read -r disk_hidden <"$1/hidden"; } 2>/dev/null
     { read -r disk_no <"$1/dev"; read -r disk_sectors <"$1/size"; } 2>/dev/null
     case $disk_hidden:$disk_no in 0:*[!0-9:]* | 0: | [!0]*) return 1 ;; esac
     case $disk_sectors in '' | *[!0-9]*) disk_sectors=0 ;; esac
+    [ -n "$disk_serial" ] || name_disk "$1" || return 1
     disk_path=$WU_DEV/$disk_name
     disk_nos=$disk_no
     set +f
@@ -201,6 +202,10 @@ find_disk() {
         reason="the device with the serial number $1 went away"
         return 1
     fi
+    if [ -n "$disk_doubt" ]; then
+        reason="whether $disk_path is $1 cannot be told: $disk_doubt"
+        return 1
+    fi
     # The path must lead to this very device.
     wu_numbers=$(stat -L -c '%t %T' -- "$disk_path") || {
         reason="$disk_path cannot be looked at"
@@ -211,6 +216,14 @@ find_disk() {
         reason="$disk_path is not the device $disk_no that has the serial number $1"
         return 1
     fi
+}
+
+# find_sure_disk SERIAL: as find_disk, for a disk that is to be written to.
+find_sure_disk() {
+    find_disk "$1" || return 1
+    [ -n "$disk_unsure" ] || return 0
+    reason="whether $disk_path is $1 cannot be told: $disk_unsure"
+    return 1
 }
 
 # open_exclusively PATH...: sets `opened` to `;free PATH;busy PATH;` and so on. What is missing in

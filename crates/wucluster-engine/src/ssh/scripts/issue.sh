@@ -218,6 +218,10 @@ issue() {
         last=$wu_word
     done
     [ "${last-}" = end ] || give_up "the request is damaged"
+    while [ "${1-}" = disk ]; do
+        add_name "${2-}" "${3-}" "${4-}"
+        shift 4
+    done
     while [ "${1-}" = environment ]; do
         add_environment "${2-}" "${3-}"
         shift 3

@@ -14,7 +14,7 @@ do_mkfs() {
             return
             ;;
     esac
-    find_disk "$serial" || {
+    find_sure_disk "$serial" || {
         refuse "$reason"
         return
     }
@@ -43,7 +43,7 @@ do_mkfs() {
         return
     fi
     # Names of devices may change hands: the same name must still belong to the same serial number.
-    find_disk "$serial" || {
+    find_sure_disk "$serial" || {
         refuse "$reason"
         return
     }

@@ -28,6 +28,10 @@ do_mount() {
         refuse "$disk_path is mounted, and not whole and uncovered at $at"
         return
     fi
+    find_sure_disk "$serial" || {
+        refuse "$reason"
+        return
+    }
     if [ -n "$disk_on_top" ]; then
         refuse "$disk_path has something on top: $disk_on_top"
         return

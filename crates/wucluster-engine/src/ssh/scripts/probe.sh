@@ -24,6 +24,10 @@ probe() {
                 run=$2
                 shift 2
                 ;;
+            disk)
+                add_name "${2-}" "${3-}" "${4-}"
+                shift 4
+                ;;
             environment)
                 add_environment "${2-}" "${3-}"
                 shift 3
@@ -106,6 +110,11 @@ tell_room() {
 
 # probe_disk: looks at one disk more closely.
 probe_disk() {
+    if [ -n "$disk_doubt" ]; then
+        encode "whether it is $disk_serial cannot be told: $disk_doubt"
+        say contents "$disk_name" unreadable "$encoded"
+        return
+    fi
     if is_free "$disk_path"; then
         say open "$disk_name" free
     elif is_busy "$disk_path"; then
@@ -125,6 +134,10 @@ probe_disk() {
         return
     fi
     examine "$disk_path" "$disk_sectors"
+    if [ "$contents" = blank ] && [ -n "$disk_unsure" ]; then
+        contents=unreadable
+        reason="whether it is $disk_serial cannot be told: $disk_unsure"
+    fi
     case $contents in
         filesystem)
             encode "$signature_type"
