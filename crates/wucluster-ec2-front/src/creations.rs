@@ -46,7 +46,9 @@ impl Desk {
             let why = "only a whole number of instances is run here: MinCount and MaxCount differ";
             return Err(misunderstood("InvalidParameterValue", why));
         }
-        let machine = (self.options.machine)(machine(&mut form, &kept)?);
+        let machine = machine(&mut form, &kept)?;
+        let (groups, key) = (machine.ec2.security_groups.clone(), machine.ec2.key.clone());
+        let machine = (self.options.machine)(machine);
         let mut tags = form.tag_specifications()?;
         let (own, of_root) = (tags.remove("instance"), tags.remove("volume"));
         no_others(&tags)?;
@@ -55,6 +57,7 @@ impl Desk {
             return Err(misunderstood("InvalidParameterValue", why));
         }
         form.finish()?;
+        self.kept().doors.check(&groups, key.as_deref())?;
         if !self.options.images.contains_key(&kept.image) {
             let why = format!("The image id '[{}]' does not exist", kept.image);
             return Err(refuse("InvalidAMIID.NotFound", why));
@@ -92,6 +95,7 @@ impl Desk {
             let mut all = self.kept();
             all.machines
                 .insert(id.clone(), Machine { place: at, set: set.clone(), ..kept.clone() });
+            all.doors.ran(id.clone(), groups.clone());
             let own = tags.clone().of_member(at);
             all.subjects.insert(id.as_str().to_owned(), subject(id.as_str(), &own));
             ids.push(id);

@@ -19,22 +19,28 @@ pub(crate) struct Filters {
     all: Vec<Filter>,
     /// The name of the filter by ids, such as `instance-id`.
     id: &'static str,
+    /// The names of filters by something else.
+    others: &'static [&'static str],
 }
 
 impl Filters {
-    /// Takes the filters of a request. `id` is the name of the one by ids; beside it those by tags are known.
-    pub(crate) fn take(form: &mut Form, id: &'static str) -> Result<Self, Failure> {
+    /// Takes the filters of a request. `id` is the name of the one by ids; beside it those by tags are known, and `others`.
+    pub(crate) fn take(
+        form: &mut Form,
+        id: &'static str,
+        others: &'static [&'static str],
+    ) -> Result<Self, Failure> {
         let mut all = Vec::new();
         for at in 1.. {
             let Some(name) = form.take(&format!("Filter.{at}.Name")) else { break };
             let values = form.list(&format!("Filter.{at}.Value"));
-            if name != id && !name.starts_with("tag:") {
+            if name != id && !name.starts_with("tag:") && !others.contains(&name.as_str()) {
                 let why = format!("The filter '{name}' is invalid");
                 return Err(misunderstood("InvalidParameterValue", why));
             }
             all.push(Filter { name, values });
         }
-        Ok(Self { all, id })
+        Ok(Self { all, id, others })
     }
 
     /// Returns the one cluster that they are about, if they name it.
@@ -59,9 +65,24 @@ impl Filters {
         filter.values.iter().map(|value| literal(value)).collect()
     }
 
-    /// Says whether a thing is to be listed.
+    /// Says whether they are about all of the account, by something else than a tag or an id.
+    pub(crate) fn are_about_all(&self) -> bool {
+        !self.all.is_empty() && self.all.iter().all(|filter| self.is_other(filter))
+    }
+
+    fn is_other(&self, filter: &Filter) -> bool {
+        self.others.contains(&filter.name.as_str())
+    }
+
+    /// Says whether a thing with that value is to be listed, if there is a filter of that name.
+    pub(crate) fn allows(&self, name: &str, value: &str) -> bool {
+        let named = self.all.iter().filter(|filter| filter.name == name);
+        named.into_iter().all(|filter| filter.values.iter().any(|pattern| fits(pattern, value)))
+    }
+
+    /// Says whether a thing is to be listed, by its id and tags.
     pub(crate) fn fit(&self, id: &str, tags: &Tags) -> bool {
-        self.all.iter().all(|filter| {
+        self.all.iter().filter(|filter| !self.is_other(filter)).all(|filter| {
             let value = match filter.name.strip_prefix("tag:") {
                 Some(key) => tags.get(key),
                 None => Some(id),
@@ -133,14 +154,24 @@ mod tests {
     #[test]
     fn a_filter_that_is_not_known_is_not_understood() {
         let mut form = Form::read(b"Filter.1.Name=vpc-id&Filter.1.Value.1=vpc-1");
-        let refused = Filters::take(&mut form, "instance-id").unwrap_err();
+        let refused =
+            Filters::take(&mut form, "instance-id", &["instance-state-name"]).unwrap_err();
         assert!(matches!(refused, Failure::Refused(refusal) if refusal.is_misunderstood));
+    }
+
+    #[test]
+    fn a_filter_by_something_else_is_about_all_and_fits_by_its_own_value() {
+        let body = b"Filter.1.Name=volume-type&Filter.1.Value.1=gp3&Filter.1.Value.2=io1";
+        let filters = Filters::take(&mut Form::read(body), "volume-id", &["volume-type"]).unwrap();
+        assert!(filters.are_about_all() && filters.fit("vol-1", &Tags::default()));
+        assert!(filters.allows("volume-type", "io1") && !filters.allows("volume-type", "gp2"));
+        assert!(!Filters::default().are_about_all());
     }
 
     #[test]
     fn every_filter_must_fit_and_one_of_its_values() {
         let body = b"Filter.1.Name=tag:a&Filter.1.Value.1=1&Filter.1.Value.2=2&Filter.2.Name=volume-id&Filter.2.Value.1=vol-1";
-        let filters = Filters::take(&mut Form::read(body), "volume-id").unwrap();
+        let filters = Filters::take(&mut Form::read(body), "volume-id", &[]).unwrap();
         let mut tags = Tags::default();
         tags.set("a", "2");
         assert!(filters.fit("vol-1", &tags) && !filters.fit("vol-2", &tags));

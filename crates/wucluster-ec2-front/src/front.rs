@@ -19,7 +19,7 @@ use wucluster_core::ports::{Cloud, Receipt};
 
 use crate::changes::Power;
 use crate::form::Form;
-use crate::http::Connection;
+use crate::http::{Asked, Connection};
 use crate::kept::{Kept, subject};
 use crate::listings::not_found;
 use crate::refusal::{Failure, Refusal, misunderstood, refuse};
@@ -33,6 +33,10 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 pub struct FrontOptions {
     /// The images that there are: their ids, with their names.
     pub images: BTreeMap<String, String>,
+    /// The zones of the region.
+    pub zones: Vec<String>,
+    /// Quotas that were set for the account, by their codes; others have AWS's defaults.
+    pub quotas: BTreeMap<String, f64>,
     /// Most things on one page of a listing, however many are asked for.
     pub page_max: usize,
     /// How long a volume is listed as being deleted, at least. A cloud that deletes at once has no such state, and EC2 always
@@ -49,6 +53,8 @@ impl Default for FrontOptions {
         let image = ("ami-0123456789abcdef0", "debian-12-amd64-20250101-1");
         Self {
             images: BTreeMap::from([(image.0.to_owned(), image.1.to_owned())]),
+            zones: ["eu-central-1a", "eu-central-1b"].map(str::to_owned).to_vec(),
+            quotas: BTreeMap::new(),
             page_max: 1000,
             deleting_for: Duration::ZERO,
             machine: |machine| machine,
@@ -186,8 +192,14 @@ impl Desk {
 
     /// Answers what comes on a connection, until the client ends it or an answer is lost.
     async fn attend(&self, mut connection: Connection) -> io::Result<()> {
-        while let Some(body) = connection.next().await? {
+        while let Some(Asked { target, body }) = connection.next().await? {
             let request = format!("req-{}", self.requests.fetch_add(1, Ordering::Relaxed));
+            let quota = target.as_deref().and_then(|target| self.quota(target, &body));
+            if let Some((status, answer)) = quota {
+                self.note_request(target.as_deref().unwrap_or_default(), &Form::default());
+                connection.answer(status, &request, &answer.to_string()).await?;
+                continue;
+            }
             let mut form = Form::read(&body);
             let action = form.take("Action").unwrap_or_default();
             self.note_request(&action, &form);
@@ -232,6 +244,18 @@ impl Desk {
             "DescribeSnapshots" => self.describe_snapshots(form).await,
             "DescribeImages" => self.describe_images(form),
             "GetConsoleOutput" => self.get_console_output(form).await,
+            "DescribeAvailabilityZones" => self.describe_availability_zones(form),
+            "DescribeInstanceTypes" => Self::describe_instance_types(form),
+            "DescribeInstanceTypeOfferings" => self.describe_instance_type_offerings(form),
+            "DescribeSubnets" => self.describe_subnets(form),
+            "DescribeSecurityGroups" => self.describe_security_groups(form),
+            "DescribeKeyPairs" => self.describe_key_pairs(form),
+            "CreateSecurityGroup" => self.create_security_group(form),
+            "AuthorizeSecurityGroupIngress" => self.ingress(form, true),
+            "RevokeSecurityGroupIngress" => self.ingress(form, false),
+            "DeleteSecurityGroup" => self.delete_security_group(form).await,
+            "ImportKeyPair" => self.import_key_pair(form),
+            "DeleteKeyPair" => self.delete_key_pair(form),
             "GetCallerIdentity" => Self::get_caller_identity(form),
             "RunInstances" => self.run_instances(form).await,
             "StartInstances" => self.power(form, Power::Start).await,

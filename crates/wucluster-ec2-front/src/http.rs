@@ -10,6 +10,13 @@ const HEADERS_MAX: usize = 64;
 /// Longest head and longest body. Unit: bytes.
 const LENGTH_MAX: usize = 1 << 20;
 
+/// A request.
+pub(crate) struct Asked {
+    /// What some services name the request by, in the head: `X-Amz-Target`.
+    pub(crate) target: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
 /// A connection, with what was read of it and not yet used.
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -21,10 +28,10 @@ impl Connection {
         Self { stream, read: Vec::new() }
     }
 
-    /// Returns the body of the next request. `None`: the client has no more.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+    /// Returns the next request. `None`: the client has no more.
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Asked>> {
         loop {
-            if let Some((head, body)) = lengths(&self.read)? {
+            if let Some((head, body, target)) = lengths(&self.read)? {
                 while self.read.len() < head + body {
                     if !self.read_more().await? {
                         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -32,7 +39,7 @@ impl Connection {
                 }
                 let rest = self.read.split_off(head + body);
                 let request = std::mem::replace(&mut self.read, rest);
-                return Ok(Some(request[head..].to_vec()));
+                return Ok(Some(Asked { target, body: request[head..].to_vec() }));
             }
             if !self.read_more().await? {
                 return Ok(None);
@@ -62,8 +69,9 @@ impl Connection {
     }
 }
 
-/// Returns the lengths of the head and of the body of a request. `None`: the head is not whole yet.
-fn lengths(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
+/// Returns the lengths of the head and of the body of a request, and what it names in its head. `None`: the head is not whole
+/// yet.
+fn lengths(bytes: &[u8]) -> io::Result<Option<(usize, usize, Option<String>)>> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut request = httparse::Request::new(&mut headers);
     let head = match request.parse(bytes).map_err(io::Error::other)? {
@@ -83,7 +91,8 @@ fn lengths(bytes: &[u8]) -> io::Result<Option<(usize, usize)>> {
     if length > LENGTH_MAX {
         return Err(io::Error::other("a request is too long"));
     }
-    Ok(Some((head, length)))
+    let target = find("X-Amz-Target").map(|target| String::from_utf8_lossy(target).into_owned());
+    Ok(Some((head, length, target)))
 }
 
 #[cfg(test)]
@@ -93,7 +102,7 @@ mod tests {
     #[test]
     fn a_request_is_as_long_as_it_says() {
         let text = b"POST / HTTP/1.1\r\nHost: a\r\ncontent-length: 3\r\n\r\na=b";
-        assert_eq!(lengths(text).unwrap(), Some((text.len() - 3, 3)));
+        assert_eq!(lengths(text).unwrap(), Some((text.len() - 3, 3, None)));
         assert_eq!(lengths(&text[..20]).unwrap(), None);
         assert!(lengths(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").is_err());
     }

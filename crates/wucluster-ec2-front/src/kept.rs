@@ -1,13 +1,17 @@
 //! What the port does not tell, and EC2 would: kept from the requests themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use wucluster_core::ids::{InstanceId, MountKey, MountName, NodeName, Subject, VolumeId};
+use wucluster_core::ids::{
+    ClusterName, InstanceId, MountKey, MountName, NodeName, Subject, VolumeId,
+};
 use wucluster_core::node_set::NodeSet;
 use wucluster_core::observation::{AttachmentState, CloudView, VolumeSeen, VolumeState};
 use wucluster_core::tags::{KEY_MOUNT, KEY_NODE, KEY_NODES, Tags};
 use wucluster_core::time::Timestamp;
+
+use crate::doors::Doors;
 
 /// All that is kept.
 #[derive(Debug, Default)]
@@ -16,6 +20,10 @@ pub(crate) struct Kept {
     pub(crate) subjects: BTreeMap<String, Subject>,
     pub(crate) machines: BTreeMap<InstanceId, Machine>,
     pub(crate) disks: BTreeMap<VolumeId, Disk>,
+    /// The clusters that were ever asked about.
+    pub(crate) clusters: BTreeSet<ClusterName>,
+    /// Security groups and key pairs.
+    pub(crate) doors: Doors,
     places: BTreeMap<VolumeId, Place>,
     /// Volumes as the newest look showed them.
     volumes: BTreeMap<VolumeId, VolumeSeen>,

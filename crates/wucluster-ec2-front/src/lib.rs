@@ -10,8 +10,10 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
 mod changes;
 mod creations;
+mod doors;
 mod filters;
 mod form;
 mod front;

@@ -23,6 +23,8 @@ enum About {
     Ids(Vec<String>),
     /// Things by their ids; those that are there.
     FilteredIds(Vec<String>),
+    /// Everything of the account.
+    Account,
 }
 
 /// A listing that was asked for.
@@ -34,9 +36,15 @@ struct Wish {
 
 impl Desk {
     /// Takes what all listings have in common: ids, filters and pages.
-    fn wish(&self, mut form: Form, ids: &str, filter: &'static str) -> Result<Wish, Failure> {
+    fn wish(
+        &self,
+        mut form: Form,
+        ids: &str,
+        filter: &'static str,
+        others: &'static [&'static str],
+    ) -> Result<Wish, Failure> {
         let ids = form.list(ids);
-        let filters = Filters::take(&mut form, filter)?;
+        let filters = Filters::take(&mut form, filter, others)?;
         let page = Page::take(&mut form, self.options.page_max)?;
         form.finish()?;
         let about = if !ids.is_empty() {
@@ -49,6 +57,8 @@ impl Desk {
             About::Cluster(cluster)
         } else if let Some(ids) = filters.ids() {
             About::FilteredIds(ids)
+        } else if filters.are_about_all() {
+            About::Account
         } else {
             let why = "only what is of one cluster, or named by its id, is listed here";
             return Err(misunderstood("InvalidParameterValue", why));
@@ -60,9 +70,23 @@ impl Desk {
     async fn look(&self, cluster: &ClusterName) -> Result<CloudView, Failure> {
         let mut view = self.cloud.observe(cluster).await?;
         let mut kept = self.kept();
+        kept.clusters.insert(cluster.clone());
         kept.linger(&mut view, self.options.deleting_for);
         kept.look(&view);
         Ok(view)
+    }
+
+    /// Looks at every cluster that was ever asked about: there is nothing else in the account.
+    async fn look_at_all(&self) -> Result<CloudView, Failure> {
+        let clusters = self.kept().clusters.clone();
+        let mut all = CloudView::default();
+        for cluster in clusters {
+            let view = self.look(&cluster).await?;
+            all.instances.extend(view.instances);
+            all.volumes.extend(view.volumes);
+            all.snapshots.extend(view.snapshots);
+        }
+        Ok(all)
     }
 
     /// Finds the things that a listing names by their ids.
@@ -70,7 +94,7 @@ impl Desk {
         let (ids, must_be) = match about {
             About::Ids(ids) => (ids, true),
             About::FilteredIds(ids) => (ids, false),
-            About::Cluster(_) => return Ok(Vec::new()),
+            About::Cluster(_) | About::Account => return Ok(Vec::new()),
         };
         let mut all = Vec::new();
         for id in ids {
@@ -93,15 +117,21 @@ impl Desk {
     ) -> Result<Vec<T>, Failure> {
         match about {
             About::Cluster(cluster) => Ok(of_look(self.look(cluster).await?)),
+            About::Account => Ok(of_look(self.look_at_all().await?)),
             about => Ok(self.found(about, kind).await?.into_iter().filter_map(of_found).collect()),
         }
     }
 
     pub(crate) async fn describe_instances(&self, form: Form) -> Result<Xml, Failure> {
-        let wish = self.wish(form, "InstanceId", "instance-id")?;
+        let others = &["instance-state-name", "instance.group-id"];
+        let wish = self.wish(form, "InstanceId", "instance-id", others)?;
         let (mut all, volumes): (Vec<InstanceSeen>, Vec<VolumeSeen>) = match &wish.about {
             About::Cluster(cluster) => {
                 let view = self.look(cluster).await?;
+                (view.instances, view.volumes)
+            }
+            About::Account => {
+                let view = self.look_at_all().await?;
                 (view.instances, view.volumes)
             }
             about => {
@@ -125,7 +155,16 @@ impl Desk {
                 (all, volumes)
             }
         };
-        all.retain(|seen| wish.filters.fit(seen.id.as_str(), &seen.tags));
+        all.retain(|seen| {
+            let kept = self.kept();
+            let groups = kept.doors.groups_of(&seen.id);
+            // Of those that are not in any group none is asked for by its group.
+            let is_in_group = wish.filters.allows("instance.group-id", "")
+                || groups.iter().any(|group| wish.filters.allows("instance.group-id", group));
+            wish.filters.fit(seen.id.as_str(), &seen.tags)
+                && wish.filters.allows("instance-state-name", &seen.state.to_string())
+                && is_in_group
+        });
         let (all, next) = wish.page.of(all, |seen| seen.id.as_str());
         let mut xml = Xml::default();
         xml.list("reservationSet", &all, |xml, seen| {
@@ -140,13 +179,18 @@ impl Desk {
     }
 
     pub(crate) async fn describe_volumes(&self, form: Form) -> Result<Xml, Failure> {
-        let wish = self.wish(form, "VolumeId", "volume-id")?;
+        let wish = self.wish(form, "VolumeId", "volume-id", &["volume-type"])?;
         let seen = |one| match one {
             Found::Volume(seen) => Some(seen),
             Found::Instance(_) | Found::Snapshot(_) => None,
         };
         let mut all = self.listed(&wish.about, "Volume", |view| view.volumes, seen).await?;
-        all.retain(|seen| wish.filters.fit(seen.id.as_str(), &seen.tags));
+        all.retain(|seen| {
+            let kept = self.kept();
+            let kind = kept.disks.get(&seen.id).and_then(|disk| disk.kind.as_deref());
+            wish.filters.fit(seen.id.as_str(), &seen.tags)
+                && wish.filters.allows("volume-type", kind.unwrap_or_default())
+        });
         let (all, next) = wish.page.of(all, |seen| seen.id.as_str());
         let mut xml = Xml::default();
         xml.list("volumeSet", &all, |xml, seen| shown::volume(xml, seen, &self.kept()));
@@ -160,7 +204,7 @@ impl Desk {
             let why = format!("whose snapshots are asked for is not understood: {owners:?}");
             return Err(misunderstood("InvalidParameterValue", why));
         }
-        let wish = self.wish(form, "SnapshotId", "snapshot-id")?;
+        let wish = self.wish(form, "SnapshotId", "snapshot-id", &[])?;
         let seen = |one| match one {
             Found::Snapshot(seen) => Some(seen),
             Found::Instance(_) | Found::Volume(_) => None,
@@ -176,7 +220,7 @@ impl Desk {
 
     /// Lists images of which the options tell, by a filter of ids.
     pub(crate) fn describe_images(&self, mut form: Form) -> Result<Xml, Failure> {
-        let filters = Filters::take(&mut form, "image-id")?;
+        let filters = Filters::take(&mut form, "image-id", &[])?;
         form.finish()?;
         let none = Tags::default();
         let images = self.options.images.iter().filter(|(id, _)| filters.fit(id, &none));

@@ -49,6 +49,11 @@ impl Xml {
         }
     }
 
+    /// Writes text alone.
+    pub(crate) fn put_text(&mut self, text: &str) {
+        let _ = write!(Escaped(&mut self.0), "{text}");
+    }
+
     /// Puts in what was written apart.
     pub(crate) fn put(&mut self, other: &Self) {
         self.0.push_str(&other.0);

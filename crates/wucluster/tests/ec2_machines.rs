@@ -31,6 +31,9 @@ const DEFINITION: &str = r#"
 name = "apes"
 provider = "aws"
 zone = "eu-central-1a"
+network = "managed"
+ssh-from = ["203.0.113.0/24"]
+public-key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA ann"
 
 [node.chief]
 image = "ami-0123456789abcdef0"
@@ -154,10 +157,14 @@ impl User {
     }
 }
 
-/// Launch, write, put away, launch, compare, put away.
+/// Ask, launch with a network of its own, write, put away, launch, compare, put away.
 #[test]
 fn what_was_written_comes_back_through_the_sdk() {
     let user = User::new();
+    let told = user.run(&["check", "--online"], 0);
+    for about in ["quota L-1216C47A", "quota L-7A658B76", "ec2:RunInstances", "wucluster-apes"] {
+        assert!(told.contains(about), "{about}: {told}");
+    }
     user.run(&["launch"], 0);
     assert_eq!(user.machines().len(), 1);
     let told = user.on_chief("stat -c '%a %n' /mnt/home; findmnt -no FSTYPE,OPTIONS /mnt/data");
@@ -185,7 +192,16 @@ fn what_was_written_comes_back_through_the_sdk() {
     let requests = user.front.requests();
     println!("{requests:?}");
     assert_eq!(user.front.misunderstood(), Vec::<String>::new());
-    for (name, times) in [("RunInstances", 2), ("CreateSnapshot", 4), ("DeleteVolume", 4)] {
+    // What makes something was tried once before.
+    for (name, times) in [
+        ("RunInstances", 3),
+        ("CreateSnapshot", 4),
+        ("DeleteVolume", 4),
+        ("CreateSecurityGroup", 3),
+        ("ImportKeyPair", 3),
+        ("DeleteSecurityGroup", 2),
+        ("DeleteKeyPair", 2),
+    ] {
         assert_eq!(requests.get(name), Some(&times), "{name}: {requests:?}");
     }
     assert!(requests["GetConsoleOutput"] >= 2, "host keys come from the console: {requests:?}");
