@@ -6,6 +6,7 @@ mod needs;
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::Filter;
+use aws_sdk_servicequotas::types::ServiceQuota;
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::ports::{CloudError, ErrorClass};
 
@@ -62,7 +63,7 @@ async fn limit(clients: &Clients, quota: &Quota) -> Result<f64, CloudError> {
     let garbled = |request| errors::garbled(request, "the answer names no value");
     match own {
         Ok(answer) => {
-            let value = answer.quota().and_then(|quota| quota.value());
+            let value = answer.quota().and_then(ServiceQuota::value);
             return value.ok_or_else(|| garbled("GetServiceQuota"));
         }
         Err(error) if error.code == NOT_APPLIED => {}
@@ -72,7 +73,7 @@ async fn limit(clients: &Clients, quota: &Quota) -> Result<f64, CloudError> {
     let usual = clients.quotas.get_aws_default_service_quota();
     let usual = usual.service_code(service).quota_code(code).send().await;
     let usual = usual.map_err(|error| errors::translate(request, &error))?;
-    usual.quota().and_then(|quota| quota.value()).ok_or_else(|| garbled(request))
+    usual.quota().and_then(ServiceQuota::value).ok_or_else(|| garbled(request))
 }
 
 /// Counts what the account uses of what is needed, but for what is the cluster's own and needed already.

@@ -48,7 +48,7 @@ impl Desk {
             xml.node("vCpuInfo", |xml| xml.leaf("defaultVCpus", cpus));
             xml.node("memoryInfo", |xml| xml.leaf("sizeInMiB", memory));
             xml.node("processorInfo", |xml| {
-                xml.list("supportedArchitectures", ["x86_64"], |xml, kind| xml.put_text(kind));
+                xml.list("supportedArchitectures", ["x86_64"], Xml::put_text);
             });
             xml.node("ebsInfo", |xml| {
                 xml.leaf("nvmeSupport", "required");

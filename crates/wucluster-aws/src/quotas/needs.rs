@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{
-    EbsBlockDevice, Image, Instance, InstanceLifecycleType, InstanceStateName, Tenancy, VCpuInfo,
-    Volume, VolumeType,
+    EbsBlockDevice, Image, Instance, InstanceLifecycleType, InstanceStateName, InstanceType,
+    Tenancy, VCpuInfo, Volume, VolumeType,
 };
 use wucluster_core::definition::{ClusterDefinition, NodeDefinition};
 use wucluster_core::tags::Identity;
@@ -140,7 +140,7 @@ impl Needs {
             if !is_up || tenancy == Some(&Tenancy::Host) {
                 continue;
             }
-            let Some(kind) = one.instance_type().map(|kind| kind.as_str()) else { continue };
+            let Some(kind) = one.instance_type().map(InstanceType::as_str) else { continue };
             let is_spot = one.instance_lifecycle() == Some(&InstanceLifecycleType::Spot);
             let quota = codes::of_type(kind, is_spot);
             let Some(need) = quota.and_then(|quota| self.of.get_mut(&quota)) else { continue };
@@ -218,7 +218,7 @@ fn root_of(image: &Image) -> Option<&EbsBlockDevice> {
 mod tests {
     use aws_sdk_ec2::types::{
         BlockDeviceMapping, CpuOptions, EbsInstanceBlockDevice, InstanceBlockDeviceMapping,
-        InstanceState, InstanceType, InstanceTypeInfo, Placement, Tag,
+        InstanceState, InstanceTypeInfo, Placement, Tag,
     };
     use wucluster_core::tags::Tags;
 
