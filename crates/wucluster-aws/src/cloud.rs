@@ -167,9 +167,12 @@ impl AwsCloud {
     pub(crate) async fn look(&self, cluster: &ClusterName) -> Result<CloudView, CloudError> {
         let clients = self.clients().await?;
         let asked_at = now();
-        // One after the other: a snapshot that was there when its volume went is then listed.
-        let instances = listing::instances(&clients.looks, of_cluster(cluster)).await?;
-        let volumes = listing::volumes(&clients.looks, of_cluster(cluster)).await?;
+        // Each listing may be old by itself, so that nothing rests on which of the two is the newer one.
+        let (instances, volumes) = tokio::try_join!(
+            listing::instances(&clients.looks, of_cluster(cluster)),
+            listing::volumes(&clients.looks, of_cluster(cluster)),
+        )?;
+        // Afterwards: a snapshot that was there when its volume went is then listed.
         let snapshots = listing::snapshots(&clients.looks, of_cluster(cluster)).await?;
         let asked = self.learn_users(clients, &instances.all).await;
         let mappings = Mappings::of(&instances.all);
@@ -291,6 +294,10 @@ impl Cloud for AwsCloud {
 
     fn budget(&self, request: &str) -> Option<RequestBudget> {
         rates::actions(request).filter(|_| !self.options.is_unpaced)
+    }
+
+    fn soonest(&self, request: &str) -> Duration {
+        rates::soonest(request)
     }
 }
 

@@ -46,6 +46,12 @@ pub trait Cloud: Send + Sync {
     fn budget(&self, _request: &str) -> Option<RequestBudget> {
         None
     }
+
+    /// Returns how soon after its answer a request of that name can have brought about what it is for: no look before
+    /// that is worth its price. Zero where what comes before that is to be seen too. Nothing rests on it.
+    fn soonest(&self, _request: &str) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// How often a request may be made: so many at once, and so many a second in the long run.

@@ -7,6 +7,7 @@
 mod attachments;
 mod capacity;
 mod contents;
+mod crowd;
 mod keeping;
 mod lives;
 mod looks;
@@ -43,6 +44,7 @@ use crate::stop::Stop;
 use crate::store::Dismissed;
 use attachments::SeenAttached;
 use contents::is_foreign;
+use crowd::Crowd;
 use keeping::GIVE_BACK;
 
 /// After an interrupt, how long answers that are due are waited for.
@@ -123,6 +125,10 @@ pub(crate) struct Drive<'a, 'e> {
     busy_nodes: BTreeSet<NodeName>,
     asking: usize,
     next_look_at: Timestamp,
+    /// By when a look is to begin that shows what was answered since the last one began.
+    wanted_look_at: Option<Timestamp>,
+    /// Before when what was last asked of each subject cannot have come about.
+    ripe_at: BTreeMap<Subject, Timestamp>,
     /// Since when it is considered what is to be done now: what has fallen due since then is still to be considered.
     turn_at: Timestamp,
     next_probe_at: BTreeMap<NodeName, Timestamp>,
@@ -139,6 +145,8 @@ pub(crate) struct Drive<'a, 'e> {
     last_word_since: Option<Timestamp>,
     requests: u64,
     budgets: Budgets,
+    /// How many snapshots the cloud takes at a time, once it refused one for there being too many.
+    snapshots_most: Option<Crowd>,
     /// When there is room for the first of the requests that were put off.
     room_at: Option<Timestamp>,
     /// When the last fact for the next drive was told.
@@ -216,6 +224,8 @@ impl<'a, 'e> Drive<'a, 'e> {
             busy_nodes: BTreeSet::new(),
             asking: 0,
             next_look_at: Timestamp::default(),
+            wanted_look_at: None,
+            ripe_at: BTreeMap::new(),
             turn_at: Timestamp::default(),
             next_probe_at: BTreeMap::new(),
             idle_probes: BTreeMap::new(),
@@ -227,6 +237,7 @@ impl<'a, 'e> Drive<'a, 'e> {
             last_word_since: None,
             requests: 0,
             budgets: Budgets::default(),
+            snapshots_most: None,
             room_at: None,
             recorded_at: Timestamp::default(),
             sealed_at: BTreeMap::new(),
@@ -649,8 +660,10 @@ impl<'a, 'e> Drive<'a, 'e> {
             }
         };
         let Some(done) = done else { return };
+        // A look tells all there is of the cloud; nodes tell of themselves, one by one.
+        let is_look = matches!(done, Done::Looked { .. });
         self.take(done);
-        if gather > Duration::ZERO {
+        if gather > Duration::ZERO && !is_look {
             self.gather(gather).await;
         }
         while let Some(Some(done)) = futures_util::FutureExt::now_or_never(self.tasks.next()) {
@@ -682,10 +695,10 @@ impl<'a, 'e> Drive<'a, 'e> {
             Done::Cloud { actions, results } => {
                 self.asking -= 1;
                 for (action, result) in actions.into_iter().zip(results) {
+                    self.wants_look_after(&action, &result);
                     self.took_cloud(&action, result);
                 }
                 self.news_at = self.now();
-                self.next_look_at = self.now().after(pace::FIRST_LOOK);
             }
             Done::Shell { actions, results } => {
                 self.asking -= 1;

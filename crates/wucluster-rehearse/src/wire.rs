@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
@@ -267,6 +268,10 @@ impl Cloud for WiredCloud {
 
     fn limits(&self) -> CloudLimits {
         self.inner.limits()
+    }
+
+    fn soonest(&self, request: &str) -> Duration {
+        self.inner.soonest(request)
     }
 }
 

@@ -113,6 +113,26 @@ impl Default for Durations {
 }
 
 impl Durations {
+    /// Returns how soon after its answer a request can have brought about what it is for, as far as operators know: they know
+    /// the shortest times that were recorded of EC2, and none of this cloud's own longer ones. That a volume is being deleted must be seen before it is gone.
+    #[must_use]
+    pub fn soonest(&self, request: &str) -> Duration {
+        let known = Self::default();
+        let of = |span: fn(&Self) -> Span| span(self).min.min(span(&known).min);
+        match request {
+            "RunInstances" | "StartInstances" => of(|all| all.launch),
+            "TerminateInstances" => of(|all| all.terminate),
+            "StopInstances" => of(|all| all.stop),
+            "CreateVolume" => of(|all| all.create_volume),
+            "AttachVolume" => of(|all| all.attach),
+            "DetachVolume" => of(|all| all.detach),
+            "ModifyVolume" => of(|all| all.modify_volume),
+            // Small ones may be whole sooner than those that were recorded.
+            "CreateSnapshot" => self.snapshot.min.min(Duration::from_secs(5)),
+            _ => Duration::ZERO,
+        }
+    }
+
     /// Makes every transition complete as soon as time is looked at again.
     ///
     /// Cached writes still wait for a sync, as they would otherwise never be missed.

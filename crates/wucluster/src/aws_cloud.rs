@@ -337,6 +337,10 @@ impl Cloud for PinnedCloud {
     fn budget(&self, request: &str) -> Option<RequestBudget> {
         self.cloud.budget(request)
     }
+
+    fn soonest(&self, request: &str) -> Duration {
+        self.cloud.soonest(request)
+    }
 }
 
 /// What the cloud says of disks that show no serial number: those of Xen machines.

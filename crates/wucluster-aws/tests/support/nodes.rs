@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wucluster_aws::AwsCloud;
@@ -220,6 +221,10 @@ impl Cloud for Nodes {
 
     fn budget(&self, request: &str) -> Option<RequestBudget> {
         self.cloud.budget(request)
+    }
+
+    fn soonest(&self, request: &str) -> Duration {
+        self.cloud.soonest(request)
     }
 }
 

@@ -12,7 +12,7 @@ use wucluster_core::observation::{
 };
 use wucluster_core::plan::WaitOn;
 use wucluster_core::planner::{Ask, probe_request};
-use wucluster_core::ports::{CloudError, ErrorClass};
+use wucluster_core::ports::{CloudError, ErrorClass, Receipt};
 use wucluster_core::time::Timestamp;
 
 use super::{BLIND_MAX, Done, Drive};
@@ -133,8 +133,9 @@ impl Drive<'_, '_> {
     /// Begins the looks and probes that are due.
     pub(super) fn look_about(&mut self) {
         let now = self.now();
-        if !self.is_looking && self.next_look_at <= now {
+        if !self.is_looking && self.look_due_at() <= now {
             self.is_looking = true;
+            self.wanted_look_at = self.wanted_look_at.filter(|wanted| *wanted > now);
             let port = self.engine.cloud;
             let clock = self.engine.clock;
             let cluster = self.pursuit.definition.name.clone();
@@ -180,7 +181,7 @@ impl Drive<'_, '_> {
     pub(super) fn wake_at(&self, deadline: Option<Timestamp>) -> Timestamp {
         let mut times: Vec<Timestamp> = deadline.into_iter().collect();
         if !self.is_looking {
-            times.push(self.next_look_at);
+            times.push(self.look_due_at());
         }
         if let Some(observation) = &self.observation {
             let free = self.next_probe_at.keys().filter(|node| !self.probing.contains(*node));
@@ -221,13 +222,8 @@ impl Drive<'_, '_> {
                 self.blind_since = None;
                 self.view = Some(view);
                 self.is_assembled = false;
-                let is_stale = self
-                    .memory
-                    .subjects
-                    .values()
-                    .any(|memory| memory.cloud_settled_at >= Some(asked_at));
-                let pause = if is_stale { pace::FIRST_LOOK } else { self.pause() };
-                self.next_look_at = self.now().after(pause);
+                let next = pace::next_look(asked_at, self.pause(), self.now());
+                self.next_look_at = self.wanted_look_at.map_or(next, |wanted| next.min(wanted));
             }
             Err(error) => {
                 let now = self.now();
@@ -241,6 +237,56 @@ impl Drive<'_, '_> {
                 self.last_blindness(error);
             }
         }
+    }
+
+    /// Has the cloud looked at after an answer: as soon as there may be something to see.
+    pub(super) fn wants_look_after(
+        &mut self,
+        action: &CloudAction,
+        result: &Result<Receipt, CloudError>,
+    ) {
+        let (now, subject) = (self.now(), action.subject());
+        let soonest = match result {
+            Ok(Receipt::AlreadyDone) | Err(_) => Duration::ZERO,
+            Ok(_) => self.engine.cloud.soonest(action.name()),
+        };
+        self.ripe_at.insert(subject, now.after(soonest));
+        // What was made is to be seen, though it takes its time.
+        let pause = soonest.min(self.engine.cloud.limits().look_interval_min);
+        let wanted = now.after(pause.max(pace::FIRST_LOOK));
+        let wanted = self.wanted_look_at.map_or(wanted, |before| before.min(wanted));
+        self.wanted_look_at = Some(wanted);
+        self.next_look_at = self.next_look_at.min(wanted);
+    }
+
+    /// Lets answers come first that are due within moments, but not for ever.
+    pub(super) fn hold_look_back(&mut self) {
+        let (now, limits) = (self.now(), self.engine.cloud.limits());
+        let Some(view) = self.view.as_ref().filter(|_| self.blind_since.is_none()) else { return };
+        let latest = view.asked_at.after(limits.look_interval_min).after(pace::ANSWER);
+        self.next_look_at = self.next_look_at.max(latest.min(now.after(pace::ANSWER)));
+    }
+
+    /// When the next look is to begin: not before anything can have come that is waited for.
+    fn look_due_at(&self) -> Timestamp {
+        let is_urgent = self.next_look_at == Timestamp::default()
+            || !self.renewing.is_empty()
+            || self.blind_since.is_some()
+            || self.observation.as_ref().is_none_or(|seen| self.lacks_an_address(seen));
+        if is_urgent {
+            return self.next_look_at;
+        }
+        let waits = self.plan.iter().flat_map(|plan| &plan.waits);
+        let of_cloud = waits.filter(|wait| wait.on == WaitOn::Cloud);
+        let ripe =
+            of_cloud.map(|wait| self.ripe_at.get(&wait.subject).copied().unwrap_or_default());
+        let Some(ripe) = ripe.min() else { return self.next_look_at };
+        // What was made is looked for once before it is ripe.
+        let ripe = match self.misses_something() {
+            true => ripe.min(self.wanted_look_at.unwrap_or_default()),
+            false => ripe,
+        };
+        self.next_look_at.max(ripe)
     }
 
     /// The pause before the next look, as far as it is not wanted at once.
@@ -295,15 +341,23 @@ impl Drive<'_, '_> {
         };
         let idle = self.idle_probes.entry(node.clone()).or_insert(0);
         *idle = if is_same { idle.saturating_add(1) } else { 0 };
+        let idle = *idle;
         let is_stale = self
             .memory
             .of_mounts_of(&node)
-            .any(|(_, memory)| memory.shell_settled_at >= Some(asked_at));
+            .any(|(_, memory)| memory.shell_settled_at >= Some(asked_at))
+            || self.devices_came_since(&node, asked_at);
         let pause =
-            if is_stale { pace::FIRST_LOOK } else { pace::probe_again(*idle, result.is_err()) };
+            if is_stale { pace::FIRST_LOOK } else { pace::probe_again(idle, result.is_err()) };
         self.next_probe_at.insert(node.clone(), now.after(pause));
         self.answers.insert(node, NodeView { instance, asked_at, probe: result });
         self.is_assembled = false;
+    }
+
+    /// Says whether a node was seen to get or lose a device after it was asked.
+    fn devices_came_since(&self, node: &NodeName, asked_at: Timestamp) -> bool {
+        let mut of_node = self.memory.attachments.iter().filter(|(key, _)| &key.node == node);
+        of_node.any(|(_, (_, since))| *since > asked_at)
     }
 
     /// Remembers that a machine runs, for as long as a listing may show it as it was before.

@@ -26,6 +26,7 @@ impl Drive<'_, '_> {
         let mut put_off = BTreeMap::new();
         self.room_at = None;
         let mut rooms = BTreeMap::new();
+        let mut snapshot_room = self.snapshot_room();
         for cleared in actions {
             let subject = cleared.action().subject();
             let heeds_effect = self.pursuit.policy.guards(Guard::NoEffect);
@@ -56,12 +57,18 @@ impl Drive<'_, '_> {
             } else {
                 cleared
             };
+            let is_snapshot =
+                matches!(cleared.action(), Action::Cloud(CloudAction::CreateSnapshot { .. }));
+            let is_crowded = is_snapshot && snapshot_room == Some(0);
             if let Action::Cloud(action) = cleared.action()
-                && !self.has_room_for(action, &mut rooms)
+                && (is_crowded || !self.has_room_for(action, &mut rooms))
             {
                 // It was cleared twice already; when there is room it need only be cleared again.
                 put_off.extend(self.renewing.remove(&subject).map(|first| (subject, first)));
                 continue;
+            }
+            if is_snapshot {
+                snapshot_room = snapshot_room.map(|room| room - 1);
             }
             self.enter_before(cleared.action());
             self.note_asked(&subject, cleared.action());
@@ -89,6 +96,10 @@ impl Drive<'_, '_> {
         }
         renewing.extend(put_off);
         self.renewing = renewing;
+        // An answer is due after which the cloud is looked at anyway: one look serves both.
+        if cloud.keys().any(|name| self.engine.cloud.soonest(name).is_zero()) {
+            self.hold_look_back();
+        }
         let permit = self.permit();
         for requests in cloud.into_values() {
             self.asking += 1;
@@ -347,6 +358,9 @@ impl Drive<'_, '_> {
                 }
                 if error.code == "RequestLimitExceeded" {
                     self.budgets.is_spent(name, now);
+                }
+                if error.code == "PendingSnapshotLimitExceeded" {
+                    self.snapshots_are_crowded();
                 }
                 let may_be_there = spent && was_unsure;
                 let may_be_about_one =

@@ -1,6 +1,7 @@
 //! A cloud and its nodes with a meter at each: who was asked what, when, and how it was answered.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wucluster_core::action::{CloudAction, NodeAddress, ShellAction};
@@ -107,6 +108,10 @@ impl Cloud for Meter {
 
     fn budget(&self, request: &str) -> Option<RequestBudget> {
         self.cloud.budget(request)
+    }
+
+    fn soonest(&self, request: &str) -> Duration {
+        self.cloud.soonest(request)
     }
 }
 

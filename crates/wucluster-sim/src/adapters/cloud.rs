@@ -142,4 +142,8 @@ impl Cloud for SimCloud {
         let is_throttled = self.sim.peek(|world| world.limits().is_throttled);
         is_throttled.then(|| Bucket::budget_of(request))
     }
+
+    fn soonest(&self, request: &str) -> Duration {
+        self.sim.peek(|world| world.durations().soonest(request))
+    }
 }

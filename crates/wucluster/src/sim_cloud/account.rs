@@ -338,6 +338,10 @@ impl Cloud for SimAccount {
     fn budget(&self, request: &str) -> Option<RequestBudget> {
         self.held().world.limits().is_throttled.then(|| Bucket::budget_of(request))
     }
+
+    fn soonest(&self, request: &str) -> Duration {
+        self.held().world.durations().soonest(request)
+    }
 }
 
 #[async_trait]
