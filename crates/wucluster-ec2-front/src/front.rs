@@ -42,6 +42,8 @@ pub struct FrontOptions {
     /// How long a volume is listed as being deleted, at least. A cloud that deletes at once has no such state, and EC2 always
     /// does.
     pub deleting_for: Duration,
+    /// How long an answer takes beside what the cloud takes: one half before the request has its effect, one after.
+    pub round_trip: Duration,
     /// Which machine is asked of the cloud for the one that was asked for here.
     pub machine: fn(MachineDefinition) -> MachineDefinition,
     /// Which public address is shown of a machine that is reached like that: EC2 shows no port.
@@ -57,6 +59,7 @@ impl Default for FrontOptions {
             quotas: BTreeMap::new(),
             page_max: 1000,
             deleting_for: Duration::ZERO,
+            round_trip: Duration::ZERO,
             machine: |machine| machine,
             address: |ssh| ssh.host.clone(),
         }
@@ -203,7 +206,10 @@ impl Desk {
             let mut form = Form::read(&body);
             let action = form.take("Action").unwrap_or_default();
             self.note_request(&action, &form);
-            match self.answer(&action, form).await {
+            self.be_on_the_way().await;
+            let answer = self.answer(&action, form).await;
+            self.be_on_the_way().await;
+            match answer {
                 Ok(xml) => {
                     let body = whole(&action, &request, &xml);
                     connection.answer(200, &request, &body).await?;
@@ -219,6 +225,13 @@ impl Desk {
             }
         }
         Ok(())
+    }
+
+    /// Lets half a round trip pass.
+    async fn be_on_the_way(&self) {
+        if !self.options.round_trip.is_zero() {
+            tokio::time::sleep(self.options.round_trip / 2).await;
+        }
     }
 
     fn note_request(&self, action: &str, form: &Form) {

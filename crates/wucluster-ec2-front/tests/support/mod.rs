@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use wucluster_aws::{AwsCloud, AwsKeys, AwsOptions};
 use wucluster_core::action::CloudAction;
 use wucluster_core::definition::ClusterDefinition;
@@ -23,6 +26,9 @@ pub const ZONE: &str = "eu-central-1a";
 
 /// How many times faster than ours the world's time passes: an hour takes 18 s.
 pub const SPEED: u32 = 200;
+
+/// How many consoles are read at once.
+const CONSOLES_AT_ONCE: usize = 16;
 
 /// A simulated account behind a server, and the provider before it.
 ///
@@ -69,17 +75,27 @@ impl Site {
         Self { sim, aws, front, keys: Mutex::default() }
     }
 
-    /// Has consoles vouch for host keys, each read once.
+    /// Has consoles vouch for host keys, each read once, some at a time.
     async fn vouch(&self, view: &mut CloudView) -> Result<(), CloudError> {
+        let with_address = || view.instances.iter().filter(|seen| seen.ssh.is_some());
+        let ids: Vec<InstanceId> = with_address()
+            .map(|seen| seen.id.clone())
+            .filter(|id| !self.keys.lock().unwrap().contains_key(id))
+            .collect();
+        let read: Vec<_> = stream::iter(ids)
+            .map(|id| async move { (self.aws.host_key(&id).await, id) })
+            .buffer_unordered(CONSOLES_AT_ONCE)
+            .collect()
+            .await;
+        for (key, id) in read {
+            if let Some(key) = key? {
+                self.keys.lock().unwrap().insert(id, key);
+            }
+        }
+        let keys = self.keys.lock().unwrap();
         for seen in &mut view.instances {
-            let Some(ssh) = &mut seen.ssh else { continue };
-            let known = self.keys.lock().unwrap().get(&seen.id).cloned();
-            ssh.host_key = match known {
-                Some(key) => Some(key),
-                None => self.aws.host_key(&seen.id).await?,
-            };
-            if let Some(key) = &ssh.host_key {
-                self.keys.lock().unwrap().insert(seen.id.clone(), key.clone());
+            if let Some(ssh) = &mut seen.ssh {
+                ssh.host_key = keys.get(&seen.id).cloned();
             }
         }
         Ok(())
@@ -110,5 +126,9 @@ impl Cloud for Site {
 
     fn budget(&self, request: &str) -> Option<RequestBudget> {
         self.sim.cloud().budget(request)
+    }
+
+    fn soonest(&self, request: &str) -> Duration {
+        self.aws.soonest(request)
     }
 }
