@@ -144,6 +144,18 @@ mod tests {
     }
 
     #[test]
+    fn looks_are_a_pause_apart_from_begin_to_begin_and_long_ones_further() {
+        let began = Timestamp::from_millis(10_000);
+        let next = |took: u64| {
+            let ended = began.after(Duration::from_millis(took));
+            next_look(began, Duration::from_secs(1), ended).since(began)
+        };
+        assert_eq!(next(400), Duration::from_secs(1));
+        assert_eq!(next(3000), Duration::from_millis(4500), "a third of the time without one");
+        assert_eq!(next(990), Duration::from_millis(1485));
+    }
+
+    #[test]
     fn back_off_never_shrinks_and_ends_at_a_minute() {
         let pauses: Vec<_> = (1..20).map(back_off).collect();
         assert!(pauses.is_sorted());
