@@ -65,6 +65,7 @@ async fn run(site: &Site, definition: &ClusterDefinition) -> InstanceId {
         zone: definition.zone.clone(),
         tags: Tags::for_node(&cluster, &node),
         token: "a".to_owned(),
+        together: None,
         node,
     };
     match site.aws.issue(&[Cleared::unguarded(action)]).await.remove(0).unwrap() {

@@ -356,7 +356,10 @@ impl Drive<'_, '_> {
                         self.doubt_for(lag);
                     }
                 }
-                if error.code == "RequestLimitExceeded" {
+                // Of those that share a call the first one counts.
+                let place = action.shared().zip(subject.node());
+                let place = place.and_then(|((set, _), node)| set.place(node));
+                if error.code == "RequestLimitExceeded" && place.is_none_or(|place| place == 0) {
                     self.budgets.is_spent(name, now);
                 }
                 if error.code == "PendingSnapshotLimitExceeded" {
