@@ -5,155 +5,157 @@ A process holds a mount while the cluster is put away: that mount is held with i
       0.5  ask: run an instance for n2
       0.5  ask: make a blank volume of 1 GiB for n1/home
       0.5  ask: make a blank volume of 1 GiB for n2/home
-      2.4  n1: away -> pending
       2.4  n1/home: away -> available
+      2.4  n2: away -> pending
       2.4  n2/home: away -> creating
-      3.3  n2: away -> pending
-      5.0  n1: pending -> running
+      3.3  n1: away -> pending
       5.0  n2/home: creating -> available
-      5.0  ask: attach vol-0e6c1988caa4a55ee of n1/home to i-076707870c85598f1
-      6.2  n1/home: available -> attaching
-      6.6  n1/home: attaching -> attached
-      8.3  ask: make ext4 on vol0e6c1988caa4a55ee of n1/home
-      8.7  ask: mark vol-0e6c1988caa4a55ee of n1/home: content=data filesystem=ext4 own
-      9.3  n2: pending -> running
-      9.3  ask: mount n1/home at /mnt/home
-      9.3  ask: attach vol-06095097402ce2467 of n2/home to i-0acdbe8e199f3df9a
-      9.6  n1/home has data at write epoch 1
-      9.6  n1/home: attached -> mounted
-     10.9  n2/home: available -> attaching
-     12.8  n2/home: attaching -> attached
-     14.0  ask: make ext4 on vol06095097402ce2467 of n2/home
-     14.4  ask: mark vol-06095097402ce2467 of n2/home: content=data filesystem=ext4 own
-     15.0  ask: mount n2/home at /mnt/home
-     15.2  n2/home has data at write epoch 1
-     15.2  n2/home: attached -> mounted
-     15.2  -- reached
-     15.2  a user writes to n1/home
-     15.2  a user writes to n2/home
-     15.2  -- drive to away
-     15.3  a process holds n1/home
-     15.9  ask: unmount n1/home
-     16.0  ask: unmount n2/home
-     16.1  n1/home: umount failed (1): in use
-     16.4  n2/home: mounted -> attached
-     16.4  ask: detach vol-06095097402ce2467 of n2/home from i-0acdbe8e199f3df9a
+      7.2  n1: pending -> running
+      7.2  ask: attach vol-0e6c1988caa4a55ee of n1/home to i-0c0952ee9884d5755
+      8.0  n1/home: available -> attaching
+      8.0  n2: pending -> running
+      8.0  ask: attach vol-06095097402ce2467 of n2/home to i-06fc0cce6fddb6fe0
+      8.8  n1/home: attaching -> attached
+      8.8  n2/home: available -> attaching
+     10.8  ask: make ext4 on vol0e6c1988caa4a55ee of n1/home
+     11.1  ask: mark vol-0e6c1988caa4a55ee of n1/home: content=data filesystem=ext4 own
+     11.8  n2/home: attaching -> attached
+     11.8  ask: mount n1/home at /mnt/home
+     12.1  n1/home has data at write epoch 1
+     12.1  n1/home: attached -> mounted
+     15.0  ask: make ext4 on vol06095097402ce2467 of n2/home
+     15.4  ask: mark vol-06095097402ce2467 of n2/home: content=data filesystem=ext4 own
+     16.3  ask: mount n2/home at /mnt/home
+     16.6  n2/home has data at write epoch 1
+     16.6  n2/home: attached -> mounted
+     16.6  -- reached
+     16.6  a user writes to n1/home
+     16.6  a user writes to n2/home
+     16.6  -- drive to away
+     16.7  a process holds n1/home
+     16.9  ask: unmount n2/home
      17.1  ask: unmount n1/home
-     17.4  n1/home: umount failed (2): in use
-     18.2  n2/home: attached -> detaching
-     19.2  n2/home: detaching -> available
-     19.2  ask: mark vol-06095097402ce2467 of n2/home: epoch=1 sealed
-     19.4  ask: unmount n1/home
-     19.6  n1/home: umount failed (3): in use
-     19.7  ask: terminate i-0acdbe8e199f3df9a of n2
-     19.8  held[mount-busy] n1/home: it cannot be unmounted: 1 process holds it (asked 3 times); pid 5000    user     process-5000   a file
-     20.1  ask: take a snapshot of vol-06095097402ce2467 of n2/home
-     21.3  n2: running -> shutting-down
-     23.9  ask: unmount n1/home
-     24.1  n1/home: umount failed (4): in use
-     27.6  n2: shutting-down -> away
-     28.8  ask: delete vol-06095097402ce2467 of n2/home, kept by snap-0e705f15d32a95704
-     29.6  n2/home: available -> deleting
-     32.6  ask: unmount n1/home
-     32.8  n1/home: umount failed (5): in use
-     33.3  n2/home: deleting -> away
-     43.3  -- held
-     43.3  all lets go of n1/home
-     43.3  -- drive to away
-     43.6  ask: unmount n1/home
-     44.1  n1/home: mounted -> attached
-     44.1  ask: detach vol-0e6c1988caa4a55ee of n1/home from i-076707870c85598f1
-     45.5  n1/home: attached -> detaching
-     48.7  n1/home: detaching -> available
-     48.7  ask: mark vol-0e6c1988caa4a55ee of n1/home: epoch=1 sealed
-     49.6  ask: terminate i-076707870c85598f1 of n1
-     49.9  ask: take a snapshot of vol-0e6c1988caa4a55ee of n1/home
-     51.5  n1: running -> shutting-down
-     58.5  n1: shutting-down -> away
-     68.5  ask: delete vol-0e6c1988caa4a55ee of n1/home, kept by snap-00d17d20ce3694fab
-     69.4  n1/home: available -> deleting
-     70.2  n1/home: deleting -> away
-     70.2  -- reached
-     70.2  -- calm
-     70.2  -- drive to away
-     70.6  -- reached
-     70.6  -- drive to away
-     71.1  -- reached
-     71.1  -- drive to launched
-     71.5  ask: run an instance for n1
-     71.5  ask: run an instance for n2
-     71.5  ask: make a volume of 1 GiB for n1/home from snap-00d17d20ce3694fab
-     71.5  ask: make a volume of 1 GiB for n2/home from snap-0e705f15d32a95704
-     73.1  n1: away -> pending
-     73.1  n1/home: away -> creating
-     74.0  n2: away -> pending
-     74.0  n2/home: away -> available
-     76.0  n1/home: creating -> available
-     78.2  n1: pending -> running
-     78.2  ask: attach vol-09e716de07068f938 of n1/home to i-0c5fd3f6f3b7f167c
-     79.0  n1/home: available -> attaching
-     79.0  n2: pending -> running
-     79.0  ask: attach vol-09bc5deacad146063 of n2/home to i-004bdce1a20019509
-     79.8  n2/home: available -> attaching
-     80.9  n1/home: attaching -> attached
-     82.0  n2/home: attaching -> attached
-     82.7  ask: mount n1/home at /mnt/home
-     83.1  n1/home has data at write epoch 2
-     83.1  n1/home: attached -> mounted
-     83.7  ask: mount n2/home at /mnt/home
-     84.0  n2/home has data at write epoch 2
-     84.0  n2/home: attached -> mounted
-     84.0  -- reached
-     84.0  a user writes to n1/home
-     84.0  a user writes to n2/home
-     84.0  -- drive to away
-     84.5  ask: unmount n1/home
-     84.6  ask: unmount n2/home
-     84.9  n1/home: mounted -> attached
-     84.9  ask: detach vol-09e716de07068f938 of n1/home from i-0c5fd3f6f3b7f167c
-     84.9  n2/home: mounted -> attached
-     84.9  ask: detach vol-09bc5deacad146063 of n2/home from i-004bdce1a20019509
-     85.6  n1/home: attached -> detaching
-     85.6  n2/home: attached -> detaching
-     87.4  n2/home: detaching -> available
-     87.4  ask: mark vol-09bc5deacad146063 of n2/home: epoch=2 sealed
-     88.1  ask: terminate i-004bdce1a20019509 of n2
-     88.6  ask: take a snapshot of vol-09bc5deacad146063 of n2/home
-     89.5  n1/home: detaching -> available
-     89.5  n2: running -> shutting-down
-     89.5  ask: mark vol-09e716de07068f938 of n1/home: epoch=2 sealed
-     90.3  ask: terminate i-0c5fd3f6f3b7f167c of n1
-     91.2  n1: running -> shutting-down
-     91.2  ask: take a snapshot of vol-09e716de07068f938 of n1/home
-     92.0  n2: shutting-down -> away
-     95.8  ask: delete vol-09bc5deacad146063 of n2/home, kept by snap-006a0d7ded1cb98ab
-     96.8  n2/home: available -> deleting
-     97.7  n1: shutting-down -> away
-     98.6  n2/home: deleting -> away
-    105.5  ask: delete vol-09e716de07068f938 of n1/home, kept by snap-0f371aaa6c8e2c332
-    106.3  n1/home: available -> deleting
-    107.0  n1/home: deleting -> away
-    107.0  -- reached
-    107.0  -- drive to launched
-    107.5  ask: run an instance for n1
-    107.5  ask: run an instance for n2
-    107.5  ask: make a volume of 1 GiB for n1/home from snap-0f371aaa6c8e2c332
-    107.5  ask: make a volume of 1 GiB for n2/home from snap-006a0d7ded1cb98ab
-    109.3  n1: away -> pending
-    109.3  n1/home: away -> creating
-    109.3  n2/home: away -> available
-    110.4  n2: away -> running
-    110.4  ask: attach vol-0166219fc75a43c3d of n2/home to i-081197491e2acda7a
-    111.2  n1/home: creating -> available
-    111.2  n2/home: available -> attaching
-    115.0  n2/home: attaching -> attached
-    115.2  ask: mount n2/home at /mnt/home
-    115.7  n2/home has data at write epoch 3
-    115.7  n2/home: attached -> mounted
-    116.1  n1: pending -> running
-    116.1  ask: attach vol-0b53faa42b880e22d of n1/home to i-0c3e48645f8eee864
-    117.7  n1/home: available -> attached
-    118.2  ask: mount n1/home at /mnt/home
-    118.6  n1/home has data at write epoch 3
-    118.6  n1/home: attached -> mounted
-    118.6  -- reached
+     17.1  n2/home: mounted -> attached
+     17.1  ask: detach vol-06095097402ce2467 of n2/home from i-06fc0cce6fddb6fe0
+     17.2  n1/home: umount failed (1): in use
+     18.2  ask: unmount n1/home
+     18.4  n1/home: umount failed (2): in use
+     18.8  n2/home: attached -> detaching
+     19.6  n2/home: detaching -> available
+     19.6  ask: mark vol-06095097402ce2467 of n2/home: epoch=1 sealed
+     20.2  ask: terminate i-06fc0cce6fddb6fe0 of n2
+     20.4  ask: unmount n1/home
+     20.6  n1/home: umount failed (3): in use
+     20.6  ask: take a snapshot of vol-06095097402ce2467 of n2/home
+     20.7  held[mount-busy] n1/home: it cannot be unmounted: 1 process holds it (asked 3 times); pid 5000    user     process-5000   a file
+     22.0  n2: running -> shutting-down
+     24.9  ask: unmount n1/home
+     25.1  n1/home: umount failed (4): in use
+     29.4  n2: shutting-down -> away
+     29.4  ask: delete vol-06095097402ce2467 of n2/home, kept by snap-0e705f15d32a95704
+     30.2  n2/home: available -> deleting
+     33.8  ask: unmount n1/home
+     33.9  n1/home: umount failed (5): in use
+     34.0  n2/home: deleting -> away
+     39.5  -- held
+     39.5  all lets go of n1/home
+     39.5  -- drive to away
+     40.2  ask: unmount n1/home
+     40.6  n1/home: mounted -> attached
+     40.6  ask: detach vol-0e6c1988caa4a55ee of n1/home from i-0c0952ee9884d5755
+     42.5  n1/home: attached -> detaching
+     45.4  n1/home: detaching -> available
+     45.4  ask: mark vol-0e6c1988caa4a55ee of n1/home: epoch=1 sealed
+     46.4  ask: terminate i-0c0952ee9884d5755 of n1
+     46.8  ask: take a snapshot of vol-0e6c1988caa4a55ee of n1/home
+     47.8  n1: running -> shutting-down
+     50.0  n1: shutting-down -> away
+     65.4  ask: delete vol-0e6c1988caa4a55ee of n1/home, kept by snap-00d17d20ce3694fab
+     66.1  n1/home: available -> deleting
+     67.2  n1/home: deleting -> away
+     67.2  -- reached
+     67.2  -- calm
+     67.2  -- drive to away
+     67.6  -- reached
+     67.6  -- drive to away
+     67.9  -- reached
+     67.9  -- drive to launched
+     68.4  ask: run an instance for n1
+     68.4  ask: run an instance for n2
+     68.4  ask: make a volume of 1 GiB for n1/home from snap-00d17d20ce3694fab
+     68.4  ask: make a volume of 1 GiB for n2/home from snap-0e705f15d32a95704
+     70.0  n1: away -> pending
+     70.0  n1/home: away -> creating
+     70.0  n2: away -> pending
+     70.8  n2/home: away -> available
+     73.0  n1/home: creating -> available
+     73.0  n2: pending -> running
+     73.0  ask: attach vol-09bc5deacad146063 of n2/home to i-05ee5ea60db6adc9e
+     73.8  n2/home: available -> attaching
+     75.8  n1: pending -> running
+     75.8  ask: attach vol-09e716de07068f938 of n1/home to i-043c0c308d6453274
+     76.8  n1/home: available -> attaching
+     76.8  n2/home: attaching -> attached
+     77.6  ask: mount n2/home at /mnt/home
+     78.0  n2/home has data at write epoch 2
+     78.0  n2/home: attached -> mounted
+     78.5  n1/home: attaching -> attached
+     79.2  ask: mount n1/home at /mnt/home
+     79.5  n1/home has data at write epoch 2
+     79.5  n1/home: attached -> mounted
+     79.5  -- reached
+     79.5  a user writes to n1/home
+     79.5  a user writes to n2/home
+     79.5  -- drive to away
+     80.0  ask: unmount n2/home
+     80.0  ask: unmount n1/home
+     80.3  n2/home: mounted -> attached
+     80.3  ask: detach vol-09bc5deacad146063 of n2/home from i-05ee5ea60db6adc9e
+     80.4  n1/home: mounted -> attached
+     80.4  ask: detach vol-09e716de07068f938 of n1/home from i-043c0c308d6453274
+     81.0  n1/home: attached -> detaching
+     81.0  n2/home: attached -> detaching
+     82.8  n2/home: detaching -> available
+     82.8  ask: mark vol-09bc5deacad146063 of n2/home: epoch=2 sealed
+     83.5  ask: terminate i-05ee5ea60db6adc9e of n2
+     83.8  ask: take a snapshot of vol-09bc5deacad146063 of n2/home
+     84.9  n1/home: detaching -> available
+     84.9  n2: running -> shutting-down
+     84.9  ask: mark vol-09e716de07068f938 of n1/home: epoch=2 sealed
+     85.7  ask: terminate i-043c0c308d6453274 of n1
+     86.7  n1: running -> shutting-down
+     86.7  ask: take a snapshot of vol-09e716de07068f938 of n1/home
+     90.4  n2: shutting-down -> away
+     91.1  ask: delete vol-09bc5deacad146063 of n2/home, kept by snap-006a0d7ded1cb98ab
+     92.0  n2/home: available -> deleting
+     93.7  n1: shutting-down -> away
+     93.7  n2/home: deleting -> away
+    100.8  ask: delete vol-09e716de07068f938 of n1/home, kept by snap-0f371aaa6c8e2c332
+    101.5  n1/home: available -> deleting
+    102.6  n1/home: deleting -> away
+    102.6  -- reached
+    102.6  -- drive to launched
+    103.1  ask: run an instance for n1
+    103.1  ask: run an instance for n2
+    103.1  ask: make a volume of 1 GiB for n1/home from snap-0f371aaa6c8e2c332
+    103.1  ask: make a volume of 1 GiB for n2/home from snap-006a0d7ded1cb98ab
+    104.8  n1/home: away -> creating
+    104.8  n2: away -> pending
+    104.8  n2/home: away -> available
+    105.9  n1: away -> pending
+    106.8  n1/home: creating -> available
+    106.8  n2: pending -> running
+    106.8  ask: attach vol-0166219fc75a43c3d of n2/home to i-008118749cbbd35e5
+    107.9  n1: pending -> running
+    107.9  n2/home: available -> attaching
+    107.9  ask: attach vol-0b53faa42b880e22d of n1/home to i-0b5f07f8046fa8d1f
+    108.3  n1/home: available -> attaching
+    110.0  n1/home: attaching -> attached
+    110.2  ask: mount n1/home at /mnt/home
+    110.7  n1/home has data at write epoch 3
+    110.7  n1/home: attached -> mounted
+    111.9  n2/home: attaching -> attached
+    113.6  ask: mount n2/home at /mnt/home
+    113.9  n2/home has data at write epoch 3
+    113.9  n2/home: attached -> mounted
+    113.9  -- reached
