@@ -318,9 +318,10 @@ async fn listings_of_several_pages_are_read_to_their_end() {
     assert!(operator.site.front.further_pages() > 50, "{}", operator.site.front.further_pages());
 }
 
-/// Calls of a launch that put new file systems on record, at most: nodes that come to it together share them.
+/// Calls of a launch that put new file systems on record, at most: nodes that come to it together share them, and who does is
+/// chance.
 fn on_record(nodes: u64) -> u64 {
-    10 + nodes / 5
+    10 + nodes
 }
 
 #[tokio::test]
@@ -333,7 +334,7 @@ async fn a_cluster_takes_so_many_calls_per_node_and_no_more() {
             let calls = operator.site.aws.calls();
             let made = calls.values().sum::<u64>() - before;
             before += made;
-            // Those that were one too many at their moment are made once more.
+            // Those that were one too many at their moment are made once more; listings may be among them.
             let refused = operator.site.front.refused().values().sum::<u64>() - refused_before;
             refused_before += refused;
             println!("{nodes} nodes, {demand}: {made}, {refused} refused; so far: {calls:?}");
@@ -341,7 +342,8 @@ async fn a_cluster_takes_so_many_calls_per_node_and_no_more() {
             if demand == Demand::Launched {
                 // Two volumes are made and attached for each, and like nodes share what runs them.
                 let tags = calls.get("CreateTags").copied().unwrap_or_default();
-                assert_eq!(made - tags - refused, 4 * nodes + nodes.div_ceil(100), "{}", told());
+                let once = 4 * nodes + nodes.div_ceil(100);
+                assert!((once..=once + refused).contains(&(made - tags)), "{}", told());
                 assert!(tags <= on_record(nodes), "{}", told());
             } else {
                 // Per mount a detachment, a snapshot and a deletion. Seals and terminations are shared.
