@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::{InstanceId, MountKey, Subject};
+use wucluster_core::interlock::{Hold, Interlock};
 use wucluster_core::observation::SnapshotState;
 use wucluster_core::time::Timestamp;
 use wucluster_engine::{Ending, Outcome};
@@ -196,7 +197,17 @@ pub fn calm(bench: &Bench, driven: &Driven, demand: Demand, world: &World) -> Ve
         Some(Outcome::Held(holds)) => {
             let log = bench.ear.log();
             let mut found = Vec::new();
-            for hold in holds {
+            let looked = driven.ending.as_ref().and_then(|ending| ending.observation.as_ref());
+            let looked = looked.map(|seen| bench.sim.true_time(seen.cloud_asked_at));
+            // What ended after the last look was there when it was held for.
+            let was_true = |hold: &Hold| match (&hold.subject, looked) {
+                (Subject::Node(node), Some(looked)) => {
+                    hold.interlock == Interlock::IdentityConflict
+                        && world.has_lost_namesake_since(&driven.definition.name, node, looked)
+                }
+                _ => false,
+            };
+            for hold in holds.iter().filter(|hold| !was_true(hold)) {
                 // Whose record a human edited is held for that, whatever the words.
                 if bench.is_robbed(world, &hold.subject) {
                     continue;

@@ -54,6 +54,22 @@ impl World {
             .collect()
     }
 
+    /// Says whether an instance that carries a node's name has ended since a time.
+    #[must_use]
+    pub fn has_lost_namesake_since(
+        &self,
+        cluster: &ClusterName,
+        node: &NodeName,
+        since: Timestamp,
+    ) -> bool {
+        let name = Owner { cluster: cluster.clone(), identity: Identity::Node(node.clone()) };
+        self.instances.values().any(|found| {
+            found.is_terminated()
+                && name.is_named_by(&found.tags)
+                && found.published.since().is_some_and(|ended| ended >= since)
+        })
+    }
+
     /// Returns the node or mount of a cluster whose name a volume or instance carries now.
     #[must_use]
     pub fn named_by_tags(&self, cluster: &ClusterName, id: &str) -> Option<Subject> {
