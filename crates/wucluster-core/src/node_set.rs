@@ -144,11 +144,13 @@ impl Tags {
         let mut tags = self.clone();
         tags.remove(KEY_NODE);
         tags.set(KEY_NODES, set.as_str());
-        if let Some(cluster) = self.get(KEY_CLUSTER) {
-            let name = format!("{cluster}/{set}");
-            tags.set(KEY_NAME, name);
-        }
+        tags.set(KEY_NAME, self.name_of(set));
         tags
+    }
+
+    /// Returns the name that providers show for something of this cluster.
+    fn name_of(&self, whose: impl fmt::Display) -> String {
+        format!("{}/{whose}", self.get(KEY_CLUSTER).unwrap_or_default())
     }
 
     /// Returns the tags of an instance by its place among those that one call made: with its node's name, unless somebody has
@@ -160,9 +162,8 @@ impl Tags {
         };
         let Ok(set) = NodeSet::try_from(text.to_owned()) else { return self };
         let Some(node) = set.nodes().nth(place) else { return self };
-        let cluster = self.get(KEY_CLUSTER).unwrap_or_default();
-        let is_unnamed = self.get(KEY_NAME) == Some(&format!("{cluster}/{set}"));
-        let name = format!("{cluster}/{node}");
+        let is_unnamed = self.get(KEY_NAME) == Some(&self.name_of(&set));
+        let name = self.name_of(&node);
         let mut tags = self;
         tags.remove(KEY_NODES);
         tags.set(KEY_NODE, node.as_str());
@@ -188,10 +189,7 @@ impl CloudAction {
     pub fn for_fellow(&self, fellow: &NodeName) -> Self {
         let mut other = self.clone();
         if let Self::RunInstance { node, tags, together: Some(_), .. } = &mut other {
-            if let Some(cluster) = tags.get(KEY_CLUSTER) {
-                let name = format!("{cluster}/{fellow}");
-                tags.set(KEY_NAME, name);
-            }
+            tags.set(KEY_NAME, tags.name_of(fellow));
             tags.set(KEY_NODE, fellow.as_str());
             *node = fellow.clone();
         }

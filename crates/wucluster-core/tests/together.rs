@@ -158,16 +158,24 @@ fn what_was_made_and_is_gone_is_made_again_alone() {
     );
 }
 
-#[test]
-fn a_call_that_was_one_too_many_is_shared_again_by_those_who_still_want_it() {
-    let before = crowd();
-    let mut after = crowd();
+/// A crowd of whose first three one call was asked for before, and refused; with what is remembered of each beside that.
+fn refused(note: impl Fn(&mut SubjectMemory)) -> World {
+    let (before, mut after) = (crowd(), crowd());
     for name in ["worker-1", "worker-2", "worker-3"] {
         let request = action(&before, name);
         let memory = remember(&mut after, name);
         memory.made = Some(Made { request, id: None });
-        memory.failure = Some(failed(ErrorClass::Retry, "RequestLimitExceeded"));
+        note(memory);
     }
+    after
+}
+
+#[test]
+fn a_call_that_was_one_too_many_is_shared_again_by_those_who_still_want_it() {
+    let before = crowd();
+    let mut after = refused(|memory| {
+        memory.failure = Some(failed(ErrorClass::Retry, "RequestLimitExceeded"));
+    });
     assert_eq!(calls(&after), calls(&before), "the same call, under the same token");
     // It made nothing: nobody need be asked for who is not wanted any more.
     after.definition.nodes.retain(|name, _| name.as_str() != "worker-2");
@@ -177,13 +185,7 @@ fn a_call_that_was_one_too_many_is_shared_again_by_those_who_still_want_it() {
 #[test]
 fn what_was_refused_together_is_asked_for_alone() {
     let before = crowd();
-    let mut after = crowd();
-    for name in ["worker-1", "worker-2", "worker-3"] {
-        let request = action(&before, name);
-        let memory = remember(&mut after, name);
-        memory.made = Some(Made { request, id: None });
-        memory.goes_alone = true;
-    }
+    let mut after = refused(|memory| memory.goes_alone = true);
     let sets = sets(&after);
     assert_eq!(
         [&sets["worker-1"], &sets["worker-2"], &sets["worker-4"]],
@@ -197,11 +199,7 @@ fn what_was_refused_together_is_asked_for_alone() {
     remember(&mut after, "worker-1").unsure = unsure(later);
     assert_eq!(action(&after, "worker-1"), request);
     remember(&mut after, "worker-1").unsure = unsure(NOW);
-    assert_eq!(sets_of(&after, "worker-1"), "alone");
-}
-
-fn sets_of(world: &World, name: &str) -> String {
-    sets(world)[name].clone()
+    assert_eq!(calls(&after)["worker-1"].0, None);
 }
 
 #[test]

@@ -346,8 +346,9 @@ async fn a_cluster_takes_so_many_calls_per_node_and_no_more() {
                 assert!((once..=once + refused).contains(&(made - tags)), "{}", told());
                 assert!(tags <= on_record(nodes), "{}", told());
             } else {
-                // Per mount a detachment, a snapshot and a deletion. Seals and terminations are shared.
-                assert!(made - refused <= 6 * nodes + on_record(nodes), "{}", told());
+                // Per mount a detachment, a snapshot and a deletion; some are tried again, as EC2 takes a hundred snapshots at a
+                // time. Seals and terminations are shared.
+                assert!(made <= 7 * nodes + 8, "{}", told());
             }
         }
     }

@@ -4,22 +4,22 @@
 //! token stands for all of its instances; so only what never was asked for shares one, and what was refused together is asked
 //! for alone. Who is who of the instances follows from the order of the names, which goes with the request.
 
+use std::collections::BTreeMap;
+
 use super::{identity, mounts};
 use crate::action::{Action, CloudAction};
 use crate::definition::MachineDefinition;
 use crate::ids::{NodeName, Subject};
-use crate::interlock::{Cleared, Context, clear};
+use crate::interlock::{Cleared, Context, Refusal, clear};
 use crate::memory::FailureError;
 use crate::node_set::NodeSet;
 use crate::ports::ErrorClass;
-use crate::tags::KEY_STORE;
 
-/// Those that want the same machine in the same zone.
+/// Those that want the same machine in the same zone, with the places of their requests.
 struct Alike<'a> {
     machine: &'a MachineDefinition,
     zone: &'a Option<String>,
-    store: Option<&'a str>,
-    nodes: Vec<(&'a NodeName, usize)>,
+    nodes: BTreeMap<&'a NodeName, usize>,
 }
 
 /// Has like nodes that are run for the first time share calls.
@@ -30,40 +30,29 @@ pub(super) fn share(ctx: &Context<'_>, actions: &mut [Cleared<Action>]) {
     }
     let mut all: Vec<Alike<'_>> = Vec::new();
     for (at, action) in actions.iter().enumerate() {
-        let Action::Cloud(CloudAction::RunInstance {
-            node,
-            machine,
-            zone,
-            tags,
-            together: None,
-            ..
-        }) = action.action()
+        let Action::Cloud(CloudAction::RunInstance { node, machine, zone, together: None, .. }) =
+            action.action()
         else {
             continue;
         };
         if !is_first(ctx, node) {
             continue;
         }
-        let store = tags.get(KEY_STORE);
-        let same = all
-            .iter_mut()
-            .find(|one| one.machine == machine && one.zone == zone && one.store == store);
-        match same {
-            Some(same) => same.nodes.push((node, at)),
-            None => all.push(Alike { machine, zone, store, nodes: vec![(node, at)] }),
+        match all.iter_mut().find(|one| one.machine == machine && one.zone == zone) {
+            Some(same) => drop(same.nodes.insert(node, at)),
+            None => all.push(Alike { machine, zone, nodes: BTreeMap::from([(node, at)]) }),
         }
     }
     let mut shared = Vec::new();
     for alike in &all {
-        for set in NodeSet::of(alike.nodes.iter().map(|(node, _)| *node), together_max) {
-            let of_set: Vec<usize> = alike
-                .nodes
-                .iter()
-                .filter(|(node, _)| set.place(node).is_some())
-                .map(|(_, at)| *at)
-                .collect();
-            if of_set.len() > 1 {
-                shared.extend(together(ctx, actions, &of_set, &set));
+        for set in NodeSet::of(alike.nodes.keys().copied(), together_max) {
+            let places = set.nodes().filter_map(|node| alike.nodes.get(&node).copied());
+            let places: Vec<usize> = places.collect();
+            if places.len() > 1 {
+                let alone = places.iter().map(|at| actions[*at].action());
+                // Each was cleared by itself a moment ago; if one is not now, none shares a call.
+                let together = together(ctx, alike, alone, &set).unwrap_or_default();
+                shared.extend(places.into_iter().zip(together));
             }
         }
     }
@@ -72,46 +61,33 @@ pub(super) fn share(ctx: &Context<'_>, actions: &mut [Cleared<Action>]) {
     }
 }
 
-/// Makes the requests of a set: the same for all, but for their nodes' names.
-fn together(
+/// Makes the requests of a set of those that each has alone: the same for all, but for their nodes' names.
+fn together<'a>(
     ctx: &Context<'_>,
-    actions: &[Cleared<Action>],
-    of_set: &[usize],
+    alike: &Alike<'_>,
+    alone: impl Iterator<Item = &'a Action>,
     set: &NodeSet,
-) -> Vec<(usize, Cleared<Action>)> {
+) -> Result<Vec<Cleared<Action>>, Refusal> {
     let generation = mounts::next_generation(ctx).to_string();
     let used_up = set.nodes().filter_map(|node| ctx.memory.of(&Subject::Node(node)));
     let used_up = used_up.map(|memory| memory.token_generation).max().unwrap_or(0).to_string();
-    let mut cleared = Vec::with_capacity(of_set.len());
-    for at in of_set {
-        let Action::Cloud(CloudAction::RunInstance { node, machine, zone, tags, .. }) =
-            actions[*at].action()
-        else {
-            continue;
-        };
-        let parts = [
-            "instances",
-            &generation,
-            &used_up,
-            set.as_str(),
-            zone.as_deref().unwrap_or_default(),
-            machine.instance_type.as_deref().unwrap_or_default(),
-        ];
-        let action = CloudAction::RunInstance {
-            node: node.clone(),
-            machine: machine.clone(),
-            zone: zone.clone(),
-            tags: tags.clone(),
-            token: identity::token(ctx, &Subject::Cluster, &parts),
-            together: Some(set.clone()),
-        };
-        match clear(ctx, Action::Cloud(action)) {
-            Ok(action) => cleared.push((*at, action)),
-            // Each was cleared by itself a moment ago; if one is not, none shares a call.
-            Err(_) => return Vec::new(),
+    let parts = [
+        "instances",
+        &generation,
+        &used_up,
+        set.as_str(),
+        alike.zone.as_deref().unwrap_or_default(),
+        alike.machine.instance_type.as_deref().unwrap_or_default(),
+    ];
+    let shared = identity::token(ctx, &Subject::Cluster, &parts);
+    let share = |action: &Action| {
+        let mut action = action.clone();
+        if let Action::Cloud(CloudAction::RunInstance { token, together, .. }) = &mut action {
+            (*token, *together) = (shared.clone(), Some(set.clone()));
         }
-    }
-    cleared
+        clear(ctx, action)
+    };
+    alone.map(share).collect()
 }
 
 /// Says whether nothing that was asked for a node may have come about, and nothing was refused that may be about it alone.
