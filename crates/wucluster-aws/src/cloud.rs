@@ -50,6 +50,9 @@ pub struct AwsOptions {
     pub is_unpaced: bool,
     /// How long something new may be missing in listings. `None`: as long as EC2 may take.
     pub visibility_lag_max: Option<Duration>,
+    /// The longest pause before a look is tried a second time; the next one is twice as long. `None`: the SDK's own, a second.
+    /// Less is for servers whose time passes faster than ours.
+    pub look_pause: Option<Duration>,
 }
 
 impl AwsOptions {

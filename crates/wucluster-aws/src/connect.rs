@@ -86,8 +86,13 @@ impl Clients {
                 .build()
         };
         let gate = Gate::default();
+        let look_retries = RetryConfig::standard().with_max_attempts(LOOK_TRIES);
+        let look_retries = match options.look_pause {
+            Some(pause) => look_retries.with_initial_backoff(pause),
+            None => look_retries,
+        };
         let looks = aws_sdk_ec2::config::Builder::from(&shared)
-            .retry_config(RetryConfig::standard().with_max_attempts(LOOK_TRIES))
+            .retry_config(look_retries)
             .retry_partition(RetryPartition::new("wucluster-looks"))
             .timeout_config(limits(LOOK_LIMIT))
             .interceptor(gate.clone())

@@ -70,6 +70,8 @@ impl Site {
             keys: Some(AwsKeys { id: "ann".to_owned(), secret: "a-secret".to_owned() }),
             // Its budgets are of our time, and the world's of the world's.
             is_unpaced: true,
+            // A second of the world's.
+            look_pause: Some(Duration::from_secs(1) / speed),
             ..AwsOptions::of(definition)
         });
         Self { sim, aws, front, keys: Mutex::default() }
