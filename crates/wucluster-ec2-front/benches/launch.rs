@@ -5,6 +5,10 @@
 //! counts so many times as much as it would on EC2. Server and simulator run in the same process, and take time that EC2
 //! would not. The more nodes, the more is said for another speed: each has its own.
 //!
+//! Each size is run twice: where a call to EC2 or to a node is answered at once, so that what is above the least is the
+//! operator's own (how often it looks, and what it waits for), and where a call takes what it takes from another network, so
+//! that the calls count which have to come one after the other.
+//!
 //! With `WUCLUSTER_BENCH_TIMES=1` it prints what happened when; `WUCLUSTER_BENCH_NODES=5` makes it one size only.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark panics and prints")]
@@ -19,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use support::{Site, ZONE};
 use times::Watched;
+use tokio::runtime::{Builder, Runtime};
 use wucluster_core::definition::ClusterDefinition;
 use wucluster_core::demand::Demand;
 use wucluster_core::policy::{Consent, Policy};
@@ -35,13 +40,24 @@ const ATTACH: u32 = 3;
 const SNAPSHOT: u32 = 30;
 const DELETE: u32 = 1;
 const MOUNTS: usize = 2;
-/// What a call takes from here to EC2 and back, and one to a node: the means of what the simulated account takes.
-const CALL: Duration = Duration::from_millis(225);
-const SHELL_CALL: Duration = Duration::from_millis(175);
 
-fn durations() -> Durations {
+/// What a call takes from here to where it is answered, and back.
+#[derive(Debug, Clone, Copy)]
+struct Calls {
+    to_cloud: Duration,
+    to_node: Duration,
+}
+
+impl Calls {
+    const AT_ONCE: Self = Self { to_cloud: Duration::ZERO, to_node: Duration::ZERO };
+    /// The means of what the simulated account takes.
+    const FROM_AFAR: Self =
+        Self { to_cloud: Duration::from_millis(225), to_node: Duration::from_millis(175) };
+}
+
+fn durations(calls: Calls) -> Durations {
     let exactly = |seconds: u32| Span::seconds(seconds.into(), seconds.into());
-    let shell_call = u64::try_from(SHELL_CALL.as_millis()).unwrap();
+    let to_node = u64::try_from(calls.to_node.as_millis()).unwrap();
     Durations {
         launch: exactly(LAUNCH),
         ssh: exactly(0),
@@ -56,7 +72,7 @@ fn durations() -> Durations {
         visibility: exactly(0),
         // The server's calls take their time, not those behind it.
         cloud_call: exactly(0),
-        shell_call: Span::millis(shell_call, shell_call),
+        shell_call: Span::millis(to_node, to_node),
         ..Durations::default()
     }
 }
@@ -158,7 +174,7 @@ fn away(nodes: usize) -> f64 {
 }
 
 /// The round trips that come one after the other: the interlocks let no step be asked for before the one before was seen.
-fn round_trips(demand: Demand) -> f64 {
+fn round_trips(demand: Demand, each: Calls) -> f64 {
     // Instances and volumes side by side, then snapshots.
     let look = 2.0;
     // A request has its effect half way.
@@ -168,7 +184,7 @@ fn round_trips(demand: Demand) -> f64 {
         // Look; probe, umount, probe; detach; look; seal; look; snapshot; look, and again; delete; look.
         _ => (look + 0.5 + look + 1.0 + look + 0.5 + look + look + 0.5 + look, 3.0),
     };
-    calls * CALL.as_secs_f64() + shell_calls * SHELL_CALL.as_secs_f64()
+    calls * each.to_cloud.as_secs_f64() + shell_calls * each.to_node.as_secs_f64()
 }
 
 /// What this process has used of the processor: the operator's thread, and the server's. Unit: seconds.
@@ -195,45 +211,59 @@ fn peak_mib() -> u64 {
     kib.unwrap_or(0) / 1024
 }
 
+/// Launches and puts away so many nodes, and prints what it took.
+fn measure(runtime: &Runtime, nodes: usize, speed: u32, each: Calls) {
+    let definition = definition(nodes);
+    let world = World::new(1).with_durations(durations(each));
+    let options = FrontOptions { round_trip: each.to_cloud / speed, ..FrontOptions::default() };
+    let site = Site::at_speed(world, &definition, options, speed);
+    let told = match each.to_cloud.as_millis() {
+        0 => "calls answered at once".to_owned(),
+        millis => format!("calls of {millis} ms"),
+    };
+    for demand in [Demand::Launched, Demand::Away] {
+        let (began, (before, server_before)) = (Instant::now(), used());
+        let (took, calls) = runtime.block_on(drive(&site, &definition, demand));
+        let (took, (after, server_after)) = (took.as_secs_f64(), used());
+        let least = match demand {
+            Demand::Launched => launched(nodes, &calls),
+            _ => away(nodes),
+        };
+        let trips = round_trips(demand, each);
+        println!(
+            "   {nodes:>3} nodes x {MOUNTS} mounts, {demand}, {told}: {took:.1} s of EC2's time; its lags and budgets alone \
+             {least:.1} s ({:.2} times that)",
+            took / least,
+        );
+        if trips > 0.0 {
+            let least = least + trips;
+            println!("       with the round trips {least:.1} s ({:.2} times that)", took / least);
+        }
+        println!(
+            "       ours {:.1} s at {speed} times our time, of which the operator used {:.1} s of a core, the server {:.1} s; {} MiB",
+            began.elapsed().as_secs_f64(),
+            after - before,
+            server_after - server_before,
+            peak_mib(),
+        );
+        println!("       {calls:?}");
+    }
+    assert!(site.sim.peek(|world| world.harm().is_empty()));
+}
+
 fn main() {
     // `cargo test --benches` only asks whether it runs.
     let is_test = std::env::args().any(|word| word == "--test");
     let asked: Option<usize> =
         std::env::var("WUCLUSTER_BENCH_NODES").ok().map(|nodes| nodes.parse().unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let sizes = if is_test { vec![(1, 20)] } else { SIZES.to_vec() };
     for (nodes, speed) in sizes {
         if asked.is_some_and(|asked| asked != nodes) {
             continue;
         }
-        let definition = definition(nodes);
-        let world = World::new(1).with_durations(durations());
-        let options = FrontOptions { round_trip: CALL / speed, ..FrontOptions::default() };
-        let site = Site::at_speed(world, &definition, options, speed);
-        for demand in [Demand::Launched, Demand::Away] {
-            let (began, (before, server_before)) = (Instant::now(), used());
-            let (took, calls) = runtime.block_on(drive(&site, &definition, demand));
-            let (took, (after, server_after)) = (took.as_secs_f64(), used());
-            let least = match demand {
-                Demand::Launched => launched(nodes, &calls),
-                _ => away(nodes),
-            };
-            let with_trips = least + round_trips(demand);
-            println!(
-                "   {nodes:>3} nodes x {MOUNTS} mounts, {demand}: {took:.1} s of EC2's time; its lags and budgets alone {least:.1} s \
-                 ({:.2} times that), with the round trips {with_trips:.1} s ({:.2} times)",
-                took / least,
-                took / with_trips,
-            );
-            println!(
-                "       ours {:.1} s at {speed} times our time, of which the operator used {:.1} s of a core, the server {:.1} s; {} MiB",
-                began.elapsed().as_secs_f64(),
-                after - before,
-                server_after - server_before,
-                peak_mib(),
-            );
-            println!("       {calls:?}");
+        for each in [Calls::AT_ONCE, Calls::FROM_AFAR] {
+            measure(&runtime, nodes, speed, each);
         }
-        assert!(site.sim.peek(|world| world.harm().is_empty()));
     }
 }
