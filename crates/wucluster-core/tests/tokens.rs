@@ -6,6 +6,7 @@ mod common;
 
 use common::{NOW, SOLO, World};
 use wucluster_core::action::{Action, CloudAction};
+use wucluster_core::definition::Size;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::VolumeId;
 use wucluster_core::memory::{Made, SubjectMemory, Unsure};
@@ -67,6 +68,31 @@ fn source_and_token_of_a_volume_stay_when_a_second_snapshot_of_the_same_epoch_co
     assert_eq!(source(&pending).unwrap().as_str(), "snap-1");
     assert_eq!(source(&pending), source(&completed));
     assert_eq!(tokens(&pending).1, tokens(&completed).1);
+}
+
+#[test]
+fn of_two_snapshots_of_an_epoch_the_one_of_the_grown_volume_is_begun_from() {
+    for larger in ["snap-1", "snap-2"] {
+        let mut world = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3).snapshot(
+            "chief/home",
+            "snap-2",
+            "completed",
+            3,
+        );
+        for snapshot in &mut world.view.snapshots {
+            snapshot.volume = VolumeId::new("vol-before");
+            snapshot.tags.set(KEY_EPOCH, "3 sealed");
+            snapshot.tags.set(KEY_GENERATION, "3");
+            snapshot.size = Size::from_gib(if snapshot.id.as_str() == larger { 9 } else { 4 });
+        }
+        let plan = world.plan(Demand::Launched);
+        let made = plan.actions.iter().find_map(|cleared| match cleared.action() {
+            Action::Cloud(CloudAction::CreateVolume { from, size, .. }) => Some((from, *size)),
+            _ => None,
+        });
+        let (from, size) = made.unwrap();
+        assert_eq!((from.as_ref().unwrap().as_str(), size), (larger, Size::from_gib(9)));
+    }
 }
 
 #[test]
