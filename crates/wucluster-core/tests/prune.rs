@@ -98,6 +98,18 @@ fn what_is_superseded_goes_and_the_newest_never() {
 }
 
 #[test]
+fn of_the_newest_epoch_what_a_launch_begins_from_stays_also_where_the_volume_grew_in_between() {
+    let mut world = put_away(3).snapshot("chief/home", "snap-grown", "completed", 3);
+    snapshot(&mut world, "snap-grown").size = Size::from_gib(9);
+    snapshot(&mut world, "snap-3").size = Size::from_gib(4);
+    let begins = world.with_context(Demand::Launched, |ctx| source(ctx, &key("chief/home")));
+    assert!(matches!(begins, Ok(Source::Own(seen)) if seen.id.as_str() == "snap-grown"));
+    assert!(!going(&world).contains(&"snap-grown".to_owned()));
+    assert!(refused(&world, "snap-1", "snap-grown").is_none(), "it keeps the mount's data");
+    assert!(refused(&world, "snap-grown", "snap-3").is_some());
+}
+
+#[test]
 fn the_only_one_stays_whatever_is_wrong_with_it() {
     assert_eq!(stays(&put_away(1), "snap-1"), Stays::Newest);
     let mut world = put_away(1);
@@ -528,6 +540,8 @@ fn any_world(luck: &mut Luck) -> World {
         seen.volume = VolumeId::new(format!("vol-{}", if luck.draw(3) == 0 { 1 } else { epoch }));
         let generation = if luck.draw(4) == 0 { luck.draw(6) } else { epoch };
         seen.tags.set(KEY_GENERATION, generation.to_string());
+        // Its volume may have grown in between.
+        seen.size = Size::from_gib(if (number + epoch).is_multiple_of(3) { 9 } else { 4 });
         match luck.draw(20) {
             0 => drop(seen.tags.remove(KEY_EPOCH)),
             1 => drop(seen.tags.remove(KEY_GENERATION)),

@@ -43,20 +43,21 @@ fn a_token_that_the_provider_calls_used_up_is_replaced() {
     assert_ne!(tokens(&before).0, tokens(&after).0);
 }
 
+/// A mount that is away with two snapshots of its newest epoch, the second of which is in that state.
+fn two_of_one_epoch(state: &str) -> World {
+    let mut world = World::new(SOLO);
+    for (id, state) in [("snap-1", "completed"), ("snap-2", state)] {
+        world = world.snapshot("chief/home", id, state, 3);
+        let snapshot = world.view.snapshots.last_mut().unwrap();
+        snapshot.volume = VolumeId::new("vol-before");
+        snapshot.tags.set(KEY_EPOCH, "3 sealed");
+        snapshot.tags.set(KEY_GENERATION, "3");
+    }
+    world
+}
+
 #[test]
 fn source_and_token_of_a_volume_stay_when_a_second_snapshot_of_the_same_epoch_completes() {
-    let second =
-        |state: &str| {
-            let mut world = World::new(SOLO)
-                .snapshot("chief/home", "snap-1", "completed", 3)
-                .snapshot("chief/home", "snap-2", state, 3);
-            for snapshot in &mut world.view.snapshots {
-                snapshot.volume = VolumeId::new("vol-before");
-                snapshot.tags.set(KEY_EPOCH, "3 sealed");
-                snapshot.tags.set(KEY_GENERATION, "3");
-            }
-            world
-        };
     let source = |world: &World| {
         let plan = world.plan(Demand::Launched);
         plan.actions.iter().find_map(|cleared| match cleared.action() {
@@ -64,7 +65,7 @@ fn source_and_token_of_a_volume_stay_when_a_second_snapshot_of_the_same_epoch_co
             _ => None,
         })
     };
-    let (pending, completed) = (second("pending"), second("completed"));
+    let (pending, completed) = (two_of_one_epoch("pending"), two_of_one_epoch("completed"));
     assert_eq!(source(&pending).unwrap().as_str(), "snap-1");
     assert_eq!(source(&pending), source(&completed));
     assert_eq!(tokens(&pending).1, tokens(&completed).1);
@@ -73,16 +74,8 @@ fn source_and_token_of_a_volume_stay_when_a_second_snapshot_of_the_same_epoch_co
 #[test]
 fn of_two_snapshots_of_an_epoch_the_one_of_the_grown_volume_is_begun_from() {
     for larger in ["snap-1", "snap-2"] {
-        let mut world = World::new(SOLO).snapshot("chief/home", "snap-1", "completed", 3).snapshot(
-            "chief/home",
-            "snap-2",
-            "completed",
-            3,
-        );
+        let mut world = two_of_one_epoch("completed");
         for snapshot in &mut world.view.snapshots {
-            snapshot.volume = VolumeId::new("vol-before");
-            snapshot.tags.set(KEY_EPOCH, "3 sealed");
-            snapshot.tags.set(KEY_GENERATION, "3");
             snapshot.size = Size::from_gib(if snapshot.id.as_str() == larger { 9 } else { 4 });
         }
         let plan = world.plan(Demand::Launched);

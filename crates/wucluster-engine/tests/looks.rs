@@ -15,7 +15,7 @@ use wucluster_core::interlock::Cleared;
 use wucluster_core::observation::{CloudView, Found};
 use wucluster_core::ports::{Clock, Cloud, CloudError, CloudLimits, Receipt, RequestBudget};
 use wucluster_core::time::Timestamp;
-use wucluster_engine::{Engine, Outcome, Pursuit, Stop};
+use wucluster_engine::{Engine, Outcome, Stop};
 use wucluster_sim::{Durations, Sim, SimClock, SimCloud, Span, World};
 
 /// A node that only has to run, so that nothing is waited for but its machine.
@@ -62,8 +62,8 @@ impl Cloud for Watched {
     }
 }
 
-/// Launches the node in a cloud that says so, and lists what was made after that many seconds; returns when it was looked at after its answer, and when it was launched, both
-/// since the answer.
+/// Launches the node in a cloud that says so, and that lists what was made after so many seconds; returns when it was looked at
+/// after its answer, and when the node was launched, both since that answer.
 fn looks_after_the_answer(seed: u64, soonest: Duration, hidden: u64) -> (Vec<Duration>, Duration) {
     let (launch, visibility) = (Span::seconds(LAUNCH, LAUNCH), Span::seconds(hidden, hidden));
     let sim = Sim::new(World::new(seed).with_durations(Durations {
@@ -74,16 +74,7 @@ fn looks_after_the_answer(seed: u64, soonest: Duration, hidden: u64) -> (Vec<Dur
     let (shell, clock) = (sim.shell(), sim.clock());
     let (looks, answers) = (Mutex::default(), Mutex::default());
     let cloud = Watched { inner: sim.cloud(), clock: sim.clock(), soonest, looks, answers };
-    let operator = Operator::new(BARE);
-    let pursuit = Pursuit {
-        definition: operator.definition,
-        demand: Demand::Launched,
-        policy: operator.policy,
-        timeout: operator.timeout,
-        wait: operator.wait,
-        records: operator.records,
-        tenure: None,
-    };
+    let pursuit = Operator::new(BARE).pursuit(Demand::Launched);
     let ending = wucluster_sim::run(async {
         Engine::new(&cloud, &shell, &clock).pursue(pursuit, Stop::never(), &mut |_| {}).await
     });

@@ -16,7 +16,7 @@ use wucluster_core::policy::Consent;
 use wucluster_core::ports::Clock;
 use wucluster_core::scope::Scope;
 use wucluster_core::time::Timestamp;
-use wucluster_engine::{Engine, Outcome, Pursuit, Stop};
+use wucluster_engine::{Engine, Outcome, Stop};
 use wucluster_sim::{
     Answer, Fault, Faults, HarmKind, HookScript, Human, Lie, Limits, Sim, SimClock, World,
 };
@@ -83,15 +83,7 @@ fn what_falls_due_while_a_plan_is_made_is_not_passed_over() {
         let (cloud, shell) = (sim.cloud(), sim.shell());
         let step = Duration::from_millis(step);
         let clock = Busy { clock: sim.clock(), reads: AtomicU64::new(0), step };
-        let pursuit = Pursuit {
-            definition: operator.definition.clone(),
-            demand: Demand::Launched,
-            policy: operator.policy.clone(),
-            timeout: operator.timeout,
-            wait: operator.wait,
-            records: operator.records.clone(),
-            tenure: None,
-        };
+        let pursuit = operator.pursuit(Demand::Launched);
         let ending = wucluster_sim::run(async {
             Engine::new(&cloud, &shell, &clock).pursue(pursuit, Stop::never(), &mut |_| {}).await
         });

@@ -436,7 +436,7 @@ pub fn source(ctx: &Context<'_>, key: &MountKey) -> Result<Source, Refusal> {
         .iter()
         .filter(|seen| seen.tags.epoch().is_some_and(|epoch| epoch.number == newest))
         .collect();
-    if let Some(whole) = whole_of_one_epoch(&of_newest) {
+    if let Some(whole) = whole_of_one_epoch(of_newest.iter().map(|seen| **seen)) {
         return Ok(Source::Own(whole.clone()));
     }
     if let Some(coming) = of_newest
@@ -500,9 +500,10 @@ fn at_checkpoint(mount: &MountObservation, number: u64) -> Option<Result<Source,
 
 /// Chooses among the snapshots of one epoch, newest first. All hold the same, but the volume may have grown in between: of
 /// those that are as large as it was in the end, the first that was begun stays the first in later listings.
-fn whole_of_one_epoch<'a>(seen: &[&&'a SnapshotSeen]) -> Option<&'a SnapshotSeen> {
-    let whole = seen.iter().filter(|seen| seen.state == SnapshotState::Completed);
-    whole.max_by_key(|seen| seen.size).map(|seen| **seen)
+pub(super) fn whole_of_one_epoch<'a>(
+    seen: impl Iterator<Item = &'a SnapshotSeen>,
+) -> Option<&'a SnapshotSeen> {
+    seen.filter(|seen| seen.state == SnapshotState::Completed).max_by_key(|seen| seen.size)
 }
 
 /// Finds what a mount held in a generation: its newest snapshot of that one or, where it has none of it, of the last before.
@@ -529,7 +530,7 @@ fn as_of(
         return Ok(base.map_or(Source::Blank, Source::Base));
     };
     let newest: Vec<&&SnapshotSeen> = of_then.filter(|seen| rank(seen) == newest).collect();
-    if let Some(whole) = whole_of_one_epoch(&newest) {
+    if let Some(whole) = whole_of_one_epoch(newest.iter().map(|seen| **seen)) {
         return Ok(Source::Own(whole.clone()));
     }
     let first = newest[0];

@@ -411,8 +411,8 @@ fn keeper<'a>(ctx: &Context<'_>, mount: &'a MountObservation) -> Result<&'a Snap
             |seen: &&SnapshotSeen| number(seen) == top && (newest_data.is_none() || is_data(seen));
         mount.snapshots.iter().filter(holds)
     };
-    // The first that was begun, as a launch takes it.
-    if let Some(whole) = of_top().rev().find(|seen| seen.state == SnapshotState::Completed) {
+    // As a launch takes it.
+    if let Some(whole) = data::whole_of_one_epoch(of_top()) {
         return Ok(whole);
     }
     match of_top().next() {

@@ -72,7 +72,8 @@ impl Operator {
         }
     }
 
-    fn pursuit(&self, demand: Demand) -> Pursuit {
+    /// What it asks of the engine.
+    pub fn pursuit(&self, demand: Demand) -> Pursuit {
         Pursuit {
             definition: self.definition.clone(),
             demand,
