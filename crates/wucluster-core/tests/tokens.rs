@@ -10,6 +10,7 @@ use wucluster_core::definition::Size;
 use wucluster_core::demand::Demand;
 use wucluster_core::ids::VolumeId;
 use wucluster_core::memory::{Made, SubjectMemory, Unsure};
+use wucluster_core::observation::SnapshotState;
 use wucluster_core::tags::{KEY_EPOCH, KEY_GENERATION};
 
 /// The tokens of instance and volume in a plan for `launched`.
@@ -85,6 +86,29 @@ fn of_two_snapshots_of_an_epoch_the_one_of_the_grown_volume_is_begun_from() {
         });
         let (from, size) = made.unwrap();
         assert_eq!((from.as_ref().unwrap().as_str(), size), (larger, Size::from_gib(9)));
+    }
+}
+
+#[test]
+fn a_volume_is_made_as_large_as_it_was_though_only_a_snapshot_on_its_way_tells() {
+    for (state, of, size) in
+        [("pending", "vol-before", 9), ("error", "vol-before", 9), ("pending", "vol-other", 4)]
+    {
+        let mut world = two_of_one_epoch(state);
+        for snapshot in &mut world.view.snapshots {
+            let is_complete = snapshot.state == SnapshotState::Completed;
+            snapshot.size = Size::from_gib(if is_complete { 4 } else { 9 });
+            if !is_complete {
+                snapshot.volume = VolumeId::new(of);
+            }
+        }
+        let plan = world.plan(Demand::Launched);
+        let made = plan.actions.iter().find_map(|cleared| match cleared.action() {
+            Action::Cloud(CloudAction::CreateVolume { from, size, .. }) => Some((from, *size)),
+            _ => None,
+        });
+        let (from, made) = made.unwrap();
+        assert_eq!((from.as_ref().unwrap().as_str(), made), ("snap-1", Size::from_gib(size)));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Context, Hold, Interlock, Refusal, Rung, checkpoint};
+use crate::definition::Size;
 use crate::ids::{MountKey, SnapshotId, Subject};
 use crate::observation::{
     Contents, MountObservation, SnapshotSeen, SnapshotState, VolumeSeen, VolumeState,
@@ -506,6 +507,15 @@ pub(super) fn whole_of_one_epoch<'a>(
     seen.filter(|seen| seen.state == SnapshotState::Completed).max_by_key(|seen| seen.size)
 }
 
+/// Tells how large a volume was in the end that a snapshot was taken of: one that was taken of it in the same epoch after it
+/// had grown tells that also while it is not complete.
+pub(crate) fn size_in_the_end(mount: &MountObservation, of: &SnapshotSeen) -> Size {
+    let same = mount.snapshots.iter().filter(|seen| {
+        seen.volume == of.volume && number(seen).is_some() && number(seen) == number(of)
+    });
+    same.map(|seen| seen.size).fold(of.size, Size::max)
+}
+
 /// Finds what a mount held in a generation: its newest snapshot of that one or, where it has none of it, of the last before.
 fn as_of(
     mount: &MountObservation,
@@ -555,22 +565,39 @@ fn as_of(
 pub(super) fn out_of_order<'a>(
     snapshots: &[&'a SnapshotSeen],
 ) -> Option<(&'a SnapshotSeen, &'a SnapshotSeen)> {
-    let number = |seen: &SnapshotSeen| seen.tags.epoch().map(|epoch| epoch.number);
-    let newest = snapshots.iter().copied().max_by_key(|seen| (number(seen), seen.started_at))?;
-    // A snapshot that was asked for twice may be begun a second time long after.
-    let is_repeated = |later: &SnapshotSeen| {
-        snapshots.iter().any(|first| {
-            first.volume == later.volume
-                && number(first) == number(later)
-                && first.started_at < newest.started_at
-        })
-    };
+    let newest = newest_begun(snapshots)?;
     let later = snapshots.iter().copied().find(|seen| {
         number(seen) < number(newest)
             && newest.started_at.is_some_and(|begun| seen.started_at.is_some_and(|at| at > begun))
-            && !(seen.volume == newest.volume && is_repeated(seen))
+            && !snapshots.iter().any(|first| excuses(first, seen, newest))
     })?;
     Some((newest, later))
+}
+
+/// Finds the snapshot that would be out of order if this one were not there: one that was asked for twice may be begun a
+/// second time long after, and the first tells that it was.
+pub(super) fn excused_by<'a>(
+    first: &SnapshotSeen,
+    snapshots: &[&'a SnapshotSeen],
+) -> Option<&'a SnapshotSeen> {
+    let newest = newest_begun(snapshots)?;
+    snapshots.iter().copied().find(|seen| excuses(first, seen, newest))
+}
+
+fn newest_begun<'a>(snapshots: &[&'a SnapshotSeen]) -> Option<&'a SnapshotSeen> {
+    snapshots.iter().copied().max_by_key(|seen| (number(seen), seen.started_at))
+}
+
+fn number(seen: &SnapshotSeen) -> Option<u64> {
+    seen.tags.epoch().map(|epoch| epoch.number)
+}
+
+fn excuses(first: &SnapshotSeen, later: &SnapshotSeen, newest: &SnapshotSeen) -> bool {
+    first.volume == later.volume
+        && later.volume == newest.volume
+        && number(first) == number(later)
+        && first.started_at < newest.started_at
+        && later.started_at > newest.started_at
 }
 
 fn missing(mount: &MountObservation, why: String) -> Refusal {

@@ -266,6 +266,12 @@ fn needs(
     if let Some(why) = needed_by(ctx, mount, snapshot) {
         return Some(Stays::Needed(why));
     }
+    let with_data: Vec<_> = mount.snapshots.iter().filter(|seen| is_data(seen)).collect();
+    if is_data(snapshot)
+        && let Some(later) = data::excused_by(snapshot, &with_data)
+    {
+        return Some(Stays::Needed(format!("it tells that {} was taken a second time", later.id)));
+    }
     let has_failed = snapshot.state == SnapshotState::Error;
     let Some(generation) = snapshot.tags.generation() else {
         return (!has_failed).then_some(Stays::NoGeneration);

@@ -335,7 +335,7 @@ fn create(ctx: &Context<'_>, mount: &MountObservation) -> Result<Step, Refusal> 
             if let Some((kind, uuid)) = snapshot.tags.filesystem(&snapshot.volume) {
                 tags.set(KEY_FILESYSTEM, format!("{kind} {uuid}"));
             }
-            (defined.size.max(snapshot.size), Some(snapshot.id.clone()))
+            (defined.size.max(data::size_in_the_end(mount, snapshot)), Some(snapshot.id.clone()))
         }
         Source::Base(base) => (defined.size, Some(base.clone())),
         Source::Blank => (defined.size, None),
