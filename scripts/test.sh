@@ -22,8 +22,12 @@ cargo test --workspace --all-features --no-run --quiet
 echo "== node image in $WUCLUSTER_CACHE"
 WUCLUSTER_STATE=$target/wucluster-state "$target/debug/wucluster" local image --progress plain
 echo "== tests"
-cargo test --workspace --all-features --no-fail-fast 2>&1 | tee "$log" | grep -vE '^test .* ok$|^$|^running [0-9]+ tests?$|^ +Running|Doc-tests' || true
+set +e
+cargo test --workspace --all-features --no-fail-fast 2>&1 |
+    tee "$log" | grep --line-buffered -vE '^test .* ok$|^$|^running [0-9]+ tests?$|^ +Running|Doc-tests'
+# Also where a program of tests ended without a line of totals.
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+set -e
 
 # cargo prints one line of totals per test program: add them up.
 awk -v seconds=$((SECONDS - started)) '
