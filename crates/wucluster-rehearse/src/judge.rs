@@ -57,7 +57,7 @@ pub fn wire(driven: &Driven, log: &Log, demand: Demand, world: &World) -> Vec<Vi
     // A listing that shows what is not shows a change with each look, and each one is followed.
     let is_shown_right = |spun: &Violation| !is_late(driven, world, &spun.subject);
     found.extend(spin(driven, log).into_iter().filter(is_shown_right));
-    found.extend(looks(driven, log));
+    found.extend(looks(driven, log, world));
     found
 }
 
@@ -129,12 +129,19 @@ fn spin(driven: &Driven, log: &Log) -> Vec<Violation> {
     found
 }
 
-/// Looks at the cloud: at most one a second on the average, beside a few for each answer.
-fn looks(driven: &Driven, log: &Log) -> Option<Violation> {
+/// Looks at the cloud: at most one a second on the average, beside a few for each answer, and a second one at once for each
+/// that went back in time: what it showed may be to be deleted, which takes two looks, and be gone in the next.
+fn looks(driven: &Driven, log: &Log, world: &World) -> Option<Violation> {
     let seconds =
         usize::try_from(driven.felt_span(driven.from, driven.to).as_secs()).unwrap_or(usize::MAX);
     let most = seconds + 3 * log.calls.len() + 5;
-    (log.looks.len() > most).then(|| Violation {
+    if log.looks.len() <= most {
+        return None;
+    }
+    let ends = log.looks.iter().skip(1).chain([&driven.to]);
+    let gone_back =
+        log.looks.iter().zip(ends).filter(|(from, to)| world.has_gone_back(**from, **to));
+    (log.looks.len() > most + gone_back.count()).then(|| Violation {
         rule: Rule::Spin,
         subject: Subject::Cluster,
         what: format!("{} looks in {seconds} s with {} requests", log.looks.len(), log.calls.len()),

@@ -244,6 +244,12 @@ impl FaultState {
         looks.any(|(at, back)| from <= *at && *at <= to && (*back || !went_back))
     }
 
+    /// Says whether a listing showed something of anybody older than it had been shown before, within a time.
+    pub(crate) fn has_gone_back(&self, from: Timestamp, to: Timestamp) -> bool {
+        let mut shown = self.late.values().flatten();
+        shown.any(|(at, back)| *back && from <= *at && *at <= to)
+    }
+
     /// Notes whom a fault befell.
     pub(crate) fn note_struck(&mut self, now: Timestamp, kind: FaultKind, subject: Subject) {
         self.struck.insert((kind, subject), now);

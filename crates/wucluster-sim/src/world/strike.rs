@@ -102,6 +102,12 @@ impl World {
         self.faults.was_late(subject, (from, to), true)
     }
 
+    /// Says whether a listing showed anything of anybody older than it had been shown before, or left it out, within a time.
+    #[must_use]
+    pub fn has_gone_back(&self, from: Timestamp, to: Timestamp) -> bool {
+        self.faults.has_gone_back(from, to)
+    }
+
     /// Says whether a kind of fault ever befell somebody: foreign content, or a human who takes away
     /// name or data.
     #[must_use]
