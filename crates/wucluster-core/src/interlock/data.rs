@@ -523,8 +523,7 @@ fn as_of(
     generation: u64,
     base: Option<SnapshotId>,
 ) -> Result<Source, Refusal> {
-    let rank =
-        |seen: &SnapshotSeen| (seen.tags.generation(), seen.tags.epoch().map(|epoch| epoch.number));
+    let rank = |seen: &SnapshotSeen| (seen.tags.generation(), number(seen));
     if let Some(unreadable) = with_data.iter().find(|seen| seen.tags.generation().is_none()) {
         return Err(missing(
             mount,
@@ -588,7 +587,8 @@ fn newest_begun<'a>(snapshots: &[&'a SnapshotSeen]) -> Option<&'a SnapshotSeen> 
     snapshots.iter().copied().max_by_key(|seen| (number(seen), seen.started_at))
 }
 
-fn number(seen: &SnapshotSeen) -> Option<u64> {
+/// Tells of which write epoch a snapshot is; `None`: its tag cannot be read.
+pub(super) fn number(seen: &SnapshotSeen) -> Option<u64> {
     seen.tags.epoch().map(|epoch| epoch.number)
 }
 

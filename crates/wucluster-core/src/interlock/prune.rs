@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::data::number;
 use super::{Context, Hold, Interlock, Refusal, adopt, checkpoint, data};
 use crate::action::{Action, CloudAction};
 use crate::ids::{MountKey, SnapshotId, Subject, VolumeId};
@@ -226,10 +227,6 @@ pub(super) fn stays(ctx: &Context<'_>, key: &MountKey, from: &SnapshotId) -> Res
     }
     let what = format!("the deletion of {from} was asked for before, and may still come");
     Err(Refusal::wait(Subject::Mount(key.clone()), WaitOn::Cloud, what))
-}
-
-fn number(seen: &SnapshotSeen) -> Option<u64> {
-    seen.tags.epoch().map(|epoch| epoch.number)
 }
 
 fn is_data(seen: &SnapshotSeen) -> bool {
